@@ -1,0 +1,31 @@
+"""How long-running functions tell where they are.
+
+Every function that can take over a second accepts `progress`, a callable `(stage, step, steps) -> None`. It may raise
+`simcraft.errors.Cancelled` to stop the work at the next safe point. `silent` is the default; the command line draws
+bars from it, the worker writes JSON lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """Called with the name of the stage, the number of finished steps and the number of all steps."""
+
+    def __call__(self, stage: str, step: int, steps: int) -> None: ...
+
+
+def silent(stage: str, step: int, steps: int) -> None:
+    """Report nothing."""
+
+
+def track(items: Iterable[Item], stage: str, steps: int, progress: Progress) -> Iterator[Item]:
+    """Yield `items`, reporting 0 of `steps` before the first and one step more after each."""
+    progress(stage, 0, steps)
+    for done, item in enumerate(items, start=1):
+        yield item
+        progress(stage, done, steps)
