@@ -19,7 +19,7 @@ import shutil
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Union
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -162,7 +162,7 @@ class Volume:
     material: int = 0
 
 
-Body = Union[RigidBody, DeformingBody, ChangingBody, Instances, Particles, Volume]
+Body = RigidBody | DeformingBody | ChangingBody | Instances | Particles | Volume
 BODY_TYPES: dict[str, type] = {
     c.kind: c for c in (RigidBody, DeformingBody, ChangingBody, Instances, Particles, Volume)
 }

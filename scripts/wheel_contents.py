@@ -1,0 +1,27 @@
+"""Hatch build hook: a real wheel also carries the add-on, the shipped scenes and render_video.py.
+
+An editable install must not (it finds them in the checkout), which is why this is no static table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class WheelContents(BuildHookInterface):
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version != "standard":
+            return
+        root = Path(self.root)
+        assets = {p: p for p in (root / "blender_addon").rglob("*.py")}
+        assets |= {p: p for p in (root / "scenes").rglob("*") if p.suffix in {".blend", ".png", ".json"}}
+        assets[root / "scripts/render_video.py"] = root / "scripts/render_video.py"
+        for source in assets:
+            build_data["force_include"][str(source)] = f"simcraft/_assets/{source.relative_to(root).as_posix()}"
+        # the add-on brings its own copy of the one writer of recordings
+        build_data["force_include"][str(root / "simcraft/recording/format.py")] = (
+            "simcraft/_assets/blender_addon/recording_format.py"
+        )
