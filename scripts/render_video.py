@@ -1,0 +1,185 @@
+"""Turn the opened Blender scene into a video that moves exactly like its simulation.
+
+    blender -b scene.blend -P scripts/render_video.py
+    blender -b scene.blend -P scripts/render_video.py -- --out video.mp4 --size 512x512 --frames 1:48
+
+Runs inside any Blender from 3.4 on: records the scene here, then lets the engine (a separate Python that has simcraft)
+observe it and paint the video. Without arguments the video goes beside the .blend. Every other `--name value` goes to
+the generator, see `simcraft generators`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import bpy  # noqa: E402
+
+from blender_addon.engine import Engine, EngineError, find_engine_python  # noqa: E402
+from blender_addon.export import ExportError, record_scene  # noqa: E402
+
+
+def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
+    """Our own options, and the pairs that belong to the generator."""
+    parser = argparse.ArgumentParser(
+        prog="blender -b SCENE.blend -P render_video.py --",
+        description="Turn the opened scene into a video that moves exactly like its simulation.",
+        epilog="Every other --name value goes to the generator; `simcraft generators` lists them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--out", type=Path, help="video: .mp4, .gif, .webm or a folder (default: beside the .blend)")
+    parser.add_argument("--size", type=size, metavar="WxH", help="pixels (default: the scene's resolution)")
+    parser.add_argument("--frames", type=frame_range, metavar="A:B", help="both included (default: the scene's range)")
+    parser.add_argument("--generator", "-g", default="warp", help="what paints the video (default: warp)")
+    parser.add_argument("--clip", type=Path, help="keep the motion clip here (.zarr or .npz)")
+    parser.add_argument("--sheet", type=Path, help="write a picture sheet here (.png or .mp4)")
+    parser.add_argument("--report", type=Path, help="write the adherence report here (.json)")
+    parser.add_argument("--recording", type=Path, help="keep the recording in this folder")
+    parser.add_argument("--preview", action="store_true", help="first frame from the quick preview, not the engine")
+    parser.add_argument("--samples", type=int, help="Cycles samples of the first frame (default: the scene's)")
+    parser.add_argument("--seed", type=int, help="random seed (default: the scene's)")
+    parser.add_argument("--engine-python", metavar="PATH", help="the Python in which simcraft is installed")
+    known, rest = parser.parse_known_args(arguments)
+    return known, pairs(rest, parser)
+
+
+def size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT, e.g. 512x512") from None
+    if not (16 <= width <= 16384 and 16 <= height <= 16384):
+        raise argparse.ArgumentTypeError(f"{width}x{height}: each side must be 16 to 16384 pixels")
+    return width, height
+
+
+def frame_range(text: str) -> tuple[int, int]:
+    try:
+        first, last = (int(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not FIRST:LAST, e.g. 1:48") from None
+    if last <= first:
+        raise argparse.ArgumentTypeError(f"'{text}' must run forwards, over at least two frames")
+    return first, last
+
+
+def pairs(words: list[str], parser: argparse.ArgumentParser) -> dict[str, str]:
+    """`--name value` and `--name=value` to a dictionary."""
+    options: dict[str, str] = {}
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            parser.error(f"'{word}' was not understood")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not words:
+                parser.error(f"option {word} has no value")
+            value = words.pop(0)
+        options[name.replace("-", "_")] = value
+    return options
+
+
+def default_output() -> Path:
+    """Beside the .blend, which must have been saved."""
+    if not bpy.data.filepath:
+        raise EngineError("This scene has never been saved, so it has no folder.", "Give --out VIDEO.mp4.", 2)
+    return Path(bpy.data.filepath).with_suffix(".mp4")
+
+
+def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any]:
+    """Record, then generate; returns the engine's result."""
+    out = (arguments.out or default_output()).resolve()
+    python = find_engine_python(arguments.engine_python)
+    work = Path(tempfile.mkdtemp(prefix="simcraft-"))
+    try:
+        # the engine starts while the scene is recorded, so a missing one is known before any work
+        with Engine(python, log=work / "engine.log") as engine:
+            recording = (arguments.recording or work / "recording").resolve()
+            record_scene(
+                bpy.context.scene,
+                recording,
+                frames=arguments.frames,
+                size=arguments.size,
+                preview=arguments.preview,
+                seed=arguments.seed,
+                samples=arguments.samples,
+                progress=LinePrinter(),
+            )
+            request = {
+                "recording": recording,
+                "out": out,
+                "generator": arguments.generator,
+                "options": options,
+                "clip": absolute(arguments.clip),
+                "sheet": absolute(arguments.sheet),
+                "report": absolute(arguments.report),
+                "preview": arguments.preview,
+            }
+            show = LinePrinter()
+            for event in engine.run(request="render", id="render", **request):
+                if event["event"] == "progress":
+                    show(event["stage"], event["step"], event["steps"])
+            return event
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def absolute(path: Path | None) -> Path | None:
+    return path.resolve() if path else None
+
+
+class LinePrinter:
+    """Progress, one line at a time: at the start and end of a stage, and every two seconds between."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, float] = {}
+        self.printed = 0.0
+
+    def __call__(self, stage: str, step: int, steps: int) -> None:
+        now = time.monotonic()
+        begin = self.started.setdefault(stage, now)
+        if 0 < step < steps and now - self.printed < 2:
+            return
+        self.printed = now
+        eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
+        print(f"{stage}: {step} of {steps}{eta}", flush=True)
+
+
+def main() -> int:
+    """Blender returns 0 when a script raises, so every way out of here has its own exit code."""
+    own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    try:
+        arguments, options = parse_arguments(own)
+        result = run(arguments, options)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    except (EngineError, ExportError) as error:
+        print(f"error: {error.message}" + (f"\n       {error.fix}" if error.fix else ""), file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: Stopped.", file=sys.stderr, flush=True)
+        return 130
+    except Exception:
+        traceback.print_exc()
+        return 1
+    for warning in result.get("warnings", ()):
+        print(f"warning: {warning}")
+    for name in ("video", "clip", "sheet", "report", "summary"):
+        if name in result:
+            print(f"{name}: {result[name]}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)

@@ -1,0 +1,290 @@
+"""The command line: one command a verb, the same names as in Python. Nothing heavy is imported before it is used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from simcraft import __version__
+from simcraft.console import explain, progress_display, show_error, show_result
+from simcraft.errors import UserError
+from simcraft.options import parse_frames, parse_pairs, parse_size
+
+app = typer.Typer(
+    name="simcraft",
+    help="Physics becomes video: simulate a scene, observe its exact motion, generate a video that moves the same way.",
+    epilog="Start with: simcraft demo    Check the installation with: simcraft doctor",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    rich_markup_mode="markdown",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, e.g. 512x512. Another aspect is cropped.")]
+Preview = Annotated[bool, typer.Option("--preview", help="First frame from the quick preview, not the render engine.")]
+Seed = Annotated[int | None, typer.Option(help="Random seed of the simulation and the render.")]
+Frames = Annotated[str | None, typer.Option(metavar="A:B", help="First and last frame, both included.")]
+Generator = Annotated[str, typer.Option("--generator", "-g", help="What paints the video.")]
+Passthrough = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> None:
+    """Run `work(progress=...)` with a progress display, print its result, or its error with the right exit code."""
+    try:
+        with progress_display(quiet) as progress:
+            result = work(progress=progress)
+        for warning in result.get("warnings", ()):
+            print(f"warning: {warning}", file=sys.stderr)
+        show_result(result, as_json)
+    except (Exception, KeyboardInterrupt) as error:
+        known = explain(error)
+        if known is None:
+            raise
+        show_error(known[0], known[1], as_json)
+        raise typer.Exit(known[2]) from None
+
+
+@app.command()
+def simulate(
+    scene: Annotated[str, typer.Argument(help="A .blend file, or the name of a shipped scene (simcraft demo --list).")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the recording. Default: SCENE.recording here.")] = None,
+    frames: Frames = None,
+    size: Size = None,
+    seed: Seed = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Cycles samples of rendered frames.")] = None,
+    preview: Preview = False,
+    true_frames: Annotated[bool, typer.Option("--true-frames", help="Render every frame, for evaluation.")] = False,
+    blender: Annotated[Path | None, typer.Option(help="Blender to use. Default: the bpy module, then PATH.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a scene's physics in Blender and record what moves: geometry over time, cameras, the first frame."""
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.pipeline import check_output
+        from simcraft.sim import simulate
+
+        target = out or Path(f"{Path(scene).stem}.recording")
+        check_output(target, force)
+        recording = simulate(
+            scene,
+            frames=parse_frames(frames) if frames else None,
+            size=parse_size(size) if size else None,
+            seed=seed,
+            samples=samples,
+            preview=preview,
+            true_frames=true_frames,
+            blender=blender,
+            out=target,
+            progress=progress,
+        )
+        return {
+            "recording": str(target),
+            "frames": recording.frame_count,
+            "bodies": len(recording.bodies),
+            "warnings": list(recording.warnings),
+        }
+
+    finish(work, as_json, quiet)
+
+
+@app.command()
+def observe(
+    recording: Annotated[Path, typer.Argument(help="Folder of a recording.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Clip to write, .zarr or .npz. Default: RECORDING.zarr here.")
+    ] = None,
+    size: Size = None,
+    tracks: Annotated[int, typer.Option(min=0, help="Number of point tracks.")] = 1024,
+    preview: Preview = False,
+    true_frames: Annotated[
+        bool, typer.Option("--true-frames", help="Keep all frames; previewed if unrendered.")
+    ] = False,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute what the camera sees: exact optical flow, depth, instances, visibility and point tracks."""
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.clip.store import save_clip
+        from simcraft.observe import observe
+        from simcraft.pipeline import check_output
+
+        target = out or Path(f"{recording.resolve().name.removesuffix('.recording')}.zarr")
+        check_output(target, force)
+        shape = parse_size(size) if size else None
+        clip = observe(recording, shape, tracks=tracks, preview=preview, true_frames=true_frames, progress=progress)
+        save_clip(clip, target, force=force, progress=progress)
+        warnings = list(clip.metadata.get("warnings", ()))
+        return {"clip": str(target), "frames": clip.frame_count, "size": list(clip.size), "warnings": warnings}
+
+    finish(work, as_json, quiet)
+
+
+@app.command(context_settings=Passthrough)
+def generate(
+    context: typer.Context,
+    clip: Annotated[Path, typer.Argument(help="A clip (.zarr, .npz), or a Kubric, BlenderProc or .flo folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Video: .mp4, .gif, .webm, or a folder of PNG. Default: CLIP.mp4.")
+    ] = None,
+    generator: Generator = "warp",
+    sheet: Annotated[Path | None, typer.Option(help="Also write a picture sheet (.png or .mp4).")] = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Paint a video that moves as the clip says. Other options (--name value) go to the generator, see the end.
+
+    Options of each generator are listed by `simcraft generators`.
+    """
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.clip.store import load_clip
+        from simcraft.generate import generate
+        from simcraft.pipeline import check_output
+        from simcraft.sheet import save_sheet
+        from simcraft.video import save_video
+
+        options = parse_pairs(context.args)
+        target = out or Path(f"{clip.resolve().stem}.mp4")
+        check_output(target, force)
+        loaded = load_clip(clip)
+        video = generate(loaded, generator, progress=progress, **options)
+        result = {"video": str(save_video(video, target, progress=progress))}
+        if sheet is not None:
+            result["sheet"] = str(save_sheet(loaded, video, sheet, progress=progress))
+        return result
+
+    finish(work, as_json, quiet)
+
+
+@app.command()
+def generators(as_json: Json = False) -> None:
+    """List the generators and their options."""
+    from simcraft.generate import describe_generators
+
+    described = describe_generators()
+    if as_json:
+        show_result(described, True)
+        return
+    for name, entry in described.items():
+        print(f"{name}\n    {entry['summary']}")
+        for option, text in entry["options"].items():
+            print(f"    --{option.replace('_', '-'):<18} {text}")
+
+
+@app.command()
+def evaluate(
+    video: Annotated[Path, typer.Argument(help="The generated video.")],
+    clip: Annotated[Path, typer.Argument(help="The clip that it should move like.")],
+    truth: Annotated[Path | None, typer.Option(help="The true video, where there is one: adds PSNR and SSIM.")] = None,
+    clip_model: Annotated[Path | None, typer.Option(help="Folder of CLIP weights, for frame consistency.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Report, .json; a .png goes beside it. Default: VIDEO.report.json.")
+    ] = None,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure whether a video moves as simulated, beside the floor of the flow estimator itself."""
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.clip.store import load_clip
+        from simcraft.metrics import evaluate
+        from simcraft.pipeline import check_output
+        from simcraft.video import load_video
+
+        target = out or video.with_suffix(".report.json")
+        check_output(target, force)
+        true_video = load_video(truth) if truth else None
+        report = evaluate(load_video(video), load_clip(clip), true_video, clip_model=clip_model, progress=progress)
+        report.save(target)
+        report.save_picture(target.with_suffix(".png"))
+        return {"summary": report.summary, "report": str(target), "picture": str(target.with_suffix(".png"))}
+
+    finish(work, as_json, quiet)
+
+
+@app.command(context_settings=Passthrough)
+def demo(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A shipped scene.")] = "dominoes",
+    list_scenes: Annotated[bool, typer.Option("--list", help="Print the names of the shipped scenes.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
+    size: Size = None,
+    generator: Generator = "warp",
+    seed: Seed = None,
+    preview: Preview = False,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the video when there is a screen.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a video of a shipped scene: simulate, observe, generate and evaluate in one go."""
+    from simcraft import demos
+
+    if list_scenes:
+        for scene, title in demos.titles().items():
+            print(scene if not sys.stdout.isatty() else f"{scene:<12} {title}")
+        return
+
+    def work(progress: Any) -> dict[str, Any]:
+        shape = parse_size(size) if size else (256, 256)
+        options = parse_pairs(context.args)
+        return demos.run(
+            name, out, size=shape, generator=generator, options=options, seed=seed, preview=preview, progress=progress
+        )
+
+    finish(work, as_json, quiet)
+    if open_it:
+        demos.open_on_screen(out / f"{name}.mp4")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which Blender and device are found, what is missing and how to get it."""
+    from simcraft.doctor import examine, show
+
+    checks = examine()
+    if as_json:
+        show_result({"checks": [vars(check) for check in checks]}, True)
+    else:
+        show(checks)
+    if any(check.state == "missing" for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker() -> None:
+    """Serve requests as JSON lines on stdin and stdout: what Blender starts. The protocol is in simcraft/worker.py."""
+    from simcraft.worker import main as serve
+
+    serve()
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Options that stand before the command."""
+    if version:
+        print(f"simcraft {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 2 a mistake in the request, 1 a failure, 130 Ctrl-C."""
+    try:
+        app()
+    except UserError as error:
+        show_error(error.message, error.fix)
+        sys.exit(error.exit_code)

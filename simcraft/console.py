@@ -1,0 +1,114 @@
+"""What the command line shows: progress with ETA on stderr, results on stdout, errors without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simcraft.errors import Cancelled, SimcraftError
+from simcraft.progress import Progress, silent
+
+
+@contextmanager
+def progress_display(quiet: bool = False) -> Iterator[Progress]:
+    """A `Progress` that draws one bar a stage on a terminal, and prints a line now and then elsewhere."""
+    if quiet:
+        yield silent
+    elif sys.stderr.isatty():
+        with _bars() as report:
+            yield report
+    else:
+        yield line_reporter()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+
+        def report(stage: str, step: int, steps: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=steps)
+            bars.update(tasks[stage], completed=step, total=steps)
+
+        yield report
+
+
+def line_reporter(every: float = 2.0) -> Progress:
+    """A `Progress` that prints a line when a stage starts, ends, and every `every` seconds between."""
+    started: dict[str, float] = {}
+    printed = 0.0
+
+    def report(stage: str, step: int, steps: int) -> None:
+        nonlocal printed
+        now = time.monotonic()
+        begin = started.setdefault(stage, now)
+        if 0 < step < steps and now - printed < every:
+            return
+        printed = now
+        eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
+        print(f"{stage}: {step} of {steps}{eta}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def explain(error: BaseException) -> tuple[str, str, int] | None:
+    """(message, fix, exit code) of an error that the user can act on; None for a defect of ours."""
+    from simcraft.recording.format import RecordingError  # numpy: not for `simcraft --help`
+
+    if isinstance(error, (Cancelled, KeyboardInterrupt)):
+        return "Stopped.", getattr(error, "fix", ""), 130
+    if isinstance(error, SimcraftError):
+        return error.message, error.fix, error.exit_code
+    if isinstance(error, RecordingError):
+        return str(error), "Simulate again, or give the recording that was meant.", 2
+    if isinstance(error, OSError):
+        where = f" {error.filename}" if error.filename else ""
+        known = {
+            errno.ENOSPC: ("The disk is full.", "Free some space, or write elsewhere with --out.", 1),
+            errno.EDQUOT: ("The disk quota is used up.", "Free some space, or write elsewhere with --out.", 1),
+            errno.EROFS: (f"Cannot write{where}: the file system is read-only.", "Write elsewhere with --out.", 2),
+            errno.EACCES: (f"No permission for{where}.", "Write elsewhere with --out, or change the permission.", 2),
+            errno.EPERM: (f"No permission for{where}.", "Write elsewhere with --out, or change the permission.", 2),
+            errno.ENOENT: (f"No such file or folder:{where}.", "Check the path.", 2),
+            errno.ENOTDIR: (f"Not a folder:{where}.", "Check the path.", 2),
+            errno.EISDIR: (f"A folder, not a file:{where}.", "Check the path.", 2),
+        }
+        return known.get(error.errno or 0)
+    if isinstance(error, MemoryError):
+        return "Out of memory.", "Try a smaller --size or fewer --frames.", 1
+    return None
+
+
+def show_error(message: str, fix: str, as_json: bool = False) -> None:
+    """Print an error the way the caller reads: two lines on stderr, or one JSON object on stdout."""
+    if as_json:
+        print(json.dumps({"error": message, "fix": fix}), flush=True)
+    print(f"error: {message}" + (f"\n       {fix}" if fix else ""), file=sys.stderr, flush=True)
+
+
+def show_result(result: dict[str, Any], as_json: bool) -> None:
+    """Print a result: aligned lines for people, one JSON object for machines."""
+    if as_json:
+        print(json.dumps(result, default=str), flush=True)
+        return
+    width = max(len(name) for name in result)
+    for name, value in result.items():
+        print(f"{name:<{width}}  {value}", flush=True)

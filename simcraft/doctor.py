@@ -1,0 +1,130 @@
+"""`simcraft doctor`: what is installed, what is missing, and the line that gets it."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+
+import simcraft
+
+SYSTEM_LIBRARIES = {
+    "libX11.so.6": "libx11-6",
+    "libXi.so.6": "libxi6",
+    "libXxf86vm.so.1": "libxxf86vm1",
+    "libXfixes.so.3": "libxfixes3",
+    "libXrender.so.1": "libxrender1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+    "libgomp.so.1": "libgomp1",
+}
+"""What the bpy wheel loads but a bare Debian or Ubuntu lacks: library -> package."""
+
+PACKAGES = ("numpy", "taichi", "torch", "opencv-python-headless", "zarr", "imageio-ffmpeg", "OpenEXR")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the doctor's report."""
+
+    name: str
+    state: str
+    """"ok", "missing" (something will not work) or "note"."""
+    found: str
+    fix: str = ""
+
+
+def examine() -> list[Check]:
+    """Look at the whole installation; changes nothing."""
+    return [
+        Check("SimCraft", "ok", simcraft.__version__),
+        Check("Python", "ok", f"{platform.python_version()} at {sys.executable}"),
+        *(package(name) for name in PACKAGES),
+        blender(),
+        system_libraries(),
+        device(),
+        scenes(),
+    ]
+
+
+def package(name: str) -> Check:
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "missing", "not installed", "Run: make demo (or pip install -c constraints.txt -e .)")
+
+
+def blender() -> Check:
+    """The bpy module, or a Blender executable: either will do."""
+    from simcraft.sim.blender import find_blender
+
+    found = []
+    if importlib.util.find_spec("bpy"):
+        found.append(f"bpy {metadata.version('bpy')}")
+    executable = find_blender()
+    if executable:
+        found.append(str(executable))
+    if found:
+        return Check("Blender", "ok", ", ".join(found))
+    fix = "pip install -c constraints.txt bpy, or install Blender and set SIMCRAFT_BLENDER to its path"
+    return Check("Blender", "missing", "neither the bpy module nor a blender on PATH", fix)
+
+
+def missing_libraries() -> list[str]:
+    """Debian packages of the system libraries that cannot be loaded; empty where bpy does not need them."""
+    if not sys.platform.startswith("linux"):
+        return []
+    missing = []
+    for library, debian_package in SYSTEM_LIBRARIES.items():
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(debian_package)
+    return missing
+
+
+def system_libraries() -> Check:
+    missing = missing_libraries()
+    if not missing:
+        return Check("System libraries", "ok", "all that bpy loads")
+    return Check("System libraries", "missing", " ".join(missing), f"Run: sudo apt-get install {' '.join(missing)}")
+
+
+def device() -> Check:
+    import torch
+
+    if torch.cuda.is_available():
+        card = torch.cuda.get_device_properties(0)
+        return Check("Device", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")
+    if torch.backends.mps.is_available():
+        return Check("Device", "ok", "Apple GPU (mps)")
+    fix = "torch was built for the CPU; install a CUDA build from pytorch.org" if shutil.which("nvidia-smi") else ""
+    return Check("Device", "note", f"CPU, {torch.get_num_threads()} threads", fix)
+
+
+def scenes() -> Check:
+    from simcraft.demos import titles
+
+    return Check("Shipped scenes", "ok", ", ".join(titles()))
+
+
+def show(checks: list[Check]) -> None:
+    """Print the report, one line a check, and the fix below what is missing."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    marks = {"ok": ("ok", "green"), "missing": ("missing", "red"), "note": ("note", "yellow")}
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        word, colour = marks[check.state]
+        console.print(Text.assemble((f"{word:<8}", colour), f"{check.name:<{width}}  {check.found}"), soft_wrap=True)
+        if check.fix:
+            console.print(Text(f"{'':<8}{'':<{width}}  -> {check.fix}", "bold"), soft_wrap=True)

@@ -1,0 +1,96 @@
+"""From a recording to a video with its sheet and report: what the demo, the worker and render_video.py share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from simcraft.errors import UserError
+from simcraft.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class RenderRequest:
+    """What to make of one recording."""
+
+    recording: Path
+    """Folder of the recording."""
+    out: Path
+    """The video to write; its suffix chooses the format."""
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels; None for the recording's own."""
+    generator: str = "warp"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The generator's own options, as text or values."""
+    clip: Path | None = None
+    """Where to keep the MotionClip (.zarr or .npz); None to let it go."""
+    sheet: Path | None = None
+    """Where to write the picture sheet (.png or .mp4)."""
+    report: Path | None = None
+    """Where to write the adherence report (.json, with a .png beside it)."""
+    preview: bool = False
+    """Take the first frame from the built-in preview even where the recording holds a rendered one."""
+
+
+def check_output(path: Path, force: bool = True) -> None:
+    """Raise `UserError` before any work where `path` cannot become the output."""
+    if path.exists() and not force:
+        raise UserError(f"{path} exists.", "Give another --out, or --force to replace it.")
+    parent = path.parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir():
+        raise UserError(f"{parent} is a file, so {path} cannot be written.", "Write elsewhere with --out.")
+    probe = parent / f".{path.name}.probe"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{parent} cannot be written to: {error.strerror}.", "Write elsewhere with --out.") from None
+
+
+def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any]:
+    """Observe the recording, generate the video and write everything that the request names.
+
+    Returns the paths written, by name ("video", "clip", "sheet", "report"), plus "summary" (one sentence on adherence)
+    and "warnings". Raises `UserError`, `Failure` or `Cancelled`; what was written before stays.
+    """
+    from simcraft.clip.store import save_clip
+    from simcraft.generate import generate
+    from simcraft.metrics import evaluate
+    from simcraft.observe import moves, observe
+    from simcraft.recording import load_recording
+    from simcraft.sheet import save_sheet
+    from simcraft.video import save_video
+
+    for path in (request.out, request.clip, request.sheet, request.report):
+        if path is not None:
+            check_output(path)
+    recording = load_recording(request.recording)
+    clip = observe(
+        recording, request.size, preview=request.preview, true_frames=request.report is not None, progress=progress
+    )
+    result: dict[str, Any] = {}
+    if not moves(clip):
+        raise UserError(
+            f"Nothing moves in '{recording.name}' between frames {recording.frame_numbers[0]} and "
+            f"{recording.frame_numbers[-1]} as the camera sees it.",
+            "Animate an object or the camera, add a rigid body, or choose other --frames.",
+        )
+    if request.clip is not None:
+        result["clip"] = str(save_clip(clip, request.clip, force=True, progress=progress))
+    video = generate(clip, request.generator, progress=progress, **request.options)
+    result["video"] = str(save_video(video, request.out, progress=progress))
+    if request.sheet is not None:
+        result["sheet"] = str(save_sheet(clip, video, request.sheet, progress=progress))
+    if request.report is not None:
+        report = evaluate(video, clip, progress=progress)
+        report.save(request.report)
+        report.save_picture(request.report.with_suffix(".png"))
+        result["report"] = str(request.report)
+        result["summary"] = report.summary
+    result["generator"] = request.generator
+    result["warnings"] = [*recording.warnings, *clip.metadata.get("warnings", ())]
+    return result
