@@ -1,0 +1,92 @@
+"""An empty scene with its render settings, light, sky and camera."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Vector
+
+from . import textures
+
+Vector3 = tuple[float, float, float]
+
+SKIES = {
+    "day": ((0.30, 0.52, 0.84), (0.80, 0.88, 0.95), (0.60, 0.56, 0.52)),
+    "dusk": ((0.34, 0.38, 0.62), (0.98, 0.80, 0.64), (0.50, 0.42, 0.40)),
+    "studio": ((0.88, 0.90, 0.93), (0.76, 0.79, 0.83), (0.58, 0.57, 0.56)),
+}
+
+
+def begin(name: str, frames: int, seed: int, gravity: float = 9.81) -> bpy.types.Scene:
+    """Forget everything and start a scene of `frames` frames at 24 fps with a rigid-body world of the same range."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.name = name
+    scene.frame_start, scene.frame_end = 1, frames
+    scene.gravity = (0.0, 0.0, -gravity)
+    render = scene.render
+    render.fps = 24
+    render.resolution_x = render.resolution_y = 512
+    render.engine = "CYCLES"
+    scene.cycles.device = "CPU"
+    scene.cycles.samples = 32
+    scene.cycles.use_adaptive_sampling = False
+    scene.cycles.use_denoising = False
+    scene.cycles.seed = seed
+    scene.cycles.max_bounces = 6
+    scene.view_settings.view_transform = "Standard"
+    bpy.ops.rigidbody.world_add()
+    world = scene.rigidbody_world
+    world.collection = bpy.data.collections.new("bodies")
+    world.constraints = bpy.data.collections.new("constraints")
+    world.substeps_per_frame = 20
+    world.solver_iterations = 30
+    world.point_cache.frame_start, world.point_cache.frame_end = 1, frames
+    return scene
+
+
+def image(name: str, picture: np.ndarray) -> bpy.types.Image:
+    """Pack `picture` ((h, w, 3) sRGB from 0 to 1, row 0 on top) into the file."""
+    height, width = picture.shape[:2]
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = picture[::-1]
+    made = bpy.data.images.new(name, width, height)
+    made.pixels.foreach_set(pixels.ravel())
+    made.update()
+    made.pack()
+    return made
+
+
+def daylight(
+    kind: str = "day", sun: Vector3 = (-0.5, 0.6, -1.0), strength: float = 3.0, softness: float = 0.03
+) -> None:
+    """A generated sky and one sun that shines along `sun`, with an angular size of `softness` radians."""
+    scene = bpy.context.scene
+    world = scene.world = bpy.data.worlds.new("sky")
+    world.use_nodes = True
+    nodes, links = world.node_tree.nodes, world.node_tree.links
+    environment = nodes.new("ShaderNodeTexEnvironment")
+    environment.image = image("sky", textures.sky(*SKIES[kind]))
+    background = next(node for node in nodes if node.type == "BACKGROUND")
+    background.inputs["Strength"].default_value = 0.8
+    links.new(environment.outputs["Color"], background.inputs["Color"])
+    lamp = bpy.data.lights.new("sun", "SUN")
+    lamp.energy = strength
+    lamp.angle = softness
+    lamp.color = (1.0, 0.95, 0.88)
+    holder = bpy.data.objects.new("sun", lamp)
+    holder.rotation_euler = Vector(sun).to_track_quat("-Z", "Y").to_euler()
+    holder.location = (0.0, 0.0, 6.0)
+    scene.collection.objects.link(holder)
+
+
+def camera(location: Vector3, target: Vector3, lens: float = 50.0) -> bpy.types.Object:
+    """The scene's camera at `location`, looking at `target`, with a focal length in mm on a 36 mm sensor."""
+    data = bpy.data.cameras.new("camera")
+    data.lens = lens
+    made = bpy.data.objects.new("camera", data)
+    made.location = location
+    made.rotation_euler = (Vector(target) - Vector(location)).to_track_quat("-Z", "Y").to_euler()
+    bpy.context.scene.collection.objects.link(made)
+    bpy.context.scene.camera = made
+    return made
