@@ -5,6 +5,7 @@ Standard library only, so that it runs in every Blender; the protocol is describ
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -180,10 +181,8 @@ class Engine:
     def close(self) -> None:
         """End the process, kindly at first."""
         if self.process.stdin:
-            try:
+            with contextlib.suppress(OSError):
                 self.process.stdin.close()
-            except OSError:
-                pass
         try:
             self.process.wait(timeout=2)
         except subprocess.TimeoutExpired:

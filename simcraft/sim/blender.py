@@ -1,0 +1,167 @@
+"""Finding Blender, and running the child process that records a scene in it."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from simcraft.errors import Failure, UserError
+from simcraft.progress import Progress
+from simcraft.sim.blender_child import PREFIX
+
+CHILD = Path(__file__).with_name("blender_child.py")
+# variables that point a Python or a loader at the parent's environment and would break Blender's own
+_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD", "OCIO", "VIRTUAL_ENV")
+_GRACE = 20.0
+"""Seconds in which a child that has said its last word must leave."""
+
+
+@dataclass(frozen=True)
+class Blender:
+    """A Blender that can run the child script: an executable, or the bpy package of this Python."""
+
+    executable: Path | None
+    """None for the bpy package."""
+
+    def command(self, request: Path) -> list[str]:
+        """The command line that carries out the request in this file."""
+        if self.executable is None:
+            return [sys.executable, "-P", str(CHILD), str(request)]
+        options = ["-b", "--factory-startup", "--disable-autoexec", "-noaudio", "--python-exit-code", "1"]
+        return [str(self.executable), *options, "-P", str(CHILD), "--", str(request)]
+
+
+class ChildCrash(Failure):
+    """Blender died without a word, by a signal or an abort of its own."""
+
+    def __init__(self, message: str, fix: str, stage: str) -> None:
+        super().__init__(message, fix)
+        self.stage = stage
+
+
+def find_blender(blender: str | os.PathLike[str] | None = None) -> Blender:
+    """The Blender to use: `blender` if given, else the bpy package, else SIMCRAFT_BLENDER, else PATH.
+
+    Raises `UserError` where the named one is no executable file, and where there is none at all.
+    """
+    if blender is not None:
+        return _executable(blender, "blender")
+    if importlib.util.find_spec("bpy") is not None:
+        return Blender(None)
+    if named := os.environ.get("SIMCRAFT_BLENDER"):
+        return _executable(named, "SIMCRAFT_BLENDER")
+    if on_path := shutil.which("blender"):
+        return Blender(Path(on_path))
+    raise UserError(
+        "No Blender was found: the bpy package is not installed and no 'blender' is on PATH.",
+        "pip install bpy==4.5.15, or install Blender 3.4 or newer, or set SIMCRAFT_BLENDER to its executable.",
+    )
+
+
+def _executable(path: str | os.PathLike[str], source: str) -> Blender:
+    found = shutil.which(os.fspath(path))
+    if found is None:
+        raise UserError(f"{source} names {path}, which is not an executable file.", "Give the path of Blender itself.")
+    return Blender(Path(found))
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would make Blender load the wrong libraries or modules."""
+    return {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("DYLD_")}
+
+
+def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path, progress: Progress) -> Path:
+    """Run one request (see `blender_child`) in a child process and return the recording's folder.
+
+    Parameters
+    ----------
+    folder: an existing folder for the request file.
+    log: the file that gets everything Blender says.
+
+    Raises
+    ------
+    UserError, Failure: as the child reported them.
+    ChildCrash: the child died; the text names the signal and the stage it was in.
+    """
+    request_file = folder / "request.json"
+    request_file.write_text(json.dumps(request), encoding="utf-8")
+    answer: dict[str, Any] = {}
+    stage = "start"
+    with log.open("w", encoding="utf-8") as log_file, _child(blender.command(request_file)) as child:
+        for event in _events(child, log_file):
+            if event["event"] == "progress":
+                stage = event["stage"]
+                progress(stage, event["step"], event["steps"])
+            else:
+                answer = event
+                break
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # what it said counts, even where Blender hangs at exit
+            child.communicate(timeout=_GRACE)
+        code = child.returncode
+    if answer.get("event") == "done":
+        return Path(answer["path"])
+    if answer.get("event") == "error":
+        kind = UserError if answer["kind"] == "user" else Failure
+        raise kind(answer["message"], answer["fix"])
+    raise ChildCrash(
+        f"Blender {_death(code)} at the stage '{stage}'.", f"Its last words are in {log}.{_last_words(log)}", stage
+    )
+
+
+@contextlib.contextmanager
+def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A child in its own process group, which is gone when the block is left, whatever the reason."""
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=clean_environment(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Failure(f"{command[0]} could not be started: {error.strerror}.") from None
+    try:
+        yield child
+    finally:
+        if child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, Any]]:
+    """The child's events in order; every line also goes to the log."""
+    assert child.stdout is not None
+    for line in child.stdout:
+        log.write(line)
+        if line.startswith(PREFIX):
+            log.flush()
+            yield json.loads(line[len(PREFIX) :])
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"left with exit code {code} and without a result"
+
+
+def _last_words(log: Path) -> str:
+    lines = [x.strip() for x in log.read_text(encoding="utf-8").splitlines() if x.strip() and not x.startswith(PREFIX)]
+    return f" ({lines[-1][:200]})" if lines else ""

@@ -1,0 +1,117 @@
+"""The script that runs in the child process: opens or builds a scene in Blender and records it.
+
+Two ways in, one contract: `python -P blender_child.py request.json` where the bpy package is installed, and
+`blender -b --factory-startup -P blender_child.py -- request.json` elsewhere. It imports nothing of simcraft, because
+Blender's own Python does not have it; the exporter is the add-on's, loaded from the path in the request.
+
+The request (JSON) has
+
+`addon`     folder of the add-on package `blender_addon`
+`out`       folder to write the recording to
+`blend`     path of a .blend to open, never executing its scripts; or null and then
+`build`     {"script": path of a Python file, "function": its function's name, "data": path handed to it}: the script is
+            loaded and `function(Path(data))` called in an empty scene of Blender's factory settings. It fills
+            `bpy.context.scene` (frame range, resolution, camera, engine, physics caches) or returns another scene.
+            Next to bpy it may use numpy and the standard library. An error it raises is shown to the user when it has
+            `message` and `fix`, and counts as the user's mistake where its class is a ValueError.
+`options`   keyword arguments for `blender_addon.record.record_scene`
+
+It answers on stdout with lines of `@simcraft ` and JSON: {"event": "progress", "stage", "step", "steps"}, then
+{"event": "done", "path"} or {"event": "error", "kind": "user" | "failure", "message", "fix"}. Everything else that
+appears there is Blender's own chatter.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+PREFIX = "@simcraft "
+
+
+def say(**event: Any) -> None:
+    """Send one event to the parent; Blender's chatter may have left a line unfinished."""
+    sys.stdout.write(f"\n{PREFIX}{json.dumps(event)}\n")
+    sys.stdout.flush()
+
+
+def progress(stage: str, step: int, steps: int) -> None:
+    say(event="progress", stage=stage, step=step, steps=steps)
+
+
+def load_package(folder: Path) -> ModuleType:
+    """Import the package in `folder` under its folder's name, without putting its neighbours on sys.path."""
+    spec = importlib.util.spec_from_file_location(
+        folder.name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    return _execute(spec, folder)
+
+
+def load_function(script: Path, function: str) -> Callable[[Path], Any]:
+    """The function named `function` in the Python file `script`."""
+    return getattr(_execute(importlib.util.spec_from_file_location(script.stem, script), script), function)
+
+
+def _execute(spec: Any, path: Path) -> ModuleType:
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def open_scene(request: dict[str, Any]) -> Any:
+    """The scene to record: from the .blend, or built by the script of the request."""
+    import bpy
+
+    if request.get("blend"):
+        progress("open", 0, 1)
+        bpy.ops.wm.open_mainfile(filepath=request["blend"], load_ui=False, use_scripts=False)
+        return bpy.context.scene
+    progress("build", 0, 1)
+    build = request["build"]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = load_function(Path(build["script"]), build["function"])(Path(build["data"]))
+    return scene or bpy.context.scene
+
+
+def run(request: dict[str, Any]) -> Path:
+    """Record what the request asks for; returns the finished recording's folder."""
+    addon = load_package(Path(request["addon"]))
+    record = importlib.import_module(f"{addon.__name__}.record")
+    return record.record_scene(open_scene(request), request["out"], progress=progress, **request["options"])
+
+
+def explain(error: BaseException) -> dict[str, str]:
+    """The error event for an exception; one without `message` and `fix` is not the user's and goes to the log."""
+    message = getattr(error, "message", None)
+    if isinstance(message, str) and hasattr(error, "fix"):
+        mistake = isinstance(error, ValueError) or type(error).__name__ == "SceneError"
+        return {"kind": "user" if mistake else "failure", "message": message, "fix": error.fix}
+    traceback.print_exception(error)
+    if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
+        fix = "Install it for Blender's Python; on Debian and Ubuntu: apt install python3-numpy."
+        return {"kind": "failure", "message": "This Blender's Python has no numpy.", "fix": fix}
+    return {"kind": "failure", "message": f"{type(error).__name__}: {str(error).strip()}", "fix": ""}
+
+
+def main() -> int:
+    request = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
+    try:
+        path = run(request)
+    except Exception as error:
+        say(event="error", **explain(error))
+        return 1
+    say(event="done", path=str(path))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The verb `simulate`: a Blender scene becomes a Recording, in a child process that may crash without harm."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from simcraft.assets import asset
+from simcraft.errors import UserError
+from simcraft.progress import Progress, silent
+from simcraft.recording import Recording, RecordingError, load_recording
+from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
+
+# how a .blend file starts: plain, gzip (older than 3.0), Zstandard (3.0 and newer)
+_BLEND_MAGIC = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+
+
+def simulate(
+    scene: str | os.PathLike[str],
+    *,
+    frames: tuple[int, int] | None = None,
+    size: tuple[int, int] | None = None,
+    seed: int | None = None,
+    preview: bool = False,
+    true_frames: bool = False,
+    samples: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    blender: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> Recording:
+    """Record what moves in a Blender scene: rigid bodies, cloth, armatures, instances, particles and the camera.
+
+    Parameters
+    ----------
+    scene: path of a .blend, or the name of a shipped scene such as "dominoes".
+    frames: first and last frame, both included; the scene's own range by default.
+    size: (width, height) in pixels of the picture that the camera is for; the scene's own by default.
+    seed: set as the scene's custom property "seed" and as Cycles' sampling seed, before anything is simulated, and
+        kept in the recording. Blender's solvers draw no random numbers of their own, so the motion changes only where
+        the scene's drivers or geometry nodes read that property.
+    preview: render nothing; `Recording.image` is None and `observe` shades a quick picture in its place.
+    true_frames: render every frame into `Recording.frames`, to compare a video with.
+    samples: render samples a pixel; the scene's own by default.
+    out: folder for the recording. By default it lies in a temporary folder that is removed when Python exits: long
+        arrays are mapped from it, so save what you want to keep (`simcraft.save_recording`).
+    blender: a Blender executable; by default the bpy package, else SIMCRAFT_BLENDER, else the `blender` on PATH.
+
+    Raises
+    ------
+    UserError: the scene or the request is wrong (missing or damaged .blend, no camera, frames beyond a cache, ...).
+    Failure: Blender crashed, the simulation exploded, or the disk is full.
+
+    Scripts inside the .blend are never executed, and the .blend is never written.
+    """
+    source = {"blend": str(find_scene(scene))}
+    options = {"frames": frames, "size": size, "seed": seed, "samples": samples}
+    options |= {"preview": preview, "true_frames": true_frames}
+    return record_in_child(source, options, out=out, blender=blender, progress=progress)
+
+
+def find_scene(scene: str | os.PathLike[str]) -> Path:
+    """The .blend at this path, or the shipped scene of this name; it exists and looks like a .blend.
+
+    Raises `UserError` where it is missing or is not a Blender file.
+    """
+    path = Path(scene)
+    if not path.exists() and path.suffix == "" and path.name == str(scene):
+        shipped = {p.stem: p for p in asset("scenes").glob("*.blend")}
+        if path.name not in shipped:
+            raise UserError(
+                f"There is no file '{scene}' and no shipped scene of that name.",
+                f"Shipped are: {', '.join(sorted(shipped)) or 'none'}.",
+            )
+        path = shipped[path.name]
+    if not path.is_file():
+        raise UserError(f"The scene {path} does not exist.", "Give the path of a .blend file.")
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise UserError(f"The scene {path} cannot be read: {error.strerror}.") from None
+    if not start.startswith(_BLEND_MAGIC):
+        raise UserError(f"{path} is not a Blender file: it does not start like one.", "Save it again from Blender.")
+    return path.resolve()
+
+
+def record_in_child(
+    source: dict[str, Any],
+    options: dict[str, Any],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    blender: str | os.PathLike[str] | None = None,
+    progress: Progress = silent,
+) -> Recording:
+    """Record the scene that `source` opens or builds (see `blender_child`: {"blend": ...} or {"build": {...}}).
+
+    `options` are the keyword arguments of the add-on's `record_scene`; the others are those of `simulate`.
+    Blender's output is kept as `simulate.log` inside the recording, or beside it where no recording came about.
+    """
+    program = find_blender(blender)
+    temporary = Path(tempfile.mkdtemp(prefix="simcraft-"))
+    # the recording's arrays are mapped from there for as long as the caller holds them
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    target = Path(out).absolute() if out is not None else temporary / "recording"
+    _check_writable(target)
+    log = target.with_name(f"{target.name}.log")
+    request = {"addon": str(asset("blender_addon").resolve()), **source, "out": str(target), "options": options}
+    path = _run_with_fallback(program, request, temporary, log, progress)
+    shutil.move(log, path / "simulate.log")
+    try:
+        return load_recording(path)
+    except RecordingError as error:
+        raise UserError(str(error)) from None
+
+
+def _run_with_fallback(program: Blender, request: dict[str, Any], folder: Path, log: Path, progress: Progress) -> Path:
+    """Run the request; where the render brings Blender down (no graphics driver), once more with Cycles."""
+    try:
+        return run_child(program, request, folder, log, progress)
+    except ChildCrash as crash:
+        if crash.stage != "render":
+            raise
+        request = {**request, "options": {**request["options"], "engine": "CYCLES"}}
+        return run_child(program, request, folder, log, progress)
+
+
+def _check_writable(target: Path) -> None:
+    """Fail before minutes of simulation rather than after."""
+    if target.exists() and not (target / "recording.json").is_file():
+        raise UserError(f"{target} exists and is not a recording.", "Choose another output folder.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"Nothing can be written to {target.parent}: {error.strerror}.", "Choose another --out."
+        ) from None
