@@ -21,10 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import bpy  # noqa: E402
+import bpy
 
-from blender_addon.engine import Engine, EngineError, find_engine_python  # noqa: E402
-from blender_addon.export import ExportError, record_scene  # noqa: E402
+from blender_addon.engine import Engine, EngineError, find_engine_python
+from blender_addon.errors import RecordError, SceneError
+from blender_addon.record import record_scene
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -161,12 +162,12 @@ def main() -> int:
         result = run(arguments, options)
     except SystemExit as leaving:
         return int(leaving.code or 0)
-    except (EngineError, ExportError) as error:
-        print(f"error: {error.message}" + (f"\n       {error.fix}" if error.fix else ""), file=sys.stderr, flush=True)
-        return error.exit_code
+    except EngineError as error:
+        return say_error(error.message, error.fix, error.exit_code)
+    except RecordError as error:
+        return say_error(error.message, error.fix, 2 if isinstance(error, SceneError) else 1)
     except KeyboardInterrupt:
-        print("error: Stopped.", file=sys.stderr, flush=True)
-        return 130
+        return say_error("Stopped.", "", 130)
     except Exception:
         traceback.print_exc()
         return 1
@@ -176,6 +177,11 @@ def main() -> int:
         if name in result:
             print(f"{name}: {result[name]}", flush=True)
     return 0
+
+
+def say_error(message: str, fix: str, code: int) -> int:
+    print(f"error: {message}" + (f"\n       {fix}" if fix else ""), file=sys.stderr, flush=True)
+    return code
 
 
 if __name__ == "__main__":

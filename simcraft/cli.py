@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -143,9 +144,9 @@ def generate(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Paint a video that moves as the clip says. Other options (--name value) go to the generator, see the end.
+    """Paint a video that moves as the clip says.
 
-    Options of each generator are listed by `simcraft generators`.
+    Every other --name value goes to the generator; `simcraft generators` lists what each one takes.
     """
 
     def work(progress: Any) -> dict[str, Any]:
@@ -171,16 +172,18 @@ def generate(
 @app.command()
 def generators(as_json: Json = False) -> None:
     """List the generators and their options."""
-    from simcraft.generate import describe_generators
+    from simcraft.generate.registry import find_generator, generator_names
 
-    described = describe_generators()
+    known = [find_generator(name) for name in generator_names()]
     if as_json:
-        show_result(described, True)
+        show_result({"generators": [asdict(generator) for generator in known]}, True)
         return
-    for name, entry in described.items():
-        print(f"{name}\n    {entry['summary']}")
-        for option, text in entry["options"].items():
-            print(f"    --{option.replace('_', '-'):<18} {text}")
+    for generator in known:
+        print(f"{generator.name}\n    {generator.summary}")
+        for option in generator.options:
+            kind = "|".join(map(str, option.choices)) or option.type.__name__
+            flag = f"--{option.name.replace('_', '-')} {kind}"
+            print(f"    {flag}\n        {option.help} Default: {option.default}.")
 
 
 @app.command()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import platform
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 import simcraft
+from simcraft.errors import UserError
 
 SYSTEM_LIBRARIES = {
     "libX11.so.6": "libx11-6",
@@ -62,19 +64,21 @@ def package(name: str) -> Check:
 
 
 def blender() -> Check:
-    """The bpy module, or a Blender executable: either will do."""
+    """The bpy package, or a Blender executable: either will do."""
     from simcraft.sim.blender import find_blender
 
-    found = []
-    if importlib.util.find_spec("bpy"):
-        found.append(f"bpy {metadata.version('bpy')}")
-    executable = find_blender()
-    if executable:
-        found.append(str(executable))
-    if found:
-        return Check("Blender", "ok", ", ".join(found))
-    fix = "pip install -c constraints.txt bpy, or install Blender and set SIMCRAFT_BLENDER to its path"
-    return Check("Blender", "missing", "neither the bpy module nor a blender on PATH", fix)
+    try:
+        found = find_blender()
+    except UserError as error:
+        return Check("Blender", "missing", error.message, error.fix)
+    if found.executable is None:
+        return Check("Blender", "ok", f"the bpy package {metadata.version('bpy')}")
+    return Check("Blender", "ok", f"{blender_version(found.executable)} at {found.executable}")
+
+
+def blender_version(executable: Path) -> str:
+    answer = subprocess.run([str(executable), "--version"], capture_output=True, text=True, check=False, timeout=60)
+    return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else "a Blender that does not answer"
 
 
 def missing_libraries() -> list[str]:
