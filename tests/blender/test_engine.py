@@ -1,0 +1,72 @@
+"""The add-on's client of the worker: every way in which an engine can be wrong ends in one clear sentence."""
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from blender_addon.engine import Engine, EngineError, clean_environment, find_engine_python
+
+
+def program(path: Path, text: str) -> Path:
+    """An executable stand-in for the engine's Python: it gets `-m simcraft.worker` and runs `text` instead."""
+    path.write_text(f"#!{sys.executable}\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+READY = 'import json, sys, os\nprint(json.dumps({"event": "ready", "version": 1}), flush=True)\n'
+
+
+def test_the_real_worker_answers() -> None:
+    with Engine(Path(sys.executable)) as engine, pytest.raises(EngineError, match="nowhere") as caught:
+        list(engine.run(request="render", id="a", recording="nowhere", out="v.mp4"))
+    assert caught.value.exit_code == 2
+    assert caught.value.fix
+    assert engine.process.returncode is not None
+
+
+def test_a_given_engine_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(EngineError, match="nothing-here") as caught:
+        find_engine_python(str(tmp_path / "nothing-here"))
+    assert caught.value.exit_code == 2
+    monkeypatch.setenv("SIMCRAFT_PYTHON", str(tmp_path / "also-not"))
+    with pytest.raises(EngineError, match="SIMCRAFT_PYTHON"):
+        find_engine_python()
+    monkeypatch.setenv("SIMCRAFT_PYTHON", sys.executable)
+    assert find_engine_python() == Path(sys.executable)
+
+
+def test_a_python_without_simcraft(tmp_path: Path) -> None:
+    bare = program(tmp_path / "python", "import sys; sys.exit('No module named simcraft')")
+    with pytest.raises(EngineError, match=r"exit code 1.*No module named simcraft") as caught:
+        Engine(bare, log=tmp_path / "log")
+    assert "simcraft" in caught.value.fix
+
+
+def test_an_engine_of_another_version(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="version 9"):
+        Engine(program(tmp_path / "python", READY.replace('"version": 1', '"version": 9')))
+
+
+def test_an_engine_that_is_killed_in_the_middle(tmp_path: Path) -> None:
+    text = READY + "sys.stdin.readline(); os.kill(os.getpid(), 9)"
+    with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="signal 9"):
+        list(engine.run(request="render", id="a"))
+
+
+def test_an_engine_that_prints_rubbish(tmp_path: Path) -> None:
+    text = READY + "sys.stdin.readline(); print('hello', flush=True); sys.stdin.readline()"
+    with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="hello"):
+        list(engine.run(request="render", id="a"))
+
+
+def test_the_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "OCIO"):
+        monkeypatch.setenv(name, "x")
+    assert not {"PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "OCIO"} & set(
+        clean_environment()
+    )
+    assert clean_environment()["PATH"] == os.environ["PATH"]
