@@ -18,7 +18,7 @@ from simcraft.errors import Failure, SimcraftError, UserError
 PathLike = str | os.PathLike[str]
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR}
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST}
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 

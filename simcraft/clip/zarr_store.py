@@ -73,6 +73,7 @@ class ClipWriter:
                 self._reopen()
             else:
                 self._create()
+            self._arrays = self._open_arrays()
 
     def __enter__(self) -> ClipWriter:
         return self
@@ -88,7 +89,7 @@ class ClipWriter:
             raise ValueError(f"frame {frame} needs {sorted(expected)}, got {sorted(entries)}")
         with write_errors(self.path):
             for name, value in entries.items():
-                self._group[name][frame] = value
+                self._arrays[name][frame] = value
             self._mark_done(frame + 1)
 
     def finish(self, whole: Mapping[str, np.ndarray]) -> Path:
@@ -100,7 +101,7 @@ class ClipWriter:
             raise ValueError(f"{self.frames_done} of {self.frame_count} frames are written")
         with write_errors(self.path):
             for name, value in whole.items():
-                self._group[name][...] = value
+                self._arrays[name][...] = value
             (self._folder / FRAMES_DONE).unlink()
             if self.path.is_dir():
                 shutil.rmtree(self.path)
@@ -112,16 +113,14 @@ class ClipWriter:
         from zarr.codecs import ZstdCodec
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._group = zarr.open_group(str(self._folder), mode="w", zarr_format=3, attributes={_ATTRIBUTE: self.header})
+        group = zarr.open_group(str(self._folder), mode="w", zarr_format=3, attributes={_ATTRIBUTE: self.header})
         for name, shape in self.header["arrays"].items():
-            self._group.create_array(
+            group.create_array(
                 name,
                 shape=shape,
                 chunks=[1 if is_per_frame(name) and axis == 0 else max(n, 1) for axis, n in enumerate(shape)],
                 dtype=ARRAYS[name][1],
-                # the checksum tells damaged chunks; an all-zero chunk that is not written would look like a lost one
-                compressors=ZstdCodec(level=1, checksum=True),
-                config={"write_empty_chunks": True},
+                compressors=ZstdCodec(level=1, checksum=True),  # the checksum tells damaged chunks
             )
         self._mark_done(0)
 
@@ -137,7 +136,14 @@ class ClipWriter:
                 f"{self._folder} is an unfinished clip made with other settings; it cannot be resumed.",
                 "Delete it, or ask for the settings that it was started with.",
             )
-        self._group = group
+
+    def _open_arrays(self) -> dict[str, Any]:
+        import zarr
+
+        # an all-zero chunk that is not written would look like a lost one
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            group = zarr.open_group(str(self._folder), mode="r+", zarr_format=3)
+            return {name: group[name] for name in self.header["arrays"]}
 
     def _mark_done(self, frames: int) -> None:
         temporary = self._folder / f"{FRAMES_DONE}.new"
