@@ -27,7 +27,7 @@ def active(
 
 
 def launch(thing: bpy.types.Object, velocity: Vector3, spin: Vector3 = (0.0, 0.0, 0.0), frames: int = 3) -> None:
-    """Carry the active `thing` along `velocity` (m/s) and `spin` (rad/s, about x, y, z) for `frames` frames, then let go.
+    """Carry the active `thing` along `velocity` (m/s) and `spin` (rad/s about x, y, z); let go after `frames` frames.
 
     Its location in the file is where frame 1 sees it. Bullet keeps the speed of the keyframes at the release, exactly
     so from three frames on; a shorter ride leaves it at rest.
@@ -72,9 +72,10 @@ def joint(
     holder.rotation_euler = rotation
     scene = bpy.context.scene
     scene.collection.objects.link(holder)
-    with bpy.context.temp_override(object=holder, active_object=holder, selected_objects=[holder]):
-        bpy.ops.rigidbody.constraint_add(type=kind)
+    # membership makes it a joint; the operator for it crashes Blender 3.4 under an overridden context
+    scene.rigidbody_world.constraints.objects.link(holder)
     bound = holder.rigid_body_constraint
+    bound.type = kind
     bound.object1, bound.object2 = first, second
     bound.disable_collisions = True
     return holder

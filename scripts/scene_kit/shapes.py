@@ -1,4 +1,4 @@
-"""Named, textured objects. Sizes are in the mesh itself, so that every object's scale is 1 and its pivot is its centre."""
+"""Named, textured objects. Sizes are in the mesh itself: every object's scale is 1 and its pivot its centre."""
 
 from __future__ import annotations
 

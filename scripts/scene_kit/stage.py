@@ -90,3 +90,22 @@ def camera(location: Vector3, target: Vector3, lens: float = 50.0) -> bpy.types.
     bpy.context.scene.collection.objects.link(made)
     bpy.context.scene.camera = made
     return made
+
+
+def orbiting_camera(
+    centre: Vector3, distance: float, height: float, turns: tuple[float, float], lens: float
+) -> bpy.types.Object:
+    """A camera that circles `centre` at `distance` and `height` metres between two angles, over the whole range."""
+    scene = bpy.context.scene
+    pivot = bpy.data.objects.new("camera_pivot", None)
+    pivot.location = centre
+    scene.collection.objects.link(pivot)
+    made = camera((distance, 0.0, height), (0.0, 0.0, 0.0), lens)
+    made.parent = pivot
+    for frame, turn in zip((scene.frame_start, scene.frame_end), turns, strict=True):
+        pivot.rotation_euler = (0.0, 0.0, turn)
+        pivot.keyframe_insert("rotation_euler", frame=frame)
+    for curve in pivot.animation_data.action.fcurves:
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
+    return made

@@ -61,7 +61,7 @@ def planks(size: int = 512, seed: int = 2, rows: int = 6, dark: Colour = (0.56, 
 def marble(size: int = 256, seed: int = 3, base: Colour = (0.90, 0.89, 0.87), vein: Colour = (0.38, 0.40, 0.45)):
     """Pale stone with thin veins where warped waves cross zero."""
     y, x = np.mgrid[0:size, 0:size] / size
-    wave = np.sin(2 * np.pi * (x + 2 * y) + 2.2 * noise(size, seed, 1.9))
+    wave = np.sin(2 * np.pi * (x + 2 * y) + 1.7 * noise(size, seed, 2.1))
     veins = np.exp(-np.abs(wave) * 9.0)
     return blend(base, vein, 0.7 * veins + 0.08 * noise(size, seed + 1, 1.5))
 
@@ -141,4 +141,5 @@ def sky(zenith: Colour, horizon: Colour, ground: Colour, width: int = 256, seed:
     picture = blend((0.0,) * 3, (1.0,) * 3, np.zeros((height, width))) + picture
     white = np.clip(clouds * 0.35, 0.0, 0.75)[..., None] * fade[..., None]
     picture = picture * (1.0 - white) + 0.97 * white
-    return np.where(altitude[..., None] < 0.0, np.asarray(ground), picture)
+    haze = blend(horizon, ground, -altitude * 5.0 - 0.25)
+    return np.where(altitude[..., None] < 0.0, haze, picture)
