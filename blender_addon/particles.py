@@ -1,0 +1,102 @@
+"""Particles of emitters that are drawn as points; those drawn as objects arrive as instances."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._format import recording_format as fmt
+from .materials import MaterialTable
+
+_POINTS = {"HALO", "LINE"}
+
+
+@dataclass(frozen=True)
+class _System:
+    name: str
+    positions: np.ndarray
+    velocity: np.ndarray
+    present: np.ndarray
+    radius: np.ndarray
+    material: int
+
+
+class ParticleLog:
+    """Fills one `recording_format.Particles` for each emitter's particle system, frame by frame."""
+
+    def __init__(self, work: Path, frame_count: int) -> None:
+        self._work = work
+        self._frame_count = frame_count
+        self._step = 0
+        self._systems: dict[tuple[str, str], _System] = {}
+        self.owners: set[str] = set()
+
+    def look(self, depsgraph: Any, frame: int, offered: set[str], materials: MaterialTable) -> None:
+        """Add one frame; to be called for every recorded frame in order."""
+        for instance in depsgraph.object_instances:
+            obj = instance.object
+            name = obj.original.name_full
+            if instance.is_instance or name not in offered or obj.hide_render:
+                continue
+            for system in obj.particle_systems:
+                if system.settings.type == "EMITTER" and system.settings.render_type in _POINTS:
+                    self._add(name, system, obj, materials)
+        self._step += 1
+
+    def _add(self, owner: str, system: Any, obj: Any, materials: MaterialTable) -> None:
+        count = len(system.particles)
+        if count == 0:
+            return
+        key = (owner, system.name)
+        if key not in self._systems:
+            self._systems[key] = self._open(key, count, _material(system, obj, materials))
+            self.owners.add(owner)
+        log, t = self._systems[key], self._step
+        count = min(count, len(log.radius))
+        log.positions[t, :count] = _get(system.particles, "location", 3)[:count]
+        log.velocity[t, :count] = _get(system.particles, "velocity", 3)[:count]
+        # a dead or unborn particle has no size in the picture, whatever its size is
+        alive = _get(system.particles, "alive_state", 1, np.int32)[:count] == _alive(system)
+        log.present[t, :count] = alive
+        log.radius[:count] = np.maximum(log.radius[:count], _get(system.particles, "size", 1)[:count])
+
+    def _open(self, key: tuple[str, str], count: int, material: int) -> _System:
+        prefix, frames = f"particles.{len(self._systems)}", self._frame_count
+
+        def new(field: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+            return fmt.open_array(self._work, f"{prefix}.{field}", shape, np.dtype(dtype))
+
+        return _System(
+            "/".join(key),
+            new("positions", (frames, count, 3), np.float32),
+            new("velocity", (frames, count, 3), np.float32),
+            new("present", (frames, count), np.bool_),
+            np.zeros(count, np.float32),
+            material,
+        )
+
+    def bodies(self) -> list[Any]:
+        return [
+            fmt.Particles(s.name, s.positions, s.radius, s.present, s.velocity, "particles", s.material)
+            for s in self._systems.values()
+        ]
+
+
+def _alive(system: Any) -> int:
+    states = system.particles[0].bl_rna.properties["alive_state"].enum_items
+    return int(states["ALIVE"].value)
+
+
+def _material(system: Any, obj: Any, materials: MaterialTable) -> int:
+    """The emitter's slot that the system renders with, counted from 1 by Blender."""
+    slots = obj.material_slots
+    return materials.number(slots[min(system.settings.material, len(slots)) - 1].material if len(slots) else None)
+
+
+def _get(particles: Any, name: str, width: int, dtype: Any = np.float32) -> np.ndarray:
+    values = np.empty(len(particles) * width, dtype)
+    particles.foreach_get(name, values)
+    return values.reshape(-1, width) if width > 1 else values
