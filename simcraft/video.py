@@ -280,7 +280,7 @@ def _load_pngs(folder: Path) -> Video:
     names = sorted(folder.glob("*.png"))
     if not names:
         raise UserError(f"{folder} has no PNG files.", "Give a video file or a folder of PNGs.")
-    frames = []
+    frames: list[np.ndarray] = []
     for name in names:
         image = cv2.imread(str(name), cv2.IMREAD_COLOR)
         if image is None:

@@ -55,7 +55,7 @@ def _saturation(size: tuple[int, ...], sigma: float) -> float:
     """The magnitude, in pixels, that is encoded as 1."""
     if not sigma > 0:
         raise UserError(f"sigma is {sigma}; expected a positive number.")
-    return sigma * float(np.hypot(*size))
+    return sigma * float(np.hypot(size[0], size[1]))
 
 
 def _hue_to_rgb(hue: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def flow_to_wheel(flow: np.ndarray, max_magnitude: float | None = None, valid: n
     part = (position - low)[..., None]
     colour = wheel[low] * (1 - part) + wheel[(low + 1) % len(wheel)] * part
     r = radius[..., None]
-    colour = np.where(r <= 1, 1 - r * (1 - colour), colour * 0.75)
+    colour = np.where(r <= 1.01, 1 - r.clip(0, 1) * (1 - colour), colour * 0.75)
     return np.where(known[..., None], colour * 255 + 0.5, 128).astype(np.uint8)
 
 
@@ -107,7 +107,7 @@ def _middlebury_wheel() -> np.ndarray:
     corners = {"r": (1, 0, 0), "y": (1, 1, 0), "g": (0, 1, 0), "c": (0, 1, 1), "b": (0, 0, 1), "m": (1, 0, 1)}
     return np.concatenate(
         [
-            np.linspace(corners[ends[0]], corners[ends[1]], count, endpoint=False)  # type: ignore[call-overload]
+            np.linspace(corners[ends[0]], corners[ends[1]], count, endpoint=False)
             for ends, count in steps
         ]
     )
