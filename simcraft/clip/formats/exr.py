@@ -127,7 +127,7 @@ def read_exr(path: PathLike) -> FrameLayers:
     by_pass = {name.rpartition(".")[2]: channels for name, channels in layers.items()}
     with read_errors(Path(path), "a file with depth, flow or instance layers"):
         found = _own_layers(by_pass) if set(by_pass) & set(_OWN_LAYERS) else _blender_passes(by_pass)
-    if found == FrameLayers():
+    if all(value is None for value in vars(found).values()):
         raise UserError(
             f"{path} has none of the layers Depth, Vector, Object Index; it has {', '.join(sorted(layers)) or 'none'}.",
             "Switch these passes on in Blender's View Layer properties.",
