@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -57,6 +57,8 @@ class BodyBuilder:
     """Where `open_array` puts long arrays."""
     solvers: Mapping[str, str]
     """Object's full name -> what simulates it."""
+    emitters: Collection[str]
+    """Full names of the objects whose instances are particles."""
 
 
 def traces(sightings: Sightings) -> list[Trace]:
@@ -207,7 +209,10 @@ def _material(mesh: Any) -> int:
 
 
 def _solver(trace: Trace, builder: BodyBuilder) -> str:
-    simulated = builder.solvers.get(trace.key.source) or builder.solvers.get(trace.key.owner)
+    key = trace.key
+    if key.persistent_id and key.owner != key.source and key.owner in builder.emitters:
+        return "particles"
+    simulated = builder.solvers.get(key.source) or builder.solvers.get(key.owner)
     return simulated or ("keyframes" if trace.moves else "static")
 
 

@@ -24,8 +24,10 @@ class Cache:
     first: int
     last: int
     baked: bool
-    stale: bool
+    stale: bool = False
     """Baked with settings or for frames that are no longer the scene's."""
+    freezes: bool = True
+    """Outside of these frames what it simulates stands still although it should not."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,6 @@ def solvers(scene: Any) -> dict[str, str]:
             simulated = "bullet"
         if simulated is None and ("ARMATURE" in kinds or obj.parent_type == "ARMATURE" or obj.parent_bone):
             simulated = "armature"
-        if simulated is None and any(s.settings.type == "EMITTER" for s in obj.particle_systems):
-            simulated = "particles"
         if simulated is not None:
             names[obj.name_full] = simulated
     # objects that exist only inside instanced collections keep the plain answer: keyframes or static
@@ -71,12 +71,12 @@ def caches(scene: Any) -> Iterator[Cache]:
                 yield _point_cache(owner, modifier.point_cache)
         for system in obj.particle_systems:
             if system.settings.type == "EMITTER" or system.use_hair_dynamics:
-                yield _point_cache(f"the particles '{system.name}' of '{obj.name}'", system.point_cache)
+                yield _particle_cache(obj, system)
         domain = _fluid_domain(obj)
         if domain is not None:
             owner = f"the fluid of '{obj.name}'"
             baked = bool(domain.has_cache_baked_any)
-            yield Cache(owner, domain.cache_frame_start, domain.cache_frame_end, baked, False)
+            yield Cache(owner, domain.cache_frame_start, domain.cache_frame_end, baked)
 
 
 def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timeline, Physics]:
@@ -95,7 +95,7 @@ def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timel
         for c in found
         if c.stale
     ]
-    for cache in found:
+    for cache in (c for c in found if c.freezes):
         timeline, cut = _within(timeline, cache)
         warnings += cut
     live = [c.first for c in found if not c.baked]
@@ -138,6 +138,15 @@ def _point_cache(owner: str, cache: Any) -> Cache:
     baked = bool(cache.is_baked)
     stale = baked and (bool(cache.is_outdated) or _cached_frames(cache) < cache.frame_end - cache.frame_start + 1)
     return Cache(owner, cache.frame_start, cache.frame_end, baked, stale)
+
+
+def _particle_cache(obj: Any, system: Any) -> Cache:
+    """An unbaked emitter's cache fits itself to its particles' lives: outside of it there are none that could stop."""
+    cache = _point_cache(f"the particles '{system.name}' of '{obj.name}'", system.point_cache)
+    settings = system.settings
+    if settings.type == "EMITTER" and settings.frame_end + settings.lifetime <= cache.last:
+        return dataclasses.replace(cache, freezes=False)
+    return cache
 
 
 def _cached_frames(cache: Any) -> float:

@@ -208,7 +208,8 @@ def _recording(
 
     walk.store.close()
     seen = traces(walk.sightings)
-    builder = BodyBuilder(walk.store, len(timeline.frames), timeline.scene_fps, work, solvers(scene))
+    emitters = {o.name_full for o in scene.objects if any(s.settings.type == "EMITTER" for s in o.particle_systems)}
+    builder = BodyBuilder(walk.store, len(timeline.frames), timeline.scene_fps, work, solvers(scene), emitters)
     bodies = build_bodies(seen, builder)
     bodies += walk.particles.bodies()
     warnings += _what_was_left_out(walk, {t.key.owner for t in seen})

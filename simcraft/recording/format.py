@@ -233,8 +233,17 @@ class Recording:
 
 
 def open_array(folder: Path, name: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
-    """A new array, backed by `folder/name.npy`: long recordings are filled frame by frame, outside memory."""
-    return np.lib.format.open_memmap(str(Path(folder) / f"{name}.npy"), mode="w+", dtype=dtype, shape=shape)
+    """A new array, backed by `folder/name.npy`: long recordings are filled frame by frame, outside memory.
+
+    Raises `OSError` where the disk has no room for it.
+    """
+    path = Path(folder) / f"{name}.npy"
+    array = np.lib.format.open_memmap(str(path), mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # writing to a mapped page that the disk has no room for would kill the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def temporary_sibling(path: Path) -> Path:
