@@ -106,10 +106,7 @@ def _middlebury_wheel() -> np.ndarray:
     steps = (("ry", 15), ("yg", 6), ("gc", 4), ("cb", 11), ("bm", 13), ("mr", 6))
     corners = {"r": (1, 0, 0), "y": (1, 1, 0), "g": (0, 1, 0), "c": (0, 1, 1), "b": (0, 0, 1), "m": (1, 0, 1)}
     return np.concatenate(
-        [
-            np.linspace(corners[ends[0]], corners[ends[1]], count, endpoint=False)
-            for ends, count in steps
-        ]
+        [np.linspace(corners[ends[0]], corners[ends[1]], count, endpoint=False) for ends, count in steps]
     )
 
 
