@@ -1,0 +1,94 @@
+"""The visibility buffer: which surface each pixel of one frame sees, and exactly where on it.
+
+Every surface is drawn in parallel; each pixel keeps the smallest 64-bit key, made of inverse depth and surface number,
+by an atomic minimum. Equal depths go to the smaller number, so the result does not depend on the order of the threads.
+What else is asked of a frame (flow, tracks, shading) is a gather from this buffer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcraft.observe import kernels
+from simcraft.observe.camera import Crop, View, view_of
+from simcraft.observe.geometry import Geometry, Layout, geometry_of
+from simcraft.recording.format import Recording
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Geometry, camera and visibility buffer of one frame; H x W pixels."""
+
+    index: int
+    """Frame index in the recording, from 0."""
+    geometry: Geometry
+    """World geometry; its docstring tells how surfaces are numbered."""
+    view: View
+    projected: np.ndarray
+    """(V, 4) float64: (U, V, W, Z) of `geometry.points`; the pixel is (U/W, V/W), Z planar depth in metres."""
+    surfaces: np.ndarray
+    """(H, W) int32: surface seen at the pixel's centre: s < sphere_count is a sphere, else triangle s - sphere_count
+    of `geometry.faces`; -1 for background."""
+    coordinates: np.ndarray
+    """(H, W, 3) float64: barycentric coordinates in the triangle (perspective-correct, sum 1): the world point is
+    their sum with points[faces[triangle]]. On a sphere: the world direction of unit length from its centre.
+    Undefined for background."""
+    depth: np.ndarray
+    """(H, W) float32: planar z in metres, +inf for background."""
+    instances: np.ndarray
+    """(H, W) uint16: instance id, 0 for background."""
+    normals: np.ndarray
+    """(H, W, 3) float32: unit geometric normal in camera axes, facing the camera; 0 for background."""
+
+    @property
+    def triangles(self) -> np.ndarray:
+        """(H, W) int32: row of `geometry.faces` seen here; negative for background and spheres."""
+        return np.where(self.surfaces >= 0, self.surfaces - self.geometry.sphere_count, -1)
+
+
+def render_frame(recording: Recording, layout: Layout, frame: int, crop: Crop) -> Frame:
+    """Rasterise frame index `frame` of `recording` for the image that `crop` describes."""
+    return rasterise(frame, geometry_of(recording, layout, frame), view_of(recording.camera, frame, crop))
+
+
+def project(points: np.ndarray, view: View) -> np.ndarray:
+    """(V, 4) float64 (U, V, W, Z) of (V, 3) float64 world points; see `View.matrix`."""
+    projected = np.empty((len(points), 4))
+    kernels.project_points(points, view.matrix, projected)
+    return projected
+
+
+def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
+    """The visibility buffer of `geometry` seen through `view`."""
+    width, height = view.size
+    projected = project(geometry.points, view)
+    surface_count = len(geometry.surface_owner)
+    id_bits = max(1, int(surface_count - 1).bit_length())
+    keys = np.full((height, width), kernels.EMPTY, np.int64)
+    shift = _depth_shift(view, id_bits)
+    large, large_count = np.empty(surface_count, np.int32), np.zeros(1, np.int32)
+    shapes = geometry.points, projected, geometry.faces, geometry.radii
+    lens = view.rays, view.lens, int(view.perspective), view.near, view.far, shift, id_bits
+    if surface_count:
+        owners = geometry.surface_owner, geometry.owner_present
+        kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
+        if large_count[0]:
+            kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
+    surfaces = np.empty((height, width), np.int32)
+    coordinates = np.empty((height, width, 3))
+    depth = np.full((height, width), np.inf, np.float32)
+    instances = np.zeros((height, width), np.uint16)
+    normals = np.zeros((height, width, 3), np.float32)
+    ids = geometry.surface_owner, geometry.owner_instance
+    camera = view.rays, view.camera_to_world, int(view.perspective), view.near, id_bits
+    flat = surfaces.reshape(-1), coordinates.reshape(-1, 3)
+    kernels.resolve(*shapes, *ids, *camera, keys, *flat, depth, instances, normals)
+    return Frame(index, geometry, view, projected, surfaces, coordinates, depth, instances, normals)
+
+
+def _depth_shift(view: View, id_bits: int) -> int:
+    """Low bits of the inverse depth to drop, such that it and the surface number fill 63 bits."""
+    bits = np.array([1 / view.near, 1 / view.far]).view(np.int64)
+    return max(0, int(bits[0] - bits[1]).bit_length() - (63 - id_bits))
