@@ -85,8 +85,10 @@ def make_clip(layers: list[Layer], height: int, width: int, *, first_known: bool
         return there, inside(there) & (topmost(layers, there, other) == seen)
 
     pairs = [to_other(t, t + 1) for t in range(count - 1)], [to_other(t + 1, t) for t in range(count - 1)]
-    forward, backward = (np.stack([p - points for p, _ in pair]).astype(np.float32) for pair in pairs)
-    visible = [np.stack([v for _, v in pair]) for pair in pairs]
+    forward, backward = (
+        np.array([p - points for p, _ in pair], np.float32).reshape(-1, height, width, 2) for pair in pairs
+    )
+    visible = [np.array([v for _, v in pair], bool).reshape(-1, height, width) for pair in pairs]
     first = [to_other(t, 0) for t in range(count)]
     instances = np.stack([topmost(layers, points, t) for t in range(count)]).astype(np.uint16)
     frames = np.stack([render(layers, height, width, t) for t in range(count)])
@@ -131,10 +133,12 @@ def sliding_square(
     return make_clip([background, square], height, width, **more)
 
 
-def zooming_plane(height: int = 96, width: int = 128, count: int = 8, rate: float = 1.03) -> MotionClip:
+def zooming_plane(
+    height: int = 96, width: int = 128, count: int = 8, rate: float = 1.03, period: float = 20
+) -> MotionClip:
     """One textured plane comes nearer."""
     scale = rate ** np.arange(count)
     plane = Layer(
-        (-999, -999, 999 + width, 999 + height), np.zeros((count, 2)), scale, waves((110, 120, 130), 20, 3), 5.0
+        (-999, -999, 999 + width, 999 + height), np.zeros((count, 2)), scale, waves((110, 120, 130), period, 3), 5.0
     )
     return make_clip([plane], height, width)

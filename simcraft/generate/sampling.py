@@ -10,8 +10,12 @@ import numpy as np
 
 _FLAGS = {"nearest": 0, "bilinear": 1, "bicubic": 2}  # the numbers of cv2.INTER_NEAREST, _LINEAR and _CUBIC
 _OFFSETS = np.array([(dx, dy) for dy in range(-1, 3) for dx in range(-1, 3)])
+_NEAREST_FOUR = [5, 6, 9, 10]
+"""The rows of `_OFFSETS` with the bilinear footprint."""
 _FADE = 0.6
 """Standard deviation, in pixels, of the weights where a footprint is cut by a silhouette."""
+_MIXED = 1e-6
+"""Weight of pixels mixed by antialiasing, so that they count where there is nothing better, and only there."""
 
 
 def silhouette_pixels(labels: np.ndarray) -> np.ndarray:
@@ -49,7 +53,7 @@ def sample_surface(
     ----------
     image: (H, W, 3) uint8.
     labels: (H, W), the instance of each pixel.
-    usable: (H, W) bool, pixels whose colour is their surface's own (not filled yet, or mixed by antialiasing: false).
+    usable: (H, W) bool, pixels whose colour is their surface's own, not mixed with another by antialiasing.
     positions: (N, 2), image coordinates.
     wanted: (N,), the label that each position is on.
 
@@ -63,14 +67,14 @@ def sample_surface(
     taps = cells[:, None] + _OFFSETS
     height, width = labels.shape
     inside = ((taps >= 0) & (taps < (width, height))).all(-1)
-    taps = taps.clip(0, (width - 1, height - 1))
-    same = inside & (labels[taps[..., 1], taps[..., 0]] == wanted[:, None])
+    taps = taps.clip(0, (width - 1, height - 1))  # beyond the image the edge is repeated, as everywhere
+    same = labels[taps[..., 1], taps[..., 0]] == wanted[:, None]
     clean = same & usable[taps[..., 1], taps[..., 0]]
-    found = same[:, [5, 6, 9, 10]].any(1)
+    found = (same & inside)[:, _NEAREST_FOUR].any(1)
     cut = np.nonzero(~clean.all(1) & found)[0]
     if len(cut):
         distance = np.square(taps[cut] + 0.5 - positions[cut, None]).sum(-1)
-        weights = np.exp(distance / (-2 * _FADE**2)) * np.where(clean[cut], 1.0, same[cut] * 1e-3)
+        weights = np.exp(distance / (-2 * _FADE**2)) * np.where(clean[cut], 1.0, same[cut] * _MIXED)
         colours[cut] = _mean_colours(image, taps[cut], weights)
     return colours, found
 
