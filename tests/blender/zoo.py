@@ -6,6 +6,7 @@ Runs in Blender's Python: bpy, numpy and the standard library only.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def zoo(data: Path) -> None:
     camera.data.keyframe_insert("lens", frame=1)
     camera.data.lens = 35
     camera.data.keyframe_insert("lens", frame=12)
-    _write_landmarks(scene, data)
+    data.write_text(json.dumps(landmark_pixels(scene, range(1, 13))), encoding="utf-8")
 
 
 def _camera(scene: Any) -> Any:
@@ -58,16 +59,17 @@ def _camera(scene: Any) -> Any:
     return camera
 
 
-def _write_landmarks(scene: Any, data: Path) -> None:
+def landmark_pixels(scene: Any, frames: Iterable[int], size: tuple[int, int] | None = None) -> dict[str, Any]:
     """(u, v) pixels of the landmark in each frame, by Blender's own projection."""
-    width = scene.render.resolution_x * scene.render.resolution_percentage // 100
-    height = scene.render.resolution_y * scene.render.resolution_percentage // 100
+    percent = scene.render.resolution_percentage / 100
+    width, height = size or (scene.render.resolution_x * percent, scene.render.resolution_y * percent)
     pixels = []
-    for frame in range(scene.frame_start, scene.frame_end + 1):
+    for frame in frames:
         scene.frame_set(frame)
         x, y, _ = world_to_camera_view(scene, scene.camera, Vector(LANDMARK))
         pixels.append((x * width, (1 - y) * height))
-    data.write_text(json.dumps(pixels), encoding="utf-8")
+    scene.frame_set(1)
+    return {"landmark": LANDMARK, "pixels": pixels}
 
 
 def add_cube(name: str, location: tuple[float, float, float] = (0, 0, 0), size: float = 1.0) -> Any:
@@ -85,19 +87,15 @@ def _rigid_bodies(scene: Any) -> None:
     bpy.context.object.rigid_body.linear_damping = 0.0
 
 
-def _linear(obj: Any, path: str, start: Any, end: Any) -> None:
-    """Keyframes from frame 1 to 11 with constant speed."""
-    before = bpy.context.preferences.edit.keyframe_new_interpolation_type
-    bpy.context.preferences.edit.keyframe_new_interpolation_type = "LINEAR"
-    setattr(obj, path, start)
-    obj.keyframe_insert(path, frame=1)
-    setattr(obj, path, end)
-    obj.keyframe_insert(path, frame=11)
-    bpy.context.preferences.edit.keyframe_new_interpolation_type = before
+def ease(obj: Any, path: str, start: Any, end: Any) -> None:
+    """Keyframes at 1 and 11; Blender's default handles lie at a third, so in between it is 3 t^2 - 2 t^3."""
+    for frame, value in ((1, start), (11, end)):
+        setattr(obj, path, value)
+        obj.keyframe_insert(path, frame=frame)
 
 
 def _keyframed_cube(scene: Any) -> None:
-    _linear(add_cube("Keyframed"), "location", (0.0, 0.0, 0.0), (5.0, 0.0, 0.0))
+    ease(add_cube("Keyframed"), "location", (0.0, 0.0, 0.0), (5.0, 0.0, 0.0))
 
 
 def _blinking_cube(scene: Any) -> None:
@@ -136,7 +134,7 @@ def _shape_key(scene: Any) -> None:
     key = cube.shape_key_add(name="Up")
     for point in key.data:
         point.co.z += 2.0
-    _linear(key, "value", 0.0, 1.0)
+    ease(key, "value", 0.0, 1.0)
 
 
 def _armature(scene: Any) -> None:
@@ -152,7 +150,7 @@ def _armature(scene: Any) -> None:
     modifier.object = armature
     bone = armature.pose.bones[0]
     bone.rotation_mode = "XYZ"
-    _linear(bone, "rotation_euler", (0.0, 0.0, 0.0), (0.5, 0.0, 0.0))
+    ease(bone, "rotation_euler", (0.0, 0.0, 0.0), (0.5, 0.0, 0.0))
 
 
 def _cloth(scene: Any) -> None:
@@ -202,7 +200,7 @@ def _geometry_nodes_instances(scene: Any) -> None:
     plane = bpy.context.object
     plane.name = "Scattered"
     plane.modifiers.new("Nodes", "NODES").node_group = group
-    _linear(plane, "location", (0.0, 0.0, -2.0), (10.0, 0.0, -2.0))
+    ease(plane, "location", (0.0, 0.0, -2.0), (10.0, 0.0, -2.0))
 
 
 def _growing_mesh(scene: Any) -> None:

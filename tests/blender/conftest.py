@@ -1,0 +1,78 @@
+"""Recordings that real Blenders make of the zoo, one child process for each Blender."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simcraft.recording import Recording
+from simcraft.sim.simulate import record_in_child
+
+HERE = Path(__file__).parent
+BLENDERS = [pytest.param("bpy", marks=pytest.mark.bpy), pytest.param("blender", marks=pytest.mark.blender)]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came out of one of the building functions."""
+
+    recording: Recording
+    notes: Any
+    """The JSON that the function wrote."""
+    folder: Path
+    """Where it could leave other files."""
+
+
+def blender_executable(kind: str) -> str | None:
+    """The executable of the lane, None for the bpy package; skips the test where the lane cannot run."""
+    if kind == "bpy":
+        if importlib.util.find_spec("bpy") is None:
+            pytest.skip("the bpy package is not installed")
+        return None
+    executable = os.environ.get("SIMCRAFT_BLENDER") or shutil.which("blender")
+    if executable is None:
+        pytest.skip("no Blender executable")
+    return executable
+
+
+def build(function: str, kind: str, folder: Path, **options: Any) -> Built:
+    """Build a scene with the function of the file of the same name (zoo.py, cases.py), in a Blender, and record it."""
+    blender = blender_executable(kind)
+    notes = folder / "notes.json"
+    source = {"build": {"script": str(HERE / f"{function}.py"), "function": function, "data": str(notes)}}
+    recording = record_in_child(source, {"preview": True, **options}, out=folder / "recording", blender=blender)
+    return Built(recording, json.loads(notes.read_text()), folder)
+
+
+@pytest.fixture(scope="session")
+def zoo_cache() -> dict[str, Built]:
+    return {}
+
+
+def _zoo(kind: str, cache: dict[str, Built], factory: pytest.TempPathFactory) -> Built:
+    if kind not in cache:
+        cache[kind] = build("zoo", kind, factory.mktemp(f"zoo-{kind}"))
+    return cache[kind]
+
+
+@pytest.fixture(scope="session", params=BLENDERS)
+def zoo(request: pytest.FixtureRequest, zoo_cache: dict, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return _zoo(request.param, zoo_cache, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def both_zoos(zoo_cache: dict, tmp_path_factory: pytest.TempPathFactory) -> tuple[Built, Built]:
+    return _zoo("bpy", zoo_cache, tmp_path_factory), _zoo("blender", zoo_cache, tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=BLENDERS)
+def cases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Small scenes recorded one after another in one Blender: cameras, refusals, warnings."""
+    return build("cases", request.param, tmp_path_factory.mktemp(f"cases-{request.param}"))
