@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,10 +197,3 @@ class Engine:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         lines = self.log.read_text(errors="replace").strip().splitlines() if self.log and self.log.exists() else []
         return f" ({how})" + (f": {lines[-1]}" if lines else ".")
-
-
-def print_progress(event: dict[str, Any]) -> None:
-    """Print one progress event as one line."""
-    eta = event.get("eta_seconds")
-    rest = f", ETA {eta:.0f} s" if eta else ""
-    print(f"{event['stage']}: {event['step']} of {event['steps']}{rest}", flush=True, file=sys.stderr)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ._format import recording_format as fmt
-from .materials import upstream
-from .textures import image_array
+from .materials import Color, rgb, upstream
+from .textures import image_array, linear_to_srgb, srgb_to_linear
 
 _SKY_SIZE = (1024, 512)
 
@@ -31,20 +31,19 @@ def lighting(scene: Any, depsgraph: Any, offered: set[str]) -> Any:
     return fmt.Lighting(direction, color, sky_color, sky_image)
 
 
-def _as_sun(matrix: np.ndarray, lamp: Any) -> tuple[tuple, tuple, bool]:
+def _as_sun(matrix: np.ndarray, lamp: Any) -> tuple[Color, Color, bool]:
     """(direction in which the light travels, irradiance of a surface that faces it, is it a sun)."""
     axis = -matrix[:3, 2] / np.linalg.norm(matrix[:3, 2])
     if lamp.type == "SUN":
-        return tuple(map(float, axis)), tuple(float(c * lamp.energy) for c in lamp.color), True
+        return rgb(axis), rgb(lamp.color, lamp.energy), True
     distance = max(float(np.linalg.norm(matrix[:3, 3])), 1e-3)
     # Blender's watts: a point lamp of P has the radiant intensity P / (4 pi^2) of a sphere, an area lamp P / pi ahead
     intensity = lamp.energy / (np.pi if lamp.type == "AREA" else 4 * np.pi**2) * np.pi
     toward_origin = -matrix[:3, 3] / distance
-    strength = float(intensity / distance**2)
-    return tuple(map(float, toward_origin)), tuple(float(c) * strength for c in lamp.color), False
+    return rgb(toward_origin), rgb(lamp.color, intensity / distance**2), False
 
 
-def _sky(world: Any) -> tuple[tuple[float, float, float], np.ndarray | None]:
+def _sky(world: Any) -> tuple[Color, np.ndarray | None]:
     """(linear RGB radiance, equirectangular image or None) of the world's background."""
     if world is None:
         return (0.0, 0.0, 0.0), None
@@ -53,23 +52,16 @@ def _sky(world: Any) -> tuple[tuple[float, float, float], np.ndarray | None]:
     nodes = list(upstream(output.inputs["Surface"])) if output else []
     background = next((n for n in nodes if n.type == "BACKGROUND"), None)
     if background is None:
-        return tuple(float(c) for c in world.color), None
+        return rgb(world.color), None
     strength = float(background.inputs["Strength"].default_value)
-    color = tuple(float(c) * strength for c in background.inputs["Color"].default_value[:3])
     if not background.inputs["Color"].is_linked:
-        return color, None
+        return rgb(background.inputs["Color"].default_value, strength), None
     feeding = list(upstream(background.inputs["Color"]))
     environment = next((n for n in feeding if n.type == "TEX_ENVIRONMENT" and n.image), None)
     image = image_array(environment.image, _SKY_SIZE) if environment else None
     if image is not None and image.shape[1] == 2 * image.shape[0]:
-        return _mean_radiance(image), image
+        radiance = srgb_to_linear(image / 255.0) * strength
+        return rgb(radiance.mean((0, 1))), (linear_to_srgb(radiance) * 255 + 0.5).astype(np.uint8)
     if any(n.type == "TEX_SKY" for n in feeding):
-        return tuple(c * strength for c in fmt.Lighting().sky_color), None
-    return tuple(float(c) for c in world.color), None
-
-
-def _mean_radiance(image: np.ndarray) -> tuple[float, float, float]:
-    from .textures import srgb_to_linear
-
-    mean = srgb_to_linear(image / 255.0).mean((0, 1))
-    return (float(mean[0]), float(mean[1]), float(mean[2]))
+        return rgb(fmt.Lighting().sky_color, strength), None
+    return rgb(world.color), None

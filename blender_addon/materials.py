@@ -10,6 +10,9 @@ import numpy as np
 from ._format import recording_format as fmt
 from .textures import image_array
 
+Color = tuple[float, float, float]
+"""Linear RGB."""
+
 
 class MaterialTable:
     """The recording's materials by number; a material is looked at once."""
@@ -63,9 +66,9 @@ def describe(material: Any) -> Any:
     """
     shader = surface_shader(material)
     if shader is None:
-        return fmt.Material(material.name, _rgb(material.diffuse_color), None, float(material.roughness))
+        return fmt.Material(material.name, rgb(material.diffuse_color), None, float(material.roughness))
     socket = _socket(shader, "Base Color", "Color")
-    texture, color = None, _rgb(material.diffuse_color)
+    texture, color = None, rgb(material.diffuse_color)
     if socket is not None:
         texture, color = base_color(socket, color)
     return fmt.Material(material.name, color, texture, _number(shader, "Roughness", 0.5), _emission(shader))
@@ -97,10 +100,10 @@ def upstream(socket: Any) -> Iterator[Any]:
         queue += [link.from_node for s in node.inputs for link in s.links]
 
 
-def base_color(socket: Any, viewport: tuple[float, float, float]) -> tuple[np.ndarray | None, tuple]:
+def base_color(socket: Any, viewport: Color) -> tuple[np.ndarray | None, Color]:
     """(texture or None, linear RGB it is multiplied with) of a colour socket."""
     if not socket.is_linked:
-        return None, _rgb(socket.default_value)
+        return None, rgb(socket.default_value)
     nodes = list(upstream(socket))
     for node in nodes:
         if node.type == "TEX_IMAGE" and node.image is not None:
@@ -109,17 +112,17 @@ def base_color(socket: Any, viewport: tuple[float, float, float]) -> tuple[np.nd
                 return texture, (1.0, 1.0, 1.0)
     colors = [c for node in nodes for c in _node_colors(node)]
     if colors:
-        return None, tuple(float(x) for x in np.mean(colors, axis=0))
+        return None, rgb(np.mean(colors, axis=0))
     return None, viewport
 
 
-def _node_colors(node: Any) -> list[tuple[float, float, float]]:
+def _node_colors(node: Any) -> list[Color]:
     """The colours written in a node: of a ramp, of the RGB node, or of its unlinked colour inputs."""
     if node.type == "VALTORGB":
-        return [_rgb(e.color) for e in node.color_ramp.elements]
+        return [rgb(e.color) for e in node.color_ramp.elements]
     if node.type == "RGB":
-        return [_rgb(node.outputs[0].default_value)]
-    return [_rgb(s.default_value) for s in node.inputs if s.type == "RGBA" and not s.is_linked and s.enabled]
+        return [rgb(node.outputs[0].default_value)]
+    return [rgb(s.default_value) for s in node.inputs if s.type == "RGBA" and not s.is_linked and s.enabled]
 
 
 def texture_placement(material: Any) -> np.ndarray | None:
@@ -149,7 +152,7 @@ def _emission(shader: Any) -> float:
     color = _socket(shader, "Emission Color", "Emission")
     if color is None or color.is_linked:
         return 0.0
-    return _number(shader, "Emission Strength", 0.0) * max(_rgb(color.default_value))
+    return _number(shader, "Emission Strength", 0.0) * max(rgb(color.default_value))
 
 
 def _number(node: Any, name: str, default: float) -> float:
@@ -161,5 +164,6 @@ def _socket(node: Any, *names: str) -> Any | None:
     return next((node.inputs[n] for n in names if node.inputs.get(n) is not None), None)
 
 
-def _rgb(color: Any) -> tuple[float, float, float]:
-    return (float(color[0]), float(color[1]), float(color[2]))
+def rgb(color: Any, strength: float = 1.0) -> Color:
+    """The first three components times `strength`, as plain floats."""
+    return (float(color[0] * strength), float(color[1] * strength), float(color[2] * strength))

@@ -73,7 +73,7 @@ def read_png(path: Path) -> np.ndarray:
 
 def _has_denoiser() -> bool:
     try:
-        import _cycles
+        import _cycles  # type: ignore[import-not-found]
     except ImportError:
         return False
     return bool(getattr(_cycles, "with_openimagedenoise", False))

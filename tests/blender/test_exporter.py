@@ -93,13 +93,13 @@ def test_armatures_deform(zoo: Built) -> None:
 
 
 def test_cloth_and_soft_bodies_fall(zoo: Built) -> None:
-    fall = GRAVITY / 2 * (11 / 24) ** 2
     for name, solver in (("Cloth", "cloth"), ("Soft", "soft body")):
         found = body(zoo, name, DeformingBody)
         assert found.solver == solver
-        drop = float(np.mean(found.vertices[0, :, 2] - found.vertices[-1, :, 2]))
-        assert 0.6 * fall < drop < 1.2 * fall
-        assert np.ptp(found.vertices, axis=0).max() > 0.1
+        height = found.vertices[:, :, 2].mean(1, dtype=np.float64)
+        # damped by air: slower than free fall, and from rest, step by step faster
+        assert 0.5 < (height[0] - height[-1]) / (GRAVITY / 2 * (11 / 24) ** 2) < 1
+        assert (np.diff(height, 2) < 0).all()
 
 
 def test_collection_instances_are_where_their_empties_are(zoo: Built) -> None:
