@@ -14,10 +14,10 @@ from pathlib import Path
 import bpy
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(ROOT))
 
-from scene_kit import stage  # noqa: E402
-from scene_kit.catalogue import SCENES  # noqa: E402
+from scripts.scene_kit import stage  # noqa: E402
+from scripts.scene_kit.catalogue import SCENES  # noqa: E402
 
 
 def build(name: str, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import physics, shapes, stage, textures
+from .stage import Vector3
 
 PAINTS = (
     (0.80, 0.16, 0.14),
@@ -187,7 +188,7 @@ def contain() -> None:
     crate = shapes.paint("crate", textures.wood(seed=31), roughness=0.5)
     inner, wall, height = 1.3, 0.07, 0.62
     reach = (inner + wall) / 2
-    sides = (
+    sides: tuple[tuple[str, Vector3, Vector3], ...] = (
         ("crate_bottom", (inner, inner, wall), (0, 0, wall / 2)),
         ("crate_left", (wall, inner + 2 * wall, height), (-reach, 0, height / 2)),
         ("crate_right", (wall, inner + 2 * wall, height), (reach, 0, height / 2)),
@@ -234,7 +235,7 @@ def collide() -> None:
     length, width, thick = 3.2, 2.2, 0.16
     bed = shapes.box("cloth", (length, width, 0.12), cloth, (0, 0, 0.06), texture_size=0.8)
     physics.passive(bed, friction=0.5, restitution=0.3)
-    rails = (
+    rails: tuple[tuple[str, Vector3, Vector3], ...] = (
         ("rail_left", (thick, width, 0.26), (-(length + thick) / 2, 0, 0.13)),
         ("rail_right", (thick, width, 0.26), ((length + thick) / 2, 0, 0.13)),
         ("rail_front", (length + 2 * thick, thick, 0.26), (0, -(width + thick) / 2, 0.13)),
