@@ -76,7 +76,7 @@ def carry(
         *(surfaces, coordinates, a.faces, here.projected, a.surface_owner, here.view.rays),
         *(way.carried, way.known, way.sky, a.persistent_surfaces, here.view.size[0]),
         *(there.surfaces, b.points, there.projected, b.faces, b.radii, b.surface_owner),
-        *(there.view.rays, there.view.matrix, np.array([there.view.near, there.view.far])),
+        *(there.view.rays, there.view.matrix, np.array([there.view.near, there.view.far, 1 / there.view.lens[0]])),
         *(int(there.view.perspective), int(relative), position, valid, visible),
     )
     return valid.view(bool), visible.view(bool)

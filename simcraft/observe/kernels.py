@@ -1,4 +1,4 @@
-# mypy: disable-error-code="valid-type, index"
+# mypy: disable-error-code="valid-type, index, attr-defined"
 """Taichi kernels of the visibility buffer: place, project, rasterise, resolve.
 
 Coverage is decided by homogeneous edge functions (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous

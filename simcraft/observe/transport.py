@@ -1,18 +1,22 @@
-# mypy: disable-error-code="valid-type, index"
+# mypy: disable-error-code="valid-type, index, attr-defined"
 """Taichi kernel of correspondence: where is a surface point of one frame in another one, and is it seen there.
 
 Visibility asks the triangles themselves, not their depths: the point lands between four pixel centres of the other
 frame; the surfaces seen at these four are intersected with the ray of the landing point. The point is hidden if one of
-them covers it, and seen if one of them is the point's own surface with the same side towards the camera.
+them covers it, and seen if one of them is the point's own surface (or, where triangles are smaller than pixels, its
+neighbour on the same body) with the same side towards the camera.
 """
 
 from simcraft.observe.kernels import Array, edge_functions, inverse_depth, ray_sphere, row, vec3
 from simcraft.taichi_runtime import ti
 
 SAME_DEPTH = 1e-6
-"""Relative difference of depth below which two surfaces do not hide each other."""
-OWN_SURFACE = 1e-2
-"""Relative difference of depth up to which a changing body's surface is taken for the one that was carried there."""
+"""Relative difference of inverse depth up to which two surfaces do not hide each other."""
+NEIGHBOUR = 3.0
+"""In sizes of a pixel at that depth: where triangles are smaller than pixels, none of the four centres may see the
+point's own; a triangle of the same body whose plane is as near as this to the point is then its neighbour."""
+CARRIED = 6.0
+"""In the same unit: how far a changing body's new surface may be from where the velocity has carried the old one."""
 
 
 @ti.func
@@ -65,7 +69,7 @@ def transport(
     there_owner: Array,
     there_rays: Array,
     there_matrix: Array,
-    there_range: Array,
+    there_limits: Array,
     perspective: ti.i32,
     relative: ti.i32,
     position: Array,
@@ -75,11 +79,11 @@ def transport(
     """Carry the points (surfaces[p], coordinates[p]) of one frame to another.
 
     `projected` and `carried` are the corners of the first frame's surfaces, projected in the first and in the other
-    frame. Writes `position` (P, 2) float32, as a difference to pixel p's centre if `relative`, `valid` and `visible`
+    frame. `there_limits` are near, far and the inverse focal length. Writes `position` (P, 2) float32, as a difference to pixel p's centre if `relative`, `valid` and `visible`
     (P,) uint8. Positions of points that have none stay as they were.
     """
     spheres = there_radii.shape[0]
-    near, far = there_range[0], there_range[1]
+    near, far = there_limits[0], there_limits[1]
     for p in range(surfaces.shape[0]):
         s = surfaces[p]
         px, py = ti.cast(p % width, ti.f64) + 0.5, ti.cast(p // width, ti.f64) + 0.5
@@ -121,6 +125,7 @@ def transport(
             inside = x >= 0 and y >= 0 and x < there_surfaces.shape[1] and y < there_surfaces.shape[0]
             if inside and same_side and (s < 0 or (depth >= near and depth <= far)):
                 inverse = 1.0 / depth
+                pixel = there_limits[2] * (inverse if perspective == 1 else inverse * inverse)
                 if s < 0:
                     inverse = 0.0
                 owner = -1
@@ -148,12 +153,12 @@ def transport(
                                 perspective,
                                 near,
                             )
-                            gap = ti.abs(other - inverse)
+                            gap = ti.abs(other - inverse)  # of inverse depths
                             if s >= persistent and there_owner[k] == owner:
-                                if gap <= OWN_SURFACE * inverse:
+                                if gap <= CARRIED * pixel:
                                     own = 1
                             elif hit == 1 and other > inverse * (1.0 + SAME_DEPTH):
                                 hidden = 1
-                            elif s >= 0 and gap <= SAME_DEPTH * inverse:
+                            elif s >= 0 and there_owner[k] == owner and gap <= NEIGHBOUR * pixel:
                                 touching = 1
                 visible[p] = ti.cast(hidden == 0 and (own == 1 or touching == 1), ti.u8)

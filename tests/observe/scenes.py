@@ -170,3 +170,20 @@ def recording(bodies, track: CameraTrack, size: tuple[int, int], **more) -> Reco
         size=size, camera=track, bodies=tuple(bodies), frame_numbers=np.arange(1, frames + 1, dtype=np.int32),
         **(defaults | more),
     )  # fmt: skip
+
+
+def swarm(triangles: int, size: tuple[int, int], frames: int = FRAMES) -> Recording:
+    """About `triangles` triangles (from 1,000 up): balls that roll past each other over a floor, the camera moving.
+
+    The balls stay as they are and get finer as `triangles` grows, each of them one rigid body.
+    """
+    subdivisions = max(1, round(np.log(triangles / 12 / 20) / np.log(4)))
+    count = max(3, round(triangles / (20 * 4**subdivisions)))
+    rng = np.random.default_rng(5)
+    shape, bodies = icosphere(subdivisions, 0.5), [floor(frames)]
+    for n in range(count):
+        start = rng.uniform((-2.5, -2, 0.4), (2.5, 3, 2.8))
+        way, turn = rng.uniform(-0.12, 0.12, 3), rng.uniform(-0.15, 0.15, 2)
+        poses = [pose(start + way * t, rotation(0, turn[0] * t) @ rotation(2, turn[1] * t)) for t in range(frames)]
+        bodies.append(rigid(f"ball {n}", shape, poses))
+    return recording(bodies, moving_camera(size, frames=frames), size, name=f"swarm of {triangles} triangles")
