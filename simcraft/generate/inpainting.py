@@ -1,4 +1,4 @@
-"""Inventing what no frame has seen, surface by surface (OpenCV's inpainting; Telea 2004)."""
+"""Inventing what no frame has seen, surface by surface: smoothly (OpenCV, Telea 2004), or continuing the texture."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simcraft.generate.sampling import Surfaces
+from simcraft.generate.texture import continue_texture
+
 _MARGIN = 16
 """Pixels around a hole that the inpainting may look at."""
+_CONTEXT = 48
+"""Pixels around a hidden part from which its texture may be taken."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +25,7 @@ class Layer:
     """(h, w, 3) uint8."""
 
 
-def inpaint_surfaces(
-    image: np.ndarray, labels: np.ndarray, missing: np.ndarray, radius: int, usable: np.ndarray | None = None
-) -> np.ndarray:
+def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray, radius: int) -> np.ndarray:
     """Fill the `missing` pixels of a frame, each from known pixels of its own instance.
 
     Parameters
@@ -31,12 +34,11 @@ def inpaint_surfaces(
     labels: (H, W), instances.
     missing: (H, W) bool.
     radius: neighbourhood of the inpainting, in pixels.
-    usable: (H, W) bool, pixels that may be looked at; by default all that are not missing.
 
     An instance of which nothing is known is filled from whatever is around it. Returns a new image.
     """
     result = image.copy()
-    known = ~missing if usable is None else usable & ~missing
+    known = ~missing
     orphans = np.zeros_like(missing)
     for label in np.unique(labels[missing]):
         hole = missing & (labels == label)
@@ -50,30 +52,28 @@ def inpaint_surfaces(
         else:
             orphans |= hole
     if orphans.any() and known.any():
-        result[orphans] = _inpaint(result, orphans | ~(known | missing), radius)[orphans]
+        result[orphans] = _inpaint(result, orphans, radius)[orphans]
     return result
 
 
-def hidden_layer(
-    image: np.ndarray, labels: np.ndarray, usable: np.ndarray, label: int, box: np.ndarray, radius: int
-) -> Layer | None:
-    """What instance `label` may look like within `box` of the first frame, behind everything that hides it there.
+def hidden_layer(first: Surfaces, label: int, box: np.ndarray, radius: int) -> Layer | None:
+    """What instance `label` may look like within a box of the first frame, behind everything that hides it there.
 
-    Parameters
-    ----------
-    image, labels, usable: the first frame (H, W, 3), its instances (H, W), and where its colours are not mixed (H, W).
-    box: (x0, y0, x1, y1) in pixels, the part that later frames reveal.
-
-    Returns None where too little of the instance is seen to tell.
+    `box` is (x0, y0, x1, y1) in pixels, the part that later frames reveal. Returns None where too little of it
+    is seen to tell.
     """
-    height, width = labels.shape
-    x0, y0 = np.maximum(np.floor(box[:2]).astype(int) - _MARGIN, 0)
-    x1, y1 = np.minimum(np.ceil(box[2:]).astype(int) + _MARGIN, (width, height))
+    height, width = first.labels.shape
+    x0, y0 = np.maximum(np.floor(box[:2]).astype(int) - _CONTEXT, 0)
+    x1, y1 = np.minimum(np.ceil(box[2:]).astype(int) + _CONTEXT, (width, height))
     crop = (slice(y0, y1), slice(x0, x1))
-    source = (labels[crop] == label) & usable[crop]
-    if source.sum() < _MARGIN:
+    known = (first.labels[crop] == label) & ~first.mixed[crop]
+    if known.sum() < _MARGIN:
         return None
-    return Layer((int(x0), int(y0)), _inpaint(image[crop], ~source, radius))
+    smooth = _inpaint(first.image[crop], ~known, radius)
+    revealed = np.zeros_like(known)
+    bx, by = (np.floor(box[:2]).astype(int) - (x0, y0)).clip(0)
+    revealed[by : int(box[3]) + 2 - y0, bx : int(box[2]) + 2 - x0] = True
+    return Layer((int(x0), int(y0)), continue_texture(smooth, known, revealed & ~known))
 
 
 def _inpaint(image: np.ndarray, unknown: np.ndarray, radius: int) -> np.ndarray:

@@ -6,6 +6,8 @@ only ever mixed among pixels of one label, so that a moving silhouette never dra
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 _FLAGS = {"nearest": 0, "bilinear": 1, "bicubic": 2}  # the numbers of cv2.INTER_NEAREST, _LINEAR and _CUBIC
@@ -16,6 +18,29 @@ _FADE = 0.6
 """Standard deviation, in pixels, of the weights where a footprint is cut by a silhouette."""
 _MIXED = 1e-6
 """Weight of pixels mixed by antialiasing, so that they count where there is nothing better, and only there."""
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """A frame that colours are read from."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8."""
+    labels: np.ndarray
+    """(H, W), the instance of each pixel."""
+    mixed: np.ndarray
+    """(H, W) bool: pixels whose colour may be mixed with another instance's by antialiasing."""
+    near_silhouette: np.ndarray
+    """(H, W) bool: a footprint that starts here may touch another instance."""
+
+
+def surfaces(image: np.ndarray, labels: np.ndarray, antialiased: bool) -> Surfaces:
+    """A frame prepared for `sample_surface`; `antialiased` tells whether silhouettes are mixed in it."""
+    import cv2
+
+    edge = silhouette_pixels(labels)
+    near = cv2.dilate(edge.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return Surfaces(image, labels, edge if antialiased else np.zeros_like(edge), near)
 
 
 def silhouette_pixels(labels: np.ndarray) -> np.ndarray:
@@ -40,42 +65,32 @@ def sample_plain(image: np.ndarray, positions: np.ndarray, interpolation: str) -
 
 
 def sample_surface(
-    image: np.ndarray,
-    labels: np.ndarray,
-    usable: np.ndarray,
-    positions: np.ndarray,
-    wanted: np.ndarray,
-    interpolation: str,
+    source: Surfaces, positions: np.ndarray, wanted: np.ndarray, interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colours at `positions`, each from pixels of its own surface only.
-
-    Parameters
-    ----------
-    image: (H, W, 3) uint8.
-    labels: (H, W), the instance of each pixel.
-    usable: (H, W) bool, pixels whose colour is their surface's own, not mixed with another by antialiasing.
-    positions: (N, 2), image coordinates.
-    wanted: (N,), the label that each position is on.
+    """Colours at `positions` (N, 2), each from pixels of its own surface only: those whose label is `wanted` (N,).
 
     Returns (N, 3) uint8 and (N,) bool, false where no pixel nearby belongs to the surface.
 
-    Where the footprint lies within one usable surface, the interpolation asked for; elsewhere the usable pixels of the
-    surface, weighted by their distance; at parts thinner than the antialiasing, also the pixels that are mixed by it.
+    Where the footprint lies within one surface, the interpolation asked for; elsewhere the pixels of the surface,
+    weighted by their distance; at parts thinner than the antialiasing, also the pixels that are mixed by it.
     """
-    colours = sample_plain(image, positions, interpolation).copy()
+    colours = sample_plain(source.image, positions, interpolation).copy()
+    height, width = source.labels.shape
     cells = np.floor(np.nan_to_num(positions, nan=-9) - 0.5).astype(np.int64)
-    taps = cells[:, None] + _OFFSETS
-    height, width = labels.shape
+    column, row = cells[:, 0].clip(0, width - 1), cells[:, 1].clip(0, height - 1)
+    alone = ~source.near_silhouette[row, column] & (source.labels[row, column] == wanted)
+    found = np.ones(len(positions), bool)
+    checked = np.nonzero(~alone)[0]
+    taps = cells[checked, None] + _OFFSETS
     inside = ((taps >= 0) & (taps < (width, height))).all(-1)
     taps = taps.clip(0, (width - 1, height - 1))  # beyond the image the edge is repeated, as everywhere
-    same = labels[taps[..., 1], taps[..., 0]] == wanted[:, None]
-    clean = same & usable[taps[..., 1], taps[..., 0]]
-    found = (same & inside)[:, _NEAREST_FOUR].any(1)
-    cut = np.nonzero(~clean.all(1) & found)[0]
-    if len(cut):
-        distance = np.square(taps[cut] + 0.5 - positions[cut, None]).sum(-1)
-        weights = np.exp(distance / (-2 * _FADE**2)) * np.where(clean[cut], 1.0, same[cut] * _MIXED)
-        colours[cut] = _mean_colours(image, taps[cut], weights)
+    same = source.labels[taps[..., 1], taps[..., 0]] == wanted[checked, None]
+    clean = same & ~source.mixed[taps[..., 1], taps[..., 0]]
+    found[checked] = (same & inside)[:, _NEAREST_FOUR].any(1)
+    cut = ~clean.all(1) & found[checked]
+    distance = np.square(taps[cut] + 0.5 - positions[checked[cut], None]).sum(-1)
+    weights = np.exp(distance / (-2 * _FADE**2)) * np.where(clean[cut], 1.0, same[cut] * _MIXED)
+    colours[checked[cut]] = _mean_colours(source.image, taps[cut], weights)
     return colours, found
 
 

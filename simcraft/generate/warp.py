@@ -21,23 +21,12 @@ import numpy as np
 from simcraft.clip.types import MotionClip
 from simcraft.generate.anchors import Anchors, carried_anchors, frame_labels, own_anchors, pixel_centres
 from simcraft.generate.inpainting import Layer, hidden_layer, inpaint_surfaces
-from simcraft.generate.sampling import sample_plain, sample_surface, silhouette_pixels
+from simcraft.generate.sampling import Surfaces, sample_plain, sample_surface, silhouette_pixels, surfaces
 from simcraft.progress import Progress, silent, track
 from simcraft.video import Video
 
 _STILL = 0.02
 """Pixels of motion since the first frame below which a pixel counts as unmoved."""
-
-
-@dataclass(frozen=True)
-class _FirstFrame:
-    """The first frame as a source of colours."""
-
-    image: np.ndarray
-    labels: np.ndarray
-    usable: np.ndarray
-    """(H, W) bool: not mixed with another instance by antialiasing."""
-    layers: dict[int, Layer]
 
 
 def warp(
@@ -55,22 +44,22 @@ def warp(
     `made_by["correspondence"]` is "exact" or "composed".
     """
     height, width = clip.image.shape[:2]
-    labels = frame_labels(clip, 0)
-    usable = ~silhouette_pixels(labels)
-    first = _FirstFrame(clip.image, labels, usable, _hidden_layers(clip, labels, usable, inpaint_radius))
+    first = surfaces(clip.image, frame_labels(clip, 0), antialiased=True)
+    layers = _hidden_layers(clip, first, inpaint_radius)
+    painted = [first]  # before antialiasing: what later frames read
     frames = np.empty((clip.frame_count, height, width, 3), np.uint8)
-    painted = np.empty_like(frames)  # before antialiasing: the source of later frames
-    frames[0] = painted[0] = clip.image
+    frames[0] = clip.image
     anchors = own_anchors(0, height, width)
     counts = np.zeros(4, np.int64)
     for t in track(range(1, clip.frame_count), "Warping", clip.frame_count - 1, progress):
-        sources = _sources(clip, t, anchors, first)
-        anchors = sources.anchors
-        painted[t], missing = _read(clip, t, sources, first, painted, interpolation)
         labels = frame_labels(clip, t)
+        sources = _sources(clip, t, anchors, layers)
+        anchors = sources.anchors
+        image, missing = _read(labels, sources, painted, layers, interpolation)
         if missing.any():
-            painted[t] = inpaint_surfaces(painted[t], labels, missing, inpaint_radius)
-        frames[t] = _antialiased(painted[t], labels)
+            image = inpaint_surfaces(image, labels, missing, inpaint_radius)
+        painted.append(surfaces(image, labels, antialiased=False))
+        frames[t] = _antialiased(image, labels)
         still = _still(labels, sources, first)
         frames[t][still] = clip.image[still]
         counts += np.bincount(np.where(missing, 3, sources.kind).ravel(), minlength=4)
@@ -87,15 +76,15 @@ class _Sources:
     """(H, W) int: 0 first frame, 1 hidden layer, 2 earlier frame, 3 nothing yet."""
 
 
-def _sources(clip: MotionClip, t: int, previous: Anchors, first: _FirstFrame) -> _Sources:
+def _sources(clip: MotionClip, t: int, previous: Anchors, layers: dict[int, Layer]) -> _Sources:
     """Decide for each pixel of frame t where its colour is read."""
     height, width = clip.image.shape[:2]
     position = pixel_centres(height, width)
     frame = np.full((height, width), t, np.int32)
     kind = np.full((height, width), 3)
     if clip.to_first is not None and clip.to_first_visible is not None:
-        seen, hidden = clip.to_first_visible[t], _behind_others(clip, t, first.labels)
-        hidden &= np.isin(frame_labels(clip, t), list(first.layers))
+        seen, hidden = clip.to_first_visible[t], _behind_others(clip, t)
+        hidden &= np.isin(frame_labels(clip, t), list(layers))
         for mask, number in ((hidden, 1), (seen, 0)):
             kind[mask], frame[mask] = number, 0
             position[mask] = clip.to_first[t][mask]
@@ -110,35 +99,28 @@ def _sources(clip: MotionClip, t: int, previous: Anchors, first: _FirstFrame) ->
 
 
 def _read(
-    clip: MotionClip, t: int, sources: _Sources, first: _FirstFrame, painted: np.ndarray, interpolation: str
+    labels: np.ndarray, sources: _Sources, painted: list[Surfaces], layers: dict[int, Layer], interpolation: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read the colours of frame t; returns the frame and the mask of pixels that have none."""
-    labels = frame_labels(clip, t)
-    result = np.zeros_like(clip.image)
+    """Read the colours of a frame with instances `labels`; returns it and the mask of pixels that have none."""
+    result = np.zeros((*labels.shape, 3), np.uint8)
     missing = sources.kind == 3
-    for label, layer in first.layers.items():
+    position = sources.anchors.position
+    for label, layer in layers.items():
         mask = (sources.kind == 1) & (labels == label)
         if mask.any():
-            result[mask] = sample_plain(layer.colours, sources.anchors.position[mask] - layer.corner, interpolation)
-    readable = (sources.kind == 0) | (sources.kind == 2)
-    for source in np.unique(sources.anchors.frame[readable]):
-        mask = readable & (sources.anchors.frame == source)
-        usable = first.usable if source == 0 else np.ones_like(first.usable)
-        result[mask], found = sample_surface(
-            painted[source],
-            frame_labels(clip, source),
-            usable,
-            sources.anchors.position[mask],
-            labels[mask],
-            interpolation,
-        )
+            result[mask] = sample_plain(layer.colours, position[mask] - layer.corner, interpolation)
+    source_of = np.where((sources.kind == 0) | (sources.kind == 2), sources.anchors.frame, -1)
+    for source in np.unique(source_of[source_of >= 0]):
+        mask = source_of == source
+        result[mask], found = sample_surface(painted[source], position[mask], labels[mask], interpolation)
         missing[mask] = ~found
     return result, missing
 
 
-def _behind_others(clip: MotionClip, t: int, labels: np.ndarray) -> np.ndarray:
+def _behind_others(clip: MotionClip, t: int) -> np.ndarray:
     """(H, W) bool: the surface point lay within the first frame, hidden behind another instance."""
     assert clip.to_first is not None and clip.to_first_visible is not None
+    labels = frame_labels(clip, 0)
     height, width = labels.shape
     position = np.nan_to_num(clip.to_first[t], nan=-1)
     x, y = np.floor(position).astype(np.int64).transpose(2, 0, 1)
@@ -147,20 +129,20 @@ def _behind_others(clip: MotionClip, t: int, labels: np.ndarray) -> np.ndarray:
     return inside & other & ~clip.to_first_visible[t]
 
 
-def _hidden_layers(clip: MotionClip, labels: np.ndarray, usable: np.ndarray, radius: int) -> dict[int, Layer]:
+def _hidden_layers(clip: MotionClip, first: Surfaces, radius: int) -> dict[int, Layer]:
     """A layer for every instance of which the first frame hides something that a later frame reveals."""
     if clip.to_first is None or clip.to_first_visible is None or clip.instances is None:
         return {}
     boxes: dict[int, np.ndarray] = {}
     for t in range(1, clip.frame_count):
-        hidden = _behind_others(clip, t, labels)
+        hidden = _behind_others(clip, t)
         hidden_labels, positions = frame_labels(clip, t)[hidden], clip.to_first[t][hidden]
         for label in np.unique(hidden_labels):
             mine = positions[hidden_labels == label]
             box = np.concatenate([mine.min(0), mine.max(0)])
             old = boxes.get(int(label), box)
             boxes[int(label)] = np.concatenate([np.minimum(old[:2], box[:2]), np.maximum(old[2:], box[2:])])
-    layers = {k: hidden_layer(clip.image, labels, usable, k, box, radius) for k, box in boxes.items()}
+    layers = {label: hidden_layer(first, label, box, radius) for label, box in boxes.items()}
     return {label: layer for label, layer in layers.items() if layer is not None}
 
 
@@ -177,7 +159,7 @@ def _antialiased(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return result
 
 
-def _still(labels: np.ndarray, sources: _Sources, first: _FirstFrame) -> np.ndarray:
+def _still(labels: np.ndarray, sources: _Sources, first: Surfaces) -> np.ndarray:
     """(H, W) bool: neither the pixel nor its neighbours have moved since the first frame."""
     import cv2
 
