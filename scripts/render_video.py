@@ -11,13 +11,16 @@ the generator, see `simcraft generators`.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shutil
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -101,9 +104,10 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
     python = find_engine_python(arguments.engine_python)
     work = Path(tempfile.mkdtemp(prefix="simcraft-"))
     try:
-        # the engine starts while the scene is recorded, so a missing one is known before any work
-        with Engine(python, log=work / "engine.log") as engine:
+        # the engine comes first, so that a missing one is known before any work
+        with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
             recording = (arguments.recording or work / "recording").resolve()
+            show = LinePrinter(stream)
             record_scene(
                 bpy.context.scene,
                 recording,
@@ -112,7 +116,7 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
                 preview=arguments.preview,
                 seed=arguments.seed,
                 samples=arguments.samples,
-                progress=LinePrinter(),
+                progress=show,
             )
             request = {
                 "recording": recording,
@@ -124,7 +128,6 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
                 "report": absolute(arguments.report),
                 "preview": arguments.preview,
             }
-            show = LinePrinter()
             for event in engine.run(request="render", id="render", **request):
                 if event["event"] == "progress":
                     show(event["stage"], event["step"], event["steps"])
@@ -137,10 +140,26 @@ def absolute(path: Path | None) -> Path | None:
     return path.resolve() if path else None
 
 
+@contextlib.contextmanager
+def own_output(log: Path) -> Iterator[TextIO]:
+    """A stream to the real stdout, while what Blender and Cycles print to it goes to `log`."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with log.open("wb") as chatter, os.fdopen(os.dup(kept), "w", encoding="utf-8") as own:
+        os.dup2(chatter.fileno(), 1)
+        try:
+            yield own
+        finally:
+            sys.stdout.flush()
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
 class LinePrinter:
     """Progress, one line at a time: at the start and end of a stage, and every two seconds between."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
         self.started: dict[str, float] = {}
         self.printed = 0.0
 
@@ -151,7 +170,7 @@ class LinePrinter:
             return
         self.printed = now
         eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
-        print(f"{stage}: {step} of {steps}{eta}", flush=True)
+        print(f"{stage}: {step} of {steps}{eta}", flush=True, file=self.stream)
 
 
 def main() -> int:

@@ -38,6 +38,7 @@ def observe(
     *,
     tracks: int = 1024,
     preview: bool = False,
+    true_frames: bool = False,
     progress: Progress = silent,
 ) -> MotionClip:
     """What the recording's camera sees: flow, depth, instances, visibility, normals and tracks, exact in all frames.
@@ -55,6 +56,8 @@ def observe(
     tracks: number of surface points, spread over the first frame, to follow; fewer where fewer pixels see a surface.
     preview: make `image` and `frames` by the built-in preview, even where the recording has rendered ones. Without
         it, the preview makes the first image only where the recording has none.
+    true_frames: fill `frames` by the preview where the recording has no rendered ones, so that `evaluate` can measure
+        the floor of its flow estimator.
     progress: told after each frame.
 
     Raises
@@ -63,7 +66,7 @@ def observe(
     """
     from simcraft.observe.observation import observe as run
 
-    return run(recording, size, tracks=tracks, preview=preview, progress=progress)
+    return run(recording, size, tracks=tracks, preview=preview, true_frames=true_frames, progress=progress)
 
 
 def __getattr__(name: str) -> Any:

@@ -27,6 +27,7 @@ def observe(
     *,
     tracks: int = 1024,
     preview: bool = False,
+    true_frames: bool = False,
     progress: Progress = silent,
 ) -> MotionClip:
     """Implementation of `simcraft.observe.observe`."""
@@ -40,7 +41,7 @@ def observe(
     crop, layout = crop_of(recording, size), layout_of(recording)
     arrays = _empty_arrays(recording.frame_count, crop)
     seen = _observe_frames(recording, layout, crop, arrays, tracks, progress)
-    pictures = _pictures(recording, crop, preview, progress)
+    pictures = _pictures(recording, crop, preview, true_frames, progress)
     clip = MotionClip(
         **arrays,
         **seen,
@@ -121,22 +122,21 @@ def _write_pair(arrays: dict[str, np.ndarray], t: int, direction: str, here: Fra
     arrays[f"visible_{direction}"][t] = visible
 
 
-def _pictures(recording: Recording, crop: Crop, preview: bool, progress: Progress) -> dict[str, Any]:
+def _pictures(recording: Recording, crop: Crop, preview: bool, true_frames: bool, progress: Progress) -> dict[str, Any]:
     """`image` and `frames` with their sources: rendered ones where the recording has them, else the preview."""
-    if preview:
-        frames = _preview(recording, crop, range(recording.frame_count), progress)
-        return {"image": frames[0], "image_source": "preview", "frames": frames, "frames_source": "preview"}
-    if recording.image is not None:
-        image, source = crop.image(recording.image), "render"
-    elif recording.frames is not None:
-        image, source = crop.image(recording.frames[0]), "render"
-    else:
-        image, source = _preview(recording, crop, range(1), progress)[0], "preview"
-    pictures: dict[str, Any] = {"image": image, "image_source": source}
-    if recording.frames is not None:
-        pictures["frames"] = np.stack([crop.image(frame) for frame in recording.frames])
+    rendered = None if preview else recording.frames
+    pictures: dict[str, Any] = {}
+    if rendered is not None:
+        pictures["frames"] = np.stack([crop.image(frame) for frame in rendered])
         pictures["frames_source"] = "render"
-    return pictures
+    elif preview or true_frames:
+        pictures["frames"] = _preview(recording, crop, range(recording.frame_count), progress)
+        pictures["frames_source"] = "preview"
+    if recording.image is not None and not preview:
+        return pictures | {"image": crop.image(recording.image), "image_source": "render"}
+    if "frames" in pictures:
+        return pictures | {"image": pictures["frames"][0], "image_source": pictures["frames_source"]}
+    return pictures | {"image": _preview(recording, crop, range(1), progress)[0], "image_source": "preview"}
 
 
 def _preview(recording: Recording, crop: Crop, frames: range, progress: Progress) -> np.ndarray:
