@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._format import recording_format as fmt
+from .errors import RecordFailure
 from .materials import MaterialTable
 
 _POINTS = {"HALO", "LINE"}
@@ -27,26 +28,30 @@ class _System:
 class ParticleLog:
     """Fills one `recording_format.Particles` for each emitter's particle system, frame by frame."""
 
-    def __init__(self, work: Path, frame_count: int) -> None:
+    def __init__(self, scene: Any, offered: set[str], work: Path, frame_count: int) -> None:
+        """`offered` are the names of the objects that may be rendered, see `walk.renderable_objects`."""
+        self._emitters = [
+            o for o in scene.objects if o.name_full in offered and any(map(_is_drawn, o.particle_systems))
+        ]
         self._work = work
         self._frame_count = frame_count
         self._step = 0
         self._systems: dict[tuple[str, str], _System] = {}
         self.owners: set[str] = set()
 
-    def look(self, depsgraph: Any, frame: int, offered: set[str], materials: MaterialTable) -> None:
-        """Add one frame; to be called for every recorded frame in order."""
-        for instance in depsgraph.object_instances:
-            obj = instance.object
-            name = obj.original.name_full
-            if instance.is_instance or name not in offered or obj.hide_render:
-                continue
-            for system in obj.particle_systems:
-                if system.settings.type == "EMITTER" and system.settings.render_type in _POINTS:
-                    self._add(name, system, obj, materials)
+    def look(self, depsgraph: Any, frame: int, materials: MaterialTable) -> None:
+        """Add one frame; to be called for every recorded frame in order.
+
+        Raises `RecordFailure` where a particle's position is not finite.
+        """
+        for emitter in self._emitters:
+            obj = emitter.evaluated_get(depsgraph)
+            if not obj.hide_render:
+                for system in filter(_is_drawn, obj.particle_systems):
+                    self._add(emitter.name_full, system, obj, frame, materials)
         self._step += 1
 
-    def _add(self, owner: str, system: Any, obj: Any, materials: MaterialTable) -> None:
+    def _add(self, owner: str, system: Any, obj: Any, frame: int, materials: MaterialTable) -> None:
         count = len(system.particles)
         if count == 0:
             return
@@ -60,6 +65,11 @@ class ParticleLog:
         log.velocity[t, :count] = _get(system.particles, "velocity", 3)[:count]
         # a dead or unborn particle has no size in the picture, whatever its size is
         alive = _get(system.particles, "alive_state", 1, np.int32)[:count] == _alive(system)
+        if not np.isfinite(log.positions[t, :count][alive]).all():
+            raise RecordFailure(
+                f"The particles '{system.name}' of '{owner}' have exploded at frame {frame}: a position is not finite.",
+                "Make the simulation's steps smaller.",
+            )
         log.present[t, :count] = alive
         log.radius[:count] = np.maximum(log.radius[:count], _get(system.particles, "size", 1)[:count])
 
@@ -83,6 +93,10 @@ class ParticleLog:
             fmt.Particles(s.name, s.positions, s.radius, s.present, s.velocity, "particles", s.material)
             for s in self._systems.values()
         ]
+
+
+def _is_drawn(system: Any) -> bool:
+    return system.settings.type == "EMITTER" and system.settings.render_type in _POINTS
 
 
 def _alive(system: Any) -> int:

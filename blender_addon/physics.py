@@ -59,6 +59,11 @@ def solvers(scene: Any) -> dict[str, str]:
     return names
 
 
+def emitters(scene: Any) -> set[str]:
+    """Full names of the objects whose particle systems emit."""
+    return {o.name_full for o in scene.objects if any(s.settings.type == "EMITTER" for s in o.particle_systems)}
+
+
 def caches(scene: Any) -> Iterator[Cache]:
     """All simulations that the scene's frames depend on."""
     world = scene.rigidbody_world

@@ -3,49 +3,109 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .restore import Changes
+from ._format import recording_format as fmt
+from .restore import Changes, temporary_changes
 
 
-def prepare_render(
-    scene: Any, size: tuple[int, int], samples: int | None, engine: str | None, changes: Changes
-) -> None:
-    """Set the scene up for plain, sharp frames of `size` pixels.
+@dataclass(frozen=True)
+class RenderWish:
+    """What to render."""
+
+    first: bool
+    all: bool
+    samples: int | None = None
+    """Samples a pixel; None for the scene's own."""
+    engine: str | None = None
+    """Render with this engine instead of the scene's own, which cannot run here."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    first: np.ndarray | None = None
+    """(H, W, 3) uint8 sRGB."""
+    all: np.ndarray | None = None
+    """(T, H, W, 3) uint8 sRGB."""
+    warnings: tuple[str, ...] = ()
+
+
+def render_frames(
+    scene: Any,
+    frames: tuple[int, ...],
+    size: tuple[int, int],
+    wish: RenderWish,
+    work: Path,
+    progress: Callable[[str, int, int], None],
+) -> Rendered:
+    """Render the first of `frames` or all of them; the simulation must lie in its caches.
+
+    Where the scene's engine cannot run (no graphics driver), Cycles renders on the processor, with a warning.
+    """
+    if not (wish.first or wish.all):
+        return Rendered()
+    numbers = frames if wish.all else frames[:1]
+    images = None
+    if wish.all:
+        images = fmt.open_array(work, "frames", (len(numbers), size[1], size[0], 3), np.dtype(np.uint8))
+    first = None
+    progress("render", 0, len(numbers))
+    with temporary_changes(scene) as changes:
+        warnings = _prepare(scene, size, wish, changes)
+        for t, frame in enumerate(numbers):
+            scene.frame_set(frame)
+            try:
+                pixels = _render_frame(scene, changes)
+            except RuntimeError:
+                if t or scene.render.engine == "CYCLES":
+                    raise
+                warnings += _prepare(scene, size, RenderWish(True, True, wish.samples, "CYCLES"), changes)
+                pixels = _render_frame(scene, changes)
+            if t == 0 and wish.first:
+                first = pixels
+            if images is not None:
+                images[t] = pixels
+            progress("render", t + 1, len(numbers))
+    return Rendered(first, images, tuple(warnings))
+
+
+def _prepare(scene: Any, size: tuple[int, int], wish: RenderWish, changes: Changes) -> list[str]:
+    """Set the scene up for plain, sharp frames of `size` pixels; returns warnings.
 
     Motion blur is off: a clip's motion is exact at one instant. So are border, stamp, compositor and sequencer, which
-    could move pixels or write files of their own. `engine` replaces the scene's own, where that cannot run.
+    could move pixels or write files of their own.
     """
-    render = scene.render
-    if engine is not None:
-        changes.set(render, "engine", engine)
+    render, warnings = scene.render, []
+    if wish.engine is not None and wish.engine != render.engine:
+        warnings.append(f"The scene's engine {render.engine} cannot run here; {wish.engine} rendered instead.")
+        changes.set(render, "engine", wish.engine)
     for name in ("use_border", "use_stamp", "use_compositing", "use_sequencer", "use_multiview", "use_motion_blur"):
         changes.set(render, name, False)
     changes.set(render, "resolution_x", size[0])
     changes.set(render, "resolution_y", size[1])
     changes.set(render, "resolution_percentage", 100)
     changes.set(render, "film_transparent", False)
-    settings = render.image_settings
-    # since 5.0 the kind of media comes first
-    changes.set(settings, "media_type", "IMAGE")
-    changes.set(settings, "file_format", "PNG")
-    changes.set(settings, "color_mode", "RGB")
-    changes.set(settings, "color_depth", "8")
+    # since 5.0 the kind of media comes before the format
+    changes.set(render.image_settings, "media_type", "IMAGE")
+    changes.set(render.image_settings, "file_format", "PNG")
+    changes.set(render.image_settings, "color_mode", "RGB")
+    changes.set(render.image_settings, "color_depth", "8")
     if render.engine == "CYCLES":
-        if not _has_denoiser():
-            changes.set(scene.cycles, "use_denoising", False)
-        if samples is not None:
-            changes.set(scene.cycles, "samples", samples)
-    elif samples is not None and hasattr(scene, "eevee"):
-        changes.set(scene.eevee, "motion_blur_steps", 1)
+        changes.set(scene.cycles, "use_denoising", scene.cycles.use_denoising and _has_denoiser())
+        changes.set(scene.cycles, "samples", wish.samples or scene.cycles.samples)
+    elif hasattr(scene, "eevee"):
+        # until 4.1 EEVEE had a switch of its own
         changes.set(scene.eevee, "use_motion_blur", False)
-        changes.set(scene.eevee, "taa_render_samples", samples)
+        changes.set(scene.eevee, "taa_render_samples", wish.samples or scene.eevee.taa_render_samples)
+    return warnings
 
 
-def render_frame(scene: Any, changes: Changes) -> np.ndarray:
+def _render_frame(scene: Any, changes: Changes) -> np.ndarray:
     """(H, W, 3) uint8 sRGB of the scene's current frame."""
     import bpy
 
@@ -53,10 +113,10 @@ def render_frame(scene: Any, changes: Changes) -> np.ndarray:
         path = Path(folder) / "frame.png"
         changes.set(scene.render, "filepath", str(path))
         bpy.ops.render.render(write_still=True, scene=scene.name)
-        return read_png(path)
+        return _read_png(path)
 
 
-def read_png(path: Path) -> np.ndarray:
+def _read_png(path: Path) -> np.ndarray:
     """(H, W, 3) uint8, row 0 on top, of an 8-bit picture."""
     import bpy
 

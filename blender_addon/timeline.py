@@ -21,6 +21,9 @@ class Timeline:
     explicit: bool
     """Asked for by number, not taken from the scene."""
 
+    def __contains__(self, frame: int) -> bool:
+        return frame in self.frames
+
     @property
     def first(self) -> int:
         return self.frames[0]

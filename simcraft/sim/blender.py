@@ -85,7 +85,7 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
 
     Parameters
     ----------
-    folder: an existing folder for the request file.
+    folder: an existing folder for the request file and Blender's temporary files.
     log: the file that gets everything Blender says.
 
     Raises
@@ -97,7 +97,7 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
     request_file.write_text(json.dumps(request), encoding="utf-8")
     answer: dict[str, Any] = {}
     stage = "start"
-    with log.open("w", encoding="utf-8") as log_file, _child(blender.command(request_file)) as child:
+    with log.open("w", encoding="utf-8") as log_file, _child(blender.command(request_file), folder) as child:
         for event in _events(child, log_file):
             if event["event"] == "progress":
                 stage = event["stage"]
@@ -114,13 +114,11 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
     if answer.get("event") == "error":
         kind = UserError if answer["kind"] == "user" else Failure
         raise kind(answer["message"], answer["fix"])
-    raise ChildCrash(
-        f"Blender {_death(code)} at the stage '{stage}'.", f"Its last words are in {log}.{_last_words(log)}", stage
-    )
+    raise _crash(code, stage, folder, log)
 
 
 @contextlib.contextmanager
-def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A child in its own process group, which is gone when the block is left, whatever the reason."""
     try:
         child = subprocess.Popen(
@@ -130,7 +128,7 @@ def _child(command: list[str]) -> Iterator[subprocess.Popen[str]]:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=clean_environment(),
+            env=clean_environment() | {"TMPDIR": str(folder)},
             start_new_session=True,
         )
     except OSError as error:
@@ -156,12 +154,19 @@ def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, An
             yield json.loads(line[len(PREFIX) :])
 
 
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"left with exit code {code} and without a result"
-
-
-def _last_words(log: Path) -> str:
-    lines = [x.strip() for x in log.read_text(encoding="utf-8").splitlines() if x.strip() and not x.startswith(PREFIX)]
-    return f" ({lines[-1][:200]})" if lines else ""
+def _crash(code: int | None, stage: str, folder: Path, log: Path) -> Failure:
+    """What to say when the child died without an answer; Blender's own crash report is added to the log."""
+    if code == -signal.SIGBUS:
+        return Failure(f"The disk of {folder.parent} is full.", "Free space, or choose another folder.")
+    for report in folder.glob("*.crash.txt"):
+        with log.open("a", encoding="utf-8") as file:
+            file.write(report.read_text(encoding="utf-8", errors="replace"))
+    death = (
+        f"was killed by {signal.Signals(-code).name}"
+        if code is not None and code < 0
+        else f"left with exit code {code} and without a result"
+    )
+    fix = f"Its last words are in {log}."
+    if stage == "open":
+        fix = f"Was the file saved by a newer Blender than this one? {fix}"
+    return ChildCrash(f"Blender {death} at the stage '{stage}'.", fix, stage)

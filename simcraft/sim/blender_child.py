@@ -35,6 +35,16 @@ from typing import Any
 PREFIX = "@simcraft "
 
 
+class UnreadableFile(ValueError):
+    """Blender cannot open the .blend."""
+
+    def __init__(self, path: str, error: Exception) -> None:
+        reason = str(error).strip().rpartition(": ")[2]
+        self.message = f"{path} is damaged or incomplete: {reason}."
+        self.fix = "Copy it again, or save it again from Blender."
+        super().__init__(self.message)
+
+
 def say(**event: Any) -> None:
     """Send one event to the parent; Blender's chatter may have left a line unfinished."""
     sys.stdout.write(f"\n{PREFIX}{json.dumps(event)}\n")
@@ -73,7 +83,10 @@ def open_scene(request: dict[str, Any]) -> Any:
 
     if request.get("blend"):
         progress("open", 0, 1)
-        bpy.ops.wm.open_mainfile(filepath=request["blend"], load_ui=False, use_scripts=False)
+        try:
+            bpy.ops.wm.open_mainfile(filepath=request["blend"], load_ui=False, use_scripts=False)
+        except RuntimeError as error:
+            raise UnreadableFile(request["blend"], error) from None
         return bpy.context.scene
     progress("build", 0, 1)
     build = request["build"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from simcraft.assets import asset
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
-from simcraft.recording import Recording, RecordingError, load_recording
+from simcraft.recording import Recording, load_recording
 from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
 
 # how a .blend file starts: plain, gzip (older than 3.0), Zstandard (3.0 and newer)
@@ -99,44 +101,58 @@ def record_in_child(
     """Record the scene that `source` opens or builds (see `blender_child`: {"blend": ...} or {"build": {...}}).
 
     `options` are the keyword arguments of the add-on's `record_scene`; the others are those of `simulate`.
-    Blender's output is kept as `simulate.log` inside the recording, or beside it where no recording came about.
+    Blender's output is kept: as `simulate.log` inside the recording, or as `NAME.log` beside it after a failure.
     """
     program = find_blender(blender)
-    temporary = Path(tempfile.mkdtemp(prefix="simcraft-"))
-    # the recording's arrays are mapped from there for as long as the caller holds them
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    target = Path(out).absolute() if out is not None else temporary / "recording"
-    _check_writable(target)
+    target = Path(out).absolute() if out is not None else _lasting_folder() / "recording"
     log = target.with_name(f"{target.name}.log")
-    request = {"addon": str(asset("blender_addon").resolve()), **source, "out": str(target), "options": options}
-    path = _run_with_fallback(program, request, temporary, log, progress)
-    shutil.move(log, path / "simulate.log")
-    try:
-        return load_recording(path)
-    except RecordingError as error:
-        raise UserError(str(error)) from None
+    # beside the target, so that a rename completes the work, and gone afterwards, however the child ends
+    with _stage(target) as stage:
+        request = {"addon": str(asset("blender_addon").resolve()), **source, "options": options}
+        request["out"] = str(stage / "recording")
+        try:
+            path = _run_with_fallback(program, request, stage, log, progress)
+        except UserError:
+            log.unlink(missing_ok=True)
+            raise
+        shutil.move(log, path / "simulate.log")
+        if target.exists():
+            target.rename(stage / "replaced")
+        path.rename(target)
+    return load_recording(target)
 
 
-def _run_with_fallback(program: Blender, request: dict[str, Any], folder: Path, log: Path, progress: Progress) -> Path:
+def _run_with_fallback(program: Blender, request: dict[str, Any], stage: Path, log: Path, progress: Progress) -> Path:
     """Run the request; where the render brings Blender down (no graphics driver), once more with Cycles."""
     try:
-        return run_child(program, request, folder, log, progress)
+        return run_child(program, request, stage, log, progress)
     except ChildCrash as crash:
         if crash.stage != "render":
             raise
         request = {**request, "options": {**request["options"], "engine": "CYCLES"}}
-        return run_child(program, request, folder, log, progress)
+        return run_child(program, request, stage, log, progress)
 
 
-def _check_writable(target: Path) -> None:
-    """Fail before minutes of simulation rather than after."""
+def _lasting_folder() -> Path:
+    """A temporary folder that is there until Python exits: recordings map their arrays from it."""
+    folder = Path(tempfile.mkdtemp(prefix="simcraft-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _stage(target: Path) -> Iterator[Path]:
+    """A working folder beside `target`; fails before minutes of simulation rather than after."""
     if target.exists() and not (target / "recording.json").is_file():
         raise UserError(f"{target} exists and is not a recording.", "Choose another output folder.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
+        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     except OSError as error:
         raise UserError(
-            f"Nothing can be written to {target.parent}: {error.strerror}.", "Choose another --out."
+            f"Nothing can be written to {target.parent}: {error.strerror}.", "Choose another output folder."
         ) from None
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
