@@ -12,6 +12,7 @@ import os
 import sys
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
+os.environ.setdefault("TI_LOG_LEVEL", "error")
 with contextlib.redirect_stdout(sys.stderr):
     import taichi as ti
 
