@@ -23,7 +23,7 @@ from scripts.scene_kit.catalogue import SCENES  # noqa: E402
 def build(name: str, folder: Path) -> Path:
     """Build the scene `name` and save it as `folder/name.blend`."""
     entry = SCENES[name]
-    stage.begin(name, entry.frames, entry.seed)
+    stage.begin(name, entry.frames, entry.seed, entry.substeps)
     entry.build()
     bpy.context.scene.frame_set(1)
     bpy.context.preferences.filepaths.save_version = 0

@@ -100,7 +100,7 @@ def tower() -> None:
     ball = shapes.sphere("ball", 0.24, paint, (-1.35, -0.45, 0.5), (0.4, 0.3, 0))
     physics.active(ball, mass=6.0, shape="SPHERE", restitution=0.3)
     physics.launch(ball, (5.6, 1.75, 0.6), spin=(0, 6, 0))
-    stage.camera((0.6, -4.5, 2.1), (0.05, 0.0, 0.55), lens=47)
+    stage.camera((0.6, -4.3, 2.1), (-0.02, 0.0, 0.55), lens=46)
 
 
 def link() -> None:
@@ -291,7 +291,7 @@ def support() -> None:
     ball = shapes.sphere("ball", 0.22, paint, (-1.3, -0.7, 0.22), (0.3, 0.0, 0.6))
     physics.active(ball, mass=5.0, shape="SPHERE")
     physics.launch(ball, (3.4, 3.2, 0.0), spin=(-14, 15, 0))
-    stage.camera((0.3, -4.1, 1.9), (-0.08, 0.0, 0.5), lens=47)
+    stage.camera((0.3, -4.1, 1.9), (-0.16, 0.0, 0.5), lens=45)
 
 
 def orbit() -> None:
@@ -325,7 +325,7 @@ def orbit() -> None:
 def drop() -> None:
     """Five different things fall, bounce and come to rest."""
     stage.daylight("day", sun=(0.55, 0.7, -1.3))
-    floor(textures.marble(seed=71, base=(0.72, 0.67, 0.61), vein=(0.5, 0.42, 0.36)), texture_size=3.0, restitution=0.8)
+    floor(textures.marble(seed=71, base=(0.76, 0.66, 0.55), vein=(0.5, 0.37, 0.28)), texture_size=3.0, restitution=0.8)
     wood = shapes.paint("wood", textures.wood(seed=72), roughness=0.5)
     steel = shapes.paint("steel", textures.brushed_metal(), roughness=0.25, metallic=0.4)
     checks = shapes.paint("checks", textures.checker(6, PAINTS[3], (0.94, 0.92, 0.86)), roughness=0.35)

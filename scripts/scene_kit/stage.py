@@ -17,13 +17,13 @@ SKIES = {
 }
 
 
-def begin(name: str, frames: int, seed: int, gravity: float = 9.81) -> bpy.types.Scene:
+def begin(name: str, frames: int, seed: int, substeps: int) -> bpy.types.Scene:
     """Forget everything and start a scene of `frames` frames at 24 fps with a rigid-body world of the same range."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.name = name
     scene.frame_start, scene.frame_end = 1, frames
-    scene.gravity = (0.0, 0.0, -gravity)
+    scene.gravity = (0.0, 0.0, -9.81)
     render = scene.render
     render.fps = 24
     render.resolution_x = render.resolution_y = 512
@@ -39,7 +39,7 @@ def begin(name: str, frames: int, seed: int, gravity: float = 9.81) -> bpy.types
     world = scene.rigidbody_world
     world.collection = bpy.data.collections.new("bodies")
     world.constraints = bpy.data.collections.new("constraints")
-    world.substeps_per_frame = 20
+    world.substeps_per_frame = substeps
     world.solver_iterations = 30
     world.point_cache.frame_start, world.point_cache.frame_end = 1, frames
     return scene

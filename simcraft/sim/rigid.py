@@ -12,7 +12,9 @@ Frame 1 of the recording shows every body exactly as described; Bullet moves it 
 
 Where two bodies touch, Bullet multiplies their frictions, and their restitutions. It also parts bodies that overlap at
 a fifth of their overlap a substep, which a bounce keeps: the speeds after and before a bounce have the ratio of the
-product plus something between 0 and 0.2 (measured, for any number of substeps), and momentum is conserved.
+product plus something between 0 and 0.2 (measured, for any number of substeps), and momentum is conserved. And it
+takes bodies for touching a little early, by 2 % of their size: bounces that are slower than about 0.04 radius a substep
+(1 m/s for a ball of 0.2 m at 24 fps with 6 substeps) are swallowed, other than between two balls.
 """
 
 from __future__ import annotations
@@ -176,7 +178,7 @@ def simulate(
     fps: float = 24.0,
     *,
     size: tuple[int, int] = (512, 512),
-    substeps: int = 20,
+    substeps: int = 6,
     solver_iterations: int = 30,
     seed: int | None = None,
     preview: bool = True,
@@ -190,7 +192,7 @@ def simulate(
 
     Parameters
     ----------
-    substeps: of Bullet in each frame; small, fast or stacked bodies need more.
+    substeps: of Bullet in each frame; tall stacks and long chains need more (20), bounces want few, see above.
     solver_iterations: of Bullet's contact solver in each substep.
     seed, preview, true_frames, samples, out, blender: as for `simcraft.simulate`. By default nothing is rendered
         (`preview=True`). Bullet draws no random numbers: the same scene moves the same for every seed.
