@@ -11,6 +11,8 @@ from simcraft.generate.texture import continue_texture
 
 _MARGIN = 16
 """Pixels around a hole that the inpainting may look at."""
+_DOUBTFUL = 2
+"""Pixels along a silhouette that antialiasing and contact shadows have mixed with what stands before."""
 _CONTEXT = 48
 """Pixels around a hidden part from which its texture may be taken."""
 
@@ -23,6 +25,15 @@ class Layer:
     """(x, y) of the box."""
     colours: np.ndarray
     """(h, w, 3) uint8."""
+    invented: np.ndarray
+    """(h, w) bool: not seen in the first frame, or too near to a silhouette to be trusted."""
+
+    def invents(self, positions: np.ndarray) -> np.ndarray:
+        """(N,) bool for (N, 2) positions in the first frame; false outside the box."""
+        x, y = (np.floor(positions).astype(np.int64) - self.corner).T
+        height, width = self.invented.shape
+        inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+        return inside & self.invented[y.clip(0, height - 1), x.clip(0, width - 1)]
 
 
 def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray, radius: int) -> np.ndarray:
@@ -56,7 +67,7 @@ def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray,
     return result
 
 
-def hidden_layer(first: Surfaces, label: int, box: np.ndarray, radius: int) -> Layer | None:
+def hidden_layer(first: Surfaces, depth: np.ndarray | None, label: int, box: np.ndarray, radius: int) -> Layer | None:
     """What instance `label` may look like within a box of the first frame, behind everything that hides it there.
 
     `box` is (x0, y0, x1, y1) in pixels, the part that later frames reveal. Returns None where too little of it
@@ -66,14 +77,26 @@ def hidden_layer(first: Surfaces, label: int, box: np.ndarray, radius: int) -> L
     x0, y0 = np.maximum(np.floor(box[:2]).astype(int) - _CONTEXT, 0)
     x1, y1 = np.minimum(np.ceil(box[2:]).astype(int) + _CONTEXT, (width, height))
     crop = (slice(y0, y1), slice(x0, x1))
-    known = (first.labels[crop] == label) & ~first.mixed[crop]
+    mine = first.labels[crop] == label
+    known = mine & ~_beside_something_nearer(mine, None if depth is None else depth[crop])
     if known.sum() < _MARGIN:
         return None
     smooth = _inpaint(first.image[crop], ~known, radius)
     revealed = np.zeros_like(known)
-    bx, by = (np.floor(box[:2]).astype(int) - (x0, y0)).clip(0)
-    revealed[by : int(box[3]) + 2 - y0, bx : int(box[2]) + 2 - x0] = True
-    return Layer((int(x0), int(y0)), continue_texture(smooth, known, revealed & ~known))
+    reach = _DOUBTFUL + 1
+    bx, by = (np.floor(box[:2]).astype(int) - reach - (x0, y0)).clip(0)
+    revealed[by : int(box[3]) + 1 + reach - y0, bx : int(box[2]) + 1 + reach - x0] = True
+    return Layer((int(x0), int(y0)), continue_texture(smooth, known, revealed & ~known), revealed & ~known)
+
+
+def _beside_something_nearer(mine: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+    """(h, w) bool: so close to something nearer that it may have mixed with it; nearest edges are left alone."""
+    import cv2
+
+    kernel = np.ones((2 * _DOUBTFUL + 1,) * 2, np.uint8)
+    if depth is None:
+        return cv2.dilate((~mine).astype(np.uint8), kernel) > 0
+    return cv2.erode(np.where(mine, np.float32(np.inf), depth), kernel) < depth
 
 
 def _inpaint(image: np.ndarray, unknown: np.ndarray, radius: int) -> np.ndarray:

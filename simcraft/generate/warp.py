@@ -4,7 +4,7 @@ Each pixel of each frame is looked up where its surface point was seen first. No
 positions, so textures stay as sharp as the interpolation and nothing drifts. In this order:
 
 1. what the first frame shows: through `clip.to_first`, exact (a composed flow where the clip has none);
-2. what stood hidden behind another instance in the first frame: from that instance's layer, inpainted once;
+2. what stood hidden behind another instance there, or too close to its silhouette: from a layer, invented once;
 3. what an earlier frame revealed: from there, along the backward flow;
 4. what no frame has seen: inpainted in its own frame, from its own instance.
 
@@ -82,12 +82,17 @@ def _sources(clip: MotionClip, t: int, previous: Anchors, layers: dict[int, Laye
     position = pixel_centres(height, width)
     frame = np.full((height, width), t, np.int32)
     kind = np.full((height, width), 3)
+    labels = frame_labels(clip, t)
     if clip.to_first is not None and clip.to_first_visible is not None:
         seen, hidden = clip.to_first_visible[t], _behind_others(clip, t)
-        hidden &= np.isin(frame_labels(clip, t), list(layers))
+        hidden &= np.isin(labels, list(layers))
         for mask, number in ((hidden, 1), (seen, 0)):
             kind[mask], frame[mask] = number, 0
             position[mask] = clip.to_first[t][mask]
+        for label, layer in layers.items():
+            doubtful = np.nonzero((seen & (labels == label)).ravel())[0]
+            doubtful = doubtful[layer.invents(position.reshape(-1, 2)[doubtful])]
+            kind.reshape(-1)[doubtful] = 1
     pixels = np.nonzero(kind.ravel() == 3)[0]
     carried, carried_to = carried_anchors(clip, t, previous, pixels)
     known = carried >= 0
@@ -142,7 +147,8 @@ def _hidden_layers(clip: MotionClip, first: Surfaces, radius: int) -> dict[int, 
             box = np.concatenate([mine.min(0), mine.max(0)])
             old = boxes.get(int(label), box)
             boxes[int(label)] = np.concatenate([np.minimum(old[:2], box[:2]), np.maximum(old[2:], box[2:])])
-    layers = {label: hidden_layer(first, label, box, radius) for label, box in boxes.items()}
+    depth = None if clip.depth is None else np.asarray(clip.depth[0])
+    layers = {label: hidden_layer(first, depth, label, box, radius) for label, box in boxes.items()}
     return {label: layer for label, layer in layers.items() if layer is not None}
 
 
@@ -160,13 +166,13 @@ def _antialiased(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _still(labels: np.ndarray, sources: _Sources, first: Surfaces) -> np.ndarray:
-    """(H, W) bool: neither the pixel nor its neighbours have moved since the first frame."""
+    """(H, W) bool: neither the pixel nor its neighbours, two pixels around, have moved since the first frame."""
     import cv2
 
     height, width = labels.shape
     moved = np.abs(sources.anchors.position - pixel_centres(height, width)).max(-1)
-    still = (sources.kind == 0) & (sources.anchors.frame == 0) & (labels == first.labels) & (moved < _STILL)
-    return cv2.erode(still.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    still = (sources.kind <= 1) & (sources.anchors.frame == 0) & (labels == first.labels) & (moved < _STILL)
+    return cv2.erode(still.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
 
 
 def _made_by(clip: MotionClip, counts: np.ndarray, interpolation: str, inpaint_radius: int) -> dict[str, Any]:

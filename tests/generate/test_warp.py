@@ -137,7 +137,8 @@ def test_sources_add_up() -> None:
     clip = sliding_square()
     shares = sc.generate(clip).made_by["pixels"]
     assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
-    assert shares["first_frame"] == pytest.approx(clip.to_first_visible[1:].mean(), abs=1e-5)
+    seen = clip.to_first_visible[1:].mean()
+    assert seen - 0.03 < shares["first_frame"] <= seen  # but for what was too close to the square's silhouette
     assert shares["hidden_layer"] > 0.01
 
 
