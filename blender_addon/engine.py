@@ -91,12 +91,12 @@ class Engine:
         errors = log.open("ab") if log else subprocess.DEVNULL
         try:
             self.process = subprocess.Popen(
-                [str(python), "-m", "simcraft.worker"],
+                # -P: the simcraft that is installed there, not whatever lies in the current folder
+                [str(python), "-P", "-m", "simcraft.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=clean_environment(),
-                cwd=str(Path(__file__).resolve().parent.parent),
             )
         except OSError as error:
             raise EngineError(f"The engine {python} cannot be started: {error.strerror}.", "", 2) from None

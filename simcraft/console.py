@@ -92,6 +92,8 @@ def explain(error: BaseException) -> tuple[str, str, int] | None:
             errno.EISDIR: (f"A folder, not a file:{where}.", "Check the path.", 2),
         }
         return known.get(error.errno or 0)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("simcraft"):
+        return f"The Python package '{error.name}' is not installed.", "Run: make demo; simcraft doctor lists all.", 2
     if isinstance(error, MemoryError):
         return "Out of memory.", "Try a smaller --size or fewer --frames.", 1
     return None

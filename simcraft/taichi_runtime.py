@@ -4,16 +4,16 @@ A second `ti.init` would destroy the kernels of the first and crash the process 
 it. Importing this module takes about a second; modules with kernels are therefore imported on use only. Such modules
 must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects.
 
-Standard output stays clean (the worker and `--json` speak on it): what Taichi has to say goes to standard error.
+Standard output stays clean (the worker and `--json` speak on it): Taichi's greeting is swallowed.
 """
 
 import contextlib
+import io
 import os
-import sys
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
 os.environ.setdefault("TI_LOG_LEVEL", "error")
-with contextlib.redirect_stdout(sys.stderr):
+with contextlib.redirect_stdout(io.StringIO()):
     import taichi as ti
 
     # Without fast_math NaN and infinity keep their meaning, and results are the same whatever the compiler reorders.
