@@ -13,6 +13,8 @@ _MARGIN = 16
 """Pixels around a hole that the inpainting may look at."""
 _DOUBTFUL = 2
 """Pixels along a silhouette that antialiasing and contact shadows have mixed with what stands before."""
+_LARGE = 64
+"""Pixels from which a hole may get a texture."""
 _CONTEXT = 48
 """Pixels around a hidden part from which its texture may be taken."""
 
@@ -53,13 +55,14 @@ def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray,
     orphans = np.zeros_like(missing)
     for label in np.unique(labels[missing]):
         hole = missing & (labels == label)
-        box = _box_around(hole, _MARGIN)
+        box = _box_around(hole, _CONTEXT if hole.sum() > _LARGE else _MARGIN)
         source = known[box] & (labels[box] == label)
         if not source.any():
             box = (slice(None), slice(None))
             source = known & (labels == label)
         if source.any():
-            result[box][hole[box]] = _inpaint(image[box], ~source, radius)[hole[box]]
+            smooth = _inpaint(image[box], ~source, radius)
+            result[box][hole[box]] = continue_texture(smooth, source, hole[box])[hole[box]]
         else:
             orphans |= hole
     if orphans.any() and known.any():

@@ -15,6 +15,8 @@ _RADIUS = 3
 """Patches are 7 x 7 pixels."""
 _SMALLEST_HOLE = 3
 """Half the width, in pixels, of a hole that the smooth filling does just as well."""
+_RIM = 3.0
+"""Pixels over which the colour of the rim fades into the texture."""
 _ROUNDS = (8, 6, 4, 3)
 """Rounds of matching and voting, from the coarsest level on; the last number is for all finer ones."""
 _OFFSETS = np.array([(dy, dx) for dy in range(-_RADIUS, _RADIUS + 1) for dx in range(-_RADIUS, _RADIUS + 1)])
@@ -60,9 +62,19 @@ def continue_texture(image: np.ndarray, known: np.ndarray, hole: np.ndarray, see
             filled = np.where(level.hole[..., None], larger, level.image)
             matches = _upsampled(matches, level)
         filled, matches = _synthesise(filled, level, matches, _ROUNDS[min(number, len(_ROUNDS) - 1)], random)
+    filled = _matched_at_the_rim(filled, image.astype(np.float32), hole)
     result = image.copy()
     result[hole] = (filled[hole] + 0.5).clip(0, 255).astype(np.uint8)
     return result
+
+
+def _matched_at_the_rim(filled: np.ndarray, smooth: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Where the hole begins, shift the texture to the colour of the smooth filling: no seam, and shadows fade out."""
+    import cv2
+
+    inward = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    share = np.exp(-inward / _RIM)[..., None]
+    return filled + share * (cv2.GaussianBlur(smooth, (0, 0), 2) - cv2.GaussianBlur(filled, (0, 0), 2))
 
 
 def _pyramid(image: np.ndarray, known: np.ndarray, hole: np.ndarray) -> list[_Level]:

@@ -110,7 +110,7 @@ def test_a_revealed_moving_surface_carries_its_paint_along() -> None:
     for t in range(2, count):
         width = 2 * (t - 1)  # what came in before frame t, two pixels further on
         assert (video.frames[t][:, 2 : 2 + width] == video.frames[t - 1][:, :width]).all()
-    assert video.made_by["pixels"]["earlier_frame"] > 0.05
+    assert video.made_by["pixels"]["later_frame"] > 0.05
 
 
 def test_a_clip_with_flow_alone_is_composed_and_says_so() -> None:
