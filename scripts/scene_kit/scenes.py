@@ -258,7 +258,7 @@ def collide() -> None:
     white = shapes.paint("cue ball", textures.marble(base=(0.96, 0.95, 0.92), vein=(0.75, 0.3, 0.3)), roughness=0.12)
     cue = shapes.sphere("cue_ball", radius, white, (-1.25, -0.14, height))
     physics.active(cue, mass=0.45, shape="SPHERE", friction=0.3, restitution=0.9)
-    physics.launch(cue, (4.2, 0.42, 0.0), spin=(0, 4.2 / radius, 0))
+    physics.launch(cue, (5.6, 0.56, 0.0), spin=(0, 5.6 / radius, 0))
     stage.camera((-0.5, -3.7, 3.4), (0.03, -0.1, 0.1), lens=41)
 
 
