@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcraft.generate.sampling import Surfaces
-from simcraft.generate.texture import continue_texture
+from simcraft.generate.texture import continue_texture, half_width
 
 _MARGIN = 16
 """Pixels around a hole that the inpainting may look at."""
 _DOUBTFUL = 2
 """Pixels along a silhouette that antialiasing and contact shadows have mixed with what stands before."""
-_LARGE = 64
-"""Pixels from which a hole may get a texture."""
+_BROAD = 7
+"""Half the width, in pixels, from which a hole of a single frame gets a texture; thinner ones are filled smoothly."""
 _CONTEXT = 48
 """Pixels around a hidden part from which its texture may be taken."""
 
@@ -55,14 +55,17 @@ def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray,
     orphans = np.zeros_like(missing)
     for label in np.unique(labels[missing]):
         hole = missing & (labels == label)
-        box = _box_around(hole, _CONTEXT if hole.sum() > _LARGE else _MARGIN)
+        broad = half_width(hole) >= _BROAD
+        box = _box_around(hole, _CONTEXT if broad else _MARGIN)
         source = known[box] & (labels[box] == label)
         if not source.any():
             box = (slice(None), slice(None))
             source = known & (labels == label)
         if source.any():
-            smooth = _inpaint(image[box], ~source, radius)
-            result[box][hole[box]] = continue_texture(smooth, source, hole[box])[hole[box]]
+            filled = _inpaint(image[box], ~source, radius)
+            if broad:
+                filled = continue_texture(filled, source, hole[box])
+            result[box][hole[box]] = filled[hole[box]]
         else:
             orphans |= hole
     if orphans.any() and known.any():

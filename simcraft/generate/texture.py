@@ -15,6 +15,10 @@ _RADIUS = 3
 """Patches are 7 x 7 pixels."""
 _SMALLEST_HOLE = 3
 """Half the width, in pixels, of a hole that the smooth filling does just as well."""
+_FAITH = 1.3
+"""By how much the trust in a pixel falls a pixel deeper into the hole."""
+_MOST_MATCHES = 60_000
+"""Patches to match at one level, all rounds together: larger holes get fewer rounds."""
 _RIM = 3.0
 """Pixels over which the colour of the rim fades into the texture."""
 _ROUNDS = (8, 6, 4, 3)
@@ -32,6 +36,8 @@ class _Level:
     """(H, W) bool, pixels to fill."""
     source: np.ndarray
     """(H, W) bool, centres of patches that are known throughout."""
+    trust: np.ndarray
+    """(H, W) float32, 1 where known, less the deeper in the hole (Wexler et al., section 3.2)."""
 
 
 def continue_texture(image: np.ndarray, known: np.ndarray, hole: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -48,7 +54,7 @@ def continue_texture(image: np.ndarray, known: np.ndarray, hole: np.ndarray, see
     """
     import cv2
 
-    if hole.sum() == 0 or cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max() < _SMALLEST_HOLE:
+    if half_width(hole) < _SMALLEST_HOLE:
         return image.copy()
     levels = _pyramid(image, known, hole)
     if not levels:
@@ -66,6 +72,13 @@ def continue_texture(image: np.ndarray, known: np.ndarray, hole: np.ndarray, see
     result = image.copy()
     result[hole] = (filled[hole] + 0.5).clip(0, 255).astype(np.uint8)
     return result
+
+
+def half_width(hole: np.ndarray) -> float:
+    """How deep, in pixels, the deepest pixel of a hole lies in it."""
+    import cv2
+
+    return float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max())
 
 
 def _matched_at_the_rim(filled: np.ndarray, smooth: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -88,9 +101,9 @@ def _pyramid(image: np.ndarray, known: np.ndarray, hole: np.ndarray) -> list[_Le
         source = cv2.erode(known.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
         if source.sum() < 4 * len(_OFFSETS):
             break
-        levels.insert(0, _Level(picture, hole, source))
-        wide = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max()
-        if wide <= _RADIUS or min(hole.shape) < 8 * _RADIUS:
+        depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+        levels.insert(0, _Level(picture, hole, source, _FAITH**-depth))
+        if depth.max() <= _RADIUS or min(hole.shape) < 8 * _RADIUS:
             break
         size = (hole.shape[1] // 2, hole.shape[0] // 2)
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -108,8 +121,8 @@ def _synthesise(
         sources = np.argwhere(level.source)
         matches = np.zeros((*level.hole.shape, 2), np.int64)
         matches[targets[:, 0], targets[:, 1]] = sources[random.integers(len(sources), size=len(targets))]
-    for _ in range(rounds):
-        cost = _improve(matches, filled, level, targets, random)
+    for number in range(max(1, min(rounds, _MOST_MATCHES // max(len(targets), 1)))):
+        cost = _improve(matches, filled, level, targets, 1 if number % 2 else 4, random)
         filled = _vote(filled, level, matches, targets, cost)
     return filled, matches
 
@@ -124,15 +137,20 @@ def _targets(hole: np.ndarray) -> np.ndarray:
 
 
 def _improve(
-    matches: np.ndarray, filled: np.ndarray, level: _Level, targets: np.ndarray, random: np.random.Generator
+    matches: np.ndarray,
+    filled: np.ndarray,
+    level: _Level,
+    targets: np.ndarray,
+    jump: int,
+    random: np.random.Generator,
 ) -> np.ndarray:
     """One pass of PatchMatch over all targets at once; changes `matches`, returns their (n,) squared distances."""
-    patches = _patches(filled, targets)
+    patches, trust = _patches(filled, targets), _patches(np.sqrt(level.trust)[..., None], targets)
     best = matches[targets[:, 0], targets[:, 1]]
-    cost = _distance(filled, patches, best)
-    for candidate in _candidates(matches, best, level, targets, random):
+    cost = _distance(filled, patches, trust, best)
+    for candidate in _candidates(matches, best, level, targets, jump, random):
         allowed = np.nonzero(level.source[candidate[:, 0], candidate[:, 1]])[0]
-        new = _distance(filled, patches[allowed], candidate[allowed])
+        new = _distance(filled, patches[allowed], trust[allowed], candidate[allowed])
         better = new < cost[allowed]
         chosen = allowed[better]
         cost[chosen] = new[better]
@@ -142,11 +160,16 @@ def _improve(
 
 
 def _candidates(
-    matches: np.ndarray, best: np.ndarray, level: _Level, targets: np.ndarray, random: np.random.Generator
+    matches: np.ndarray,
+    best: np.ndarray,
+    level: _Level,
+    targets: np.ndarray,
+    jump: int,
+    random: np.random.Generator,
 ) -> Iterator[np.ndarray]:
-    """(n, 2) patches to try: what the neighbours found, moved along, and random ones around the best so far."""
+    """(n, 2) patches to try: what neighbours at distance `jump` found, and random ones around the best so far."""
     limit = np.array(level.hole.shape) - 1
-    for step in ((0, 1), (1, 0), (0, -1), (-1, 0), (0, 4), (4, 0), (0, -4), (-4, 0)):
+    for step in ((0, jump), (jump, 0), (0, -jump), (-jump, 0)):
         there = (targets - step).clip(0, limit)
         found = matches[there[:, 0], there[:, 1]]
         yield np.where(found.any(1, keepdims=True), found + (targets - there), best).clip(0, limit)
@@ -157,14 +180,16 @@ def _candidates(
 
 
 def _patches(image: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(n, 49, 3) colours around (n, 2) centres."""
+    """(n, 49, C) values of an (H, W, C) image around (n, 2) centres."""
     flat = (centres @ (image.shape[1], 1))[:, None] + _OFFSETS @ (image.shape[1], 1)
-    return image.reshape(-1, 3).take(flat, axis=0)
+    return image.reshape(-1, image.shape[2]).take(flat, axis=0)
 
 
-def _distance(image: np.ndarray, patches: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def _distance(image: np.ndarray, patches: np.ndarray, trust: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(n,) squared differences of (n, 49, 3) patches to those at `centres`, weighted by (n, 49, 1) trust squared."""
     difference = _patches(image, centres)
     difference -= patches
+    difference *= trust
     return np.einsum("npc,npc->n", difference, difference)
 
 
@@ -174,6 +199,7 @@ def _vote(filled: np.ndarray, level: _Level, matches: np.ndarray, targets: np.nd
     weight_of = np.zeros((height, width), np.float32)
     spread = max(float(np.percentile(cost, 75)), 1e-3)  # Wexler et al., section 3.2
     weight_of[targets[:, 0], targets[:, 1]] = np.exp(-2 * cost / spread) + 1e-6
+    weight_of *= level.trust
     pixels = np.argwhere(level.hole)
     total, weights = np.zeros((len(pixels), 3), np.float32), np.zeros((len(pixels), 1), np.float32)
     for offset in _OFFSETS:
