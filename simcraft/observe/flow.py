@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from simcraft.errors import UserError
+from simcraft.observe import transport
 from simcraft.observe.camera import crop_of, sky_matrix
 from simcraft.observe.geometry import carried_points, layout_of
 from simcraft.observe.raster import Frame, project, render_frame
-from simcraft.observe.transport import transport
 from simcraft.recording.format import Recording
 
 
@@ -51,6 +51,7 @@ def passage(here: Frame, there: Frame) -> Passage:
 def carry(
     way: Passage,
     surfaces: np.ndarray,
+    facing: np.ndarray,
     coordinates: np.ndarray,
     position: np.ndarray,
     *,
@@ -60,8 +61,8 @@ def carry(
 
     Parameters
     ----------
-    surfaces, coordinates: (P,) int32 and (P, 3) float64 as in `Frame`; a background point (-1) is taken to be at the
-        centre of the pixel of its index.
+    surfaces, facing, coordinates: (P,) int32, (P,) int8 and (P, 3) float64 as in `Frame`; a background point (-1) is
+        taken to be at the centre of the pixel of its index.
     position: (P, 2) float32, written where the point has a position, left as it is elsewhere.
     relative: write the difference to the centre of pixel p (then P = H * W) instead of the position.
 
@@ -70,14 +71,19 @@ def carry(
     valid, visible: (P,) bool.
     """
     here, there = way.here, way.there
-    valid, visible = np.zeros(len(surfaces), np.uint8), np.zeros(len(surfaces), np.uint8)
+    valid, visible = np.empty(len(surfaces), np.uint8), np.empty(len(surfaces), np.uint8)
     a, b = here.geometry, there.geometry
-    transport(
-        *(surfaces, coordinates, a.faces, here.projected, a.surface_owner, here.view.rays),
-        *(way.carried, way.known, way.sky, a.persistent_surfaces, here.view.size[0]),
-        *(there.surfaces, b.points, there.projected, b.faces, b.radii, b.surface_owner),
-        *(there.view.rays, there.view.matrix, np.array([there.view.near, there.view.far, 1 / there.view.lens[0]])),
-        *(int(there.view.perspective), int(relative), position, valid, visible),
+    points = surfaces, facing, coordinates, a.faces, a.surface_owner, way.carried
+    target = way.sky, a.persistent_surfaces, here.view.size[0], there.surfaces, there.facing
+    limits = np.array([there.view.near, there.view.far, 1 / there.view.lens[0]])
+    lens = there.view.matrix, limits
+    transport.transport(
+        *(*points, way.known, *target, b.radii, *lens, int(relative)),
+        *(position, valid, visible),
+    )
+    transport.settle_visibility(
+        *(*points, *target, b.points, there.projected, b.faces, b.radii, b.surface_owner, there.view.rays),
+        *(*lens, int(there.view.perspective), visible),
     )
     return valid.view(bool), visible.view(bool)
 
@@ -86,7 +92,7 @@ def carry_image(here: Frame, there: Frame, position: np.ndarray, *, relative: bo
     """`carry` for all pixels of `here`: `position` is (H, W, 2) float32, the results are (H, W) bool."""
     shape = here.surfaces.shape
     way = passage(here, there)
-    flat = here.surfaces.reshape(-1), here.coordinates.reshape(-1, 3), position.reshape(-1, 2)
+    flat = here.surfaces.reshape(-1), here.facing.reshape(-1), here.coordinates.reshape(-1, 3), position.reshape(-1, 2)
     valid, visible = carry(way, *flat, relative=relative)
     return valid.reshape(shape), visible.reshape(shape)
 

@@ -31,6 +31,8 @@ class Frame:
     surfaces: np.ndarray
     """(H, W) int32: surface seen at the pixel's centre: s < sphere_count is a sphere, else triangle s - sphere_count
     of `geometry.faces`; -1 for background."""
+    facing: np.ndarray
+    """(H, W) int8: 1 and -1 tell the two sides of a surface apart (a sphere's outside is 1); 0 for background."""
     coordinates: np.ndarray
     """(H, W, 3) float64: barycentric coordinates in the triangle (perspective-correct, sum 1): the world point is
     their sum with points[faces[triangle]]. On a sphere: the world direction of unit length from its centre.
@@ -76,16 +78,18 @@ def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
         kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
         if large_count[0]:
             kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
-    surfaces = np.empty((height, width), np.int32)
-    coordinates = np.empty((height, width, 3))
-    depth = np.full((height, width), np.inf, np.float32)
-    instances = np.zeros((height, width), np.uint16)
-    normals = np.zeros((height, width, 3), np.float32)
+    seen = (
+        np.empty((height, width), np.int32),
+        np.empty((height, width), np.int8),
+        np.empty((height, width, 3), np.float64),
+        np.empty((height, width), np.float32),
+        np.empty((height, width), np.uint16),
+        np.empty((height, width, 3), np.float32),
+    )
     ids = geometry.surface_owner, geometry.owner_instance
-    camera = view.rays, view.camera_to_world, int(view.perspective), view.near, id_bits
-    flat = surfaces.reshape(-1), coordinates.reshape(-1, 3)
-    kernels.resolve(*shapes, *ids, *camera, keys, *flat, depth, instances, normals)
-    return Frame(index, geometry, view, projected, surfaces, coordinates, depth, instances, normals)
+    camera = view.rays, view.lens, view.camera_to_world, int(view.perspective), view.near, id_bits
+    kernels.resolve(*shapes, *ids, *camera, keys, *seen)
+    return Frame(index, geometry, view, projected, *seen)
 
 
 def _depth_shift(view: View, id_bits: int) -> int:

@@ -17,6 +17,8 @@ class Seeds:
     frame: Frame
     surfaces: np.ndarray
     """(N,) int32, as in `Frame.surfaces`."""
+    facing: np.ndarray
+    """(N,) int8, as in `Frame.facing`."""
     coordinates: np.ndarray
     """(N, 3) float64, as in `Frame.coordinates`."""
 
@@ -33,13 +35,13 @@ def seed_points(first: Frame, count: int, seed: int) -> Seeds:
     jitter = np.random.default_rng(seed).random(count)
     chosen = order[((np.arange(count) + jitter) * len(order) / max(count, 1)).astype(np.int64)]
     y, x = y[chosen], x[chosen]
-    return Seeds(first, first.surfaces[y, x], first.coordinates[y, x])
+    return Seeds(first, first.surfaces[y, x], first.facing[y, x], first.coordinates[y, x])
 
 
 def track_points(seeds: Seeds, there: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Positions (N, 2) float32 of the seeds in frame `there`, NaN where they do not exist, and (N,) bool visibility."""
     position = np.full((len(seeds.surfaces), 2), np.nan, np.float32)
-    _, visible = carry(passage(seeds.frame, there), seeds.surfaces, seeds.coordinates, position)
+    _, visible = carry(passage(seeds.frame, there), seeds.surfaces, seeds.facing, seeds.coordinates, position)
     return position, visible
 
 

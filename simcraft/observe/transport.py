@@ -4,7 +4,8 @@
 Visibility asks the triangles themselves, not their depths: the point lands between four pixel centres of the other
 frame; the surfaces seen at these four are intersected with the ray of the landing point. The point is hidden if one of
 them covers it, and seen if one of them is the point's own surface (or, where triangles are smaller than pixels, its
-neighbour on the same body) with the same side towards the camera.
+neighbour on the same body) with the same side towards the camera. Mostly all four see the point's own surface, which
+settles it; the rest is left to a kernel of its own (one kernel with both is twice as slow).
 """
 
 from simcraft.observe.kernels import Array, edge_functions, inverse_depth, ray_sphere, row, vec3
@@ -17,10 +18,12 @@ NEIGHBOUR = 3.0
 point's own; a triangle of the same body whose plane is as near as this to the point is then its neighbour."""
 CARRIED = 6.0
 """In the same unit: how far a changing body's new surface may be from where the velocity has carried the old one."""
+UNDECIDED = 2
+"""Value of `visible` between the two kernels."""
 
 
 @ti.func
-def nearer_surface(
+def surface_at(
     surface: ti.i32,
     x: ti.f64,
     y: ti.f64,
@@ -48,117 +51,160 @@ def nearer_surface(
     return inverse, hit
 
 
+@ti.func
+def landing(
+    p: ti.i32,
+    x: ti.f64,
+    y: ti.f64,
+    surfaces: ti.template(),
+    coordinates: ti.template(),
+    faces: ti.template(),
+    carried: ti.template(),
+    radii: ti.template(),
+    matrix: ti.template(),
+    sky: ti.template(),
+    far: ti.f64,
+):
+    """(U, V, W) in the other frame of point p, seen at pixel (x, y) if it is of the sky, and its planar depth there."""
+    s, spheres = surfaces[p], radii.shape[0]
+    at, depth = vec3(0, 0, 0), far
+    if s < 0:
+        for r in ti.static(range(3)):
+            at[r] = sky[r, 0] * x + sky[r, 1] * y + sky[r, 2]
+    else:
+        here = vec3(coordinates[p, 0], coordinates[p, 1], coordinates[p, 2])
+        if s < spheres:
+            arm = here * radii[s]
+            for r in ti.static(range(3)):
+                at[r] = carried[s, r] + arm.dot(row(matrix, r))
+            depth = carried[s, 3] + arm.dot(row(matrix, 3))
+        else:
+            depth = 0.0
+            for i in ti.static(range(3)):
+                point = faces[s - spheres, i]
+                at += here[i] * vec3(carried[point, 0], carried[point, 1], carried[point, 2])
+                depth += here[i] * carried[point, 3]
+    return at, depth
+
+
 @ti.kernel
 def transport(
     surfaces: Array,
+    facing: Array,
     coordinates: Array,
     faces: Array,
-    projected: Array,
     surface_owner: Array,
-    rays: Array,
     carried: Array,
     known: Array,
     sky: Array,
     persistent: ti.i32,
     width: ti.i32,
     there_surfaces: Array,
-    there_points: Array,
-    there_projected: Array,
-    there_faces: Array,
-    there_radii: Array,
-    there_owner: Array,
-    there_rays: Array,
-    there_matrix: Array,
-    there_limits: Array,
-    perspective: ti.i32,
+    there_facing: Array,
+    radii: Array,
+    matrix: Array,
+    limits: Array,
     relative: ti.i32,
     position: Array,
     valid: Array,
     visible: Array,
 ):
-    """Carry the points (surfaces[p], coordinates[p]) of one frame to another.
+    """Carry the points p = (surfaces[p], coordinates[p]), P of them in rows of `width`, to another frame.
 
-    `projected` and `carried` are the corners of the first frame's surfaces, projected in the first and in the other
-    frame. `there_limits` are near, far and the inverse focal length. Writes `position` (P, 2) float32, as a difference to pixel p's centre if `relative`, `valid` and `visible`
-    (P,) uint8. Positions of points that have none stay as they were.
+    `carried` (V, 4) are the points of the first frame's surfaces, moved to the other frame and projected there;
+    `matrix` and `limits` are the other camera's projection, near, far and inverse focal length. Writes `position`
+    (P, 2) float32, as a difference to pixel p's centre if `relative`; positions of points that have none stay as they
+    were. Writes `valid` and `visible` (P,) uint8, the latter `UNDECIDED` where `settle_visibility` has to look.
     """
-    spheres = there_radii.shape[0]
-    near, far = there_limits[0], there_limits[1]
+    count = surfaces.shape[0]
+    last_column, last_line = there_surfaces.shape[1] - 1, there_surfaces.shape[0] - 1
+    for line in range((count + width - 1) // width):
+        for column in range(ti.min(width, count - line * width)):
+            p = line * width + column
+            s, px, py = surfaces[p], column + 0.5, line + 0.5
+            at, depth = landing(p, px, py, surfaces, coordinates, faces, carried, radii, matrix, sky, limits[1])
+            is_valid, is_visible = at[2] > 0, 0
+            if s >= 0:
+                is_valid = is_valid and known[surface_owner[s]] != 0
+            if is_valid:
+                scale = 1.0 / at[2]
+                x, y = at[0] * scale, at[1] * scale
+                position[p, 0] = ti.cast(x - px if relative == 1 else x, ti.f32)
+                position[p, 1] = ti.cast(y - py if relative == 1 else y, ti.f32)
+                inside = x >= 0 and y >= 0 and x < last_column + 1 and y < last_line + 1
+                if inside and depth >= limits[0] and depth <= limits[1]:
+                    is_visible = UNDECIDED
+                    left, top = ti.floor(x - 0.5, ti.i32), ti.floor(y - 0.5, ti.i32)
+                    if s < persistent and left >= 0 and top >= 0 and left < last_column and top < last_line:
+                        agreeing = 0
+                        for n in ti.static(range(4)):
+                            cx, cy = left + n % 2, top + n // 2
+                            agreeing += there_surfaces[cy, cx] == s and there_facing[cy, cx] == facing[p]
+                        if agreeing == 4:
+                            is_visible = 1
+            valid[p], visible[p] = ti.cast(is_valid, ti.u8), ti.cast(is_visible, ti.u8)
+
+
+@ti.kernel
+def settle_visibility(
+    surfaces: Array,
+    facing: Array,
+    coordinates: Array,
+    faces: Array,
+    surface_owner: Array,
+    carried: Array,
+    sky: Array,
+    persistent: ti.i32,
+    width: ti.i32,
+    there_surfaces: Array,
+    there_facing: Array,
+    there_points: Array,
+    there_projected: Array,
+    there_faces: Array,
+    radii: Array,
+    there_owner: Array,
+    there_rays: Array,
+    matrix: Array,
+    limits: Array,
+    perspective: ti.i32,
+    visible: Array,
+):
+    """Decide what `transport` has left `UNDECIDED`; the arguments are the same, and the other frame's surfaces."""
     for p in range(surfaces.shape[0]):
-        s = surfaces[p]
-        px, py = ti.cast(p % width, ti.f64) + 0.5, ti.cast(p // width, ti.f64) + 0.5
-        at, depth, same_side, exists = vec3(0, 0, 0), ti.cast(0.0, ti.f64), 1, 0
-        if s < 0:
-            for r in ti.static(range(3)):
-                at[r] = sky[r, 0] * px + sky[r, 1] * py + sky[r, 2]
-            depth = far
-            exists = 1
-        elif known[surface_owner[s]] != 0:
-            exists = 1
-            here = vec3(coordinates[p, 0], coordinates[p, 1], coordinates[p, 2])
-            if s < spheres:
-                for r in ti.static(range(3)):
-                    arm = here * there_radii[s]
-                    at[r] = carried[s, r] + arm.dot(vec3(there_matrix[r, 0], there_matrix[r, 1], there_matrix[r, 2]))
-                depth = carried[s, 3] + there_radii[s] * here.dot(
-                    vec3(there_matrix[3, 0], there_matrix[3, 1], there_matrix[3, 2])
-                )
-            else:
-                face = s - spheres
-                for i in ti.static(range(3)):
-                    point = faces[face, i]
-                    at += here[i] * vec3(carried[point, 0], carried[point, 1], carried[point, 2])
-                    depth += here[i] * carried[point, 3]
-                _, determinant = edge_functions(projected, faces, face)
-                _, there_determinant = edge_functions(carried, faces, face)
-                same_side = determinant * there_determinant > 0
-        if exists == 1 and at[2] > 0:
+        if visible[p] == UNDECIDED:
+            s, side, owner = surfaces[p], ti.cast(facing[p], ti.i32), -1
+            if s >= 0:
+                owner = surface_owner[s]
+            px, py = p % width + 0.5, p // width + 0.5
+            at, depth = landing(p, px, py, surfaces, coordinates, faces, carried, radii, matrix, sky, limits[1])
             x, y = at[0] / at[2], at[1] / at[2]
-            valid[p] = ti.cast(1, ti.u8)
-            position[p, 0] = ti.cast(x - px if relative == 1 else x, ti.f32)
-            position[p, 1] = ti.cast(y - py if relative == 1 else y, ti.f32)
-            if s >= 0 and s < spheres:
-                here = vec3(coordinates[p, 0], coordinates[p, 1], coordinates[p, 2])
-                view = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
-                there_view = row(there_rays, 3) + x * row(there_rays, 4) + y * row(there_rays, 5)
-                same_side = here.dot(view) * here.dot(there_view) > 0
-            inside = x >= 0 and y >= 0 and x < there_surfaces.shape[1] and y < there_surfaces.shape[0]
-            if inside and same_side and (s < 0 or (depth >= near and depth <= far)):
-                inverse = 1.0 / depth
-                pixel = there_limits[2] * (inverse if perspective == 1 else inverse * inverse)
-                if s < 0:
-                    inverse = 0.0
-                owner = -1
-                if s >= 0:
-                    owner = surface_owner[s]
-                column, line = ti.floor(x - 0.5, ti.i32), ti.floor(y - 0.5, ti.i32)
-                own, hidden, touching, last = 0, 0, 0, -2
-                for n in ti.static(range(4)):
-                    cx, cy = column + n % 2, line + n // 2
-                    if cx >= 0 and cy >= 0 and cx < there_surfaces.shape[1] and cy < there_surfaces.shape[0]:
-                        k = there_surfaces[cy, cx]
-                        if k == s and (s < persistent):
+            inverse = 0.0 if s < 0 else 1.0 / depth
+            pixel = limits[2] * (inverse if perspective == 1 else inverse * inverse)
+            left, top = ti.floor(x - 0.5, ti.i32), ti.floor(y - 0.5, ti.i32)
+            own, hidden, neighbour, last = 0, 0, 0, -1
+            for n in range(4):
+                cx, cy = left + n % 2, top + n // 2
+                if cx >= 0 and cy >= 0 and cx < there_surfaces.shape[1] and cy < there_surfaces.shape[0]:
+                    k = there_surfaces[cy, cx]
+                    if k == s and s < persistent:
+                        if there_facing[cy, cx] == side:
                             own = 1
-                        elif k >= 0 and k != last:
-                            last = k
-                            other, hit = nearer_surface(
-                                k,
-                                x,
-                                y,
-                                there_points,
-                                there_projected,
-                                there_faces,
-                                there_radii,
-                                there_rays,
-                                perspective,
-                                near,
-                            )
-                            gap = ti.abs(other - inverse)  # of inverse depths
-                            if s >= persistent and there_owner[k] == owner:
-                                if gap <= CARRIED * pixel:
-                                    own = 1
-                            elif hit == 1 and other > inverse * (1.0 + SAME_DEPTH):
-                                hidden = 1
-                            elif s >= 0 and there_owner[k] == owner and gap <= NEIGHBOUR * pixel:
-                                touching = 1
-                visible[p] = ti.cast(hidden == 0 and (own == 1 or touching == 1), ti.u8)
+                    elif k >= 0 and k != last:
+                        last = k
+                        other, hit = surface_at(
+                            *(k, x, y, there_points, there_projected, there_faces, radii, there_rays),
+                            *(perspective, limits[0]),
+                        )
+                        gap = ti.abs(other - inverse)  # of inverse depths
+                        same_owner = there_owner[k] == owner
+                        if s >= persistent and same_owner:
+                            neighbour |= ti.cast(gap <= CARRIED * pixel, ti.i32)
+                        elif hit == 1 and other > inverse * (1.0 + SAME_DEPTH):
+                            hidden = 1
+                        elif same_owner:
+                            neighbour |= ti.cast(gap <= NEIGHBOUR * pixel, ti.i32)
+            spheres = radii.shape[0]
+            if own == 0 and hidden == 0 and neighbour == 1 and s >= spheres:
+                _, determinant = edge_functions(carried, faces, s - spheres)
+                own = ti.cast(determinant * side > 0, ti.i32)
+            visible[p] = ti.cast(own == 1 and hidden == 0, ti.u8)
