@@ -1,0 +1,133 @@
+"""A quick RGB picture of each frame, shaded from the visibility buffer: textures, sun with shadows, sky."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcraft.errors import UserError
+from simcraft.observe import kernels, shading
+from simcraft.observe.appearance import Materials, Skin, ground_color, materials_of, skin_of, vertex_normals
+from simcraft.observe.camera import Crop, View, crop_of, view_of
+from simcraft.observe.geometry import Geometry, geometry_of, layout_of
+from simcraft.observe.lights import SUN_NEAR, Light, light_of, seen_points, sun_maps
+from simcraft.observe.raster import _depth_shift, project
+from simcraft.progress import Progress, silent, track
+from simcraft.recording.format import ChangingBody, Recording
+
+_MOST_SUPERSAMPLED = 2**22
+"""Pixels; larger images take one sample a pixel, which their own resolution forgives."""
+_SHADOW_SIZE = 320
+"""Pixels of the shadow map's sides; edges are exact whatever it is, see `shading.in_shadow`."""
+_STEP = 8
+"""Every 8th sample in each direction tells where shadows are needed."""
+
+
+def preview_frames(
+    recording: Recording,
+    size: tuple[int, int],
+    frames: Sequence[int] | None = None,
+    progress: Progress = silent,
+) -> np.ndarray:
+    """Pictures of `recording` without a render engine, the same on every run.
+
+    Base colours and textures, one sun with sharp shadows, the sky as background, as ambient light and as reflection,
+    2 x 2 samples a pixel, and sRGB as Blender's "Standard" view transform. Volumes are left out.
+
+    Parameters
+    ----------
+    size: (width, height) in pixels; another aspect than the recording's is covered and cut around the middle.
+    frames: indices into the recording's frames, from 0; None for all.
+
+    Returns (T, H, W, 3) uint8 sRGB. Raises `UserError` for a size or frame out of range.
+    """
+    chosen = range(recording.frame_count) if frames is None else frames
+    for frame in chosen:
+        if not 0 <= frame < recording.frame_count:
+            raise UserError(f"The recording has frames 0 to {recording.frame_count - 1}; {frame} was asked for.")
+    crop = crop_of(recording, size)
+    samples = 2 if crop.size[0] * crop.size[1] <= _MOST_SUPERSAMPLED else 1
+    fine = _enlarge(crop, samples)
+    images = np.empty((len(chosen), crop.size[1], crop.size[0], 3), np.uint8)
+    layout, materials = layout_of(recording), materials_of(recording)
+    first = geometry_of(recording, layout, 0)
+    skin = skin_of(recording, first)
+    light = light_of(recording.lighting, ground_color(first, skin, materials))
+    changes = any(isinstance(body, ChangingBody) for body in recording.bodies)
+    for n, frame in enumerate(track(chosen, "preview", len(chosen), progress)):
+        geometry = geometry_of(recording, layout, frame)
+        if changes:
+            skin = skin_of(recording, geometry)
+        _shade(geometry, view_of(recording.camera, frame, fine), skin, materials, light, samples, images[n])
+    return images
+
+
+def _enlarge(crop: Crop, samples: int) -> Crop:
+    """The same picture with `samples` times as many pixels in each direction, aligned with its pixels."""
+    scaled, offset, size = ((samples * x, samples * y) for x, y in (crop.scaled, crop.offset, crop.size))
+    return Crop(crop.source, scaled, offset, size)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The nearest surface in each pixel of a view, still packed as keys."""
+
+    view: View
+    projected: np.ndarray
+    """(V, 4) float64, see `View.matrix`."""
+    keys: np.ndarray
+    """(H, W) int64."""
+    shift: int
+    id_bits: int
+
+    def depth(self, step: int) -> np.ndarray:
+        """(h, w) float64 planar depth of every `step`-th pixel, +inf for background."""
+        keys = self.keys[::step, ::step]
+        nearest = np.float64(1 / self.view.near).view(np.int64)
+        inverse = (nearest - (keys >> self.id_bits << self.shift)).view(np.float64)
+        return np.where(keys == kernels.EMPTY, np.inf, 1 / np.where(keys == kernels.EMPTY, 1.0, inverse))
+
+
+def _see(geometry: Geometry, view: View) -> _Seen:
+    """Rasterise without resolving what is seen where: shading and shadows do that themselves."""
+    projected = project(geometry.points, view)
+    count = len(geometry.surface_owner)
+    id_bits = max(1, int(count - 1).bit_length())
+    shift = _depth_shift(view, id_bits)
+    keys = np.full((view.size[1], view.size[0]), kernels.EMPTY, np.int64)
+    if count:
+        large, large_count = np.empty(count, np.int32), np.zeros(1, np.int32)
+        shapes = geometry.points, projected, geometry.faces, geometry.radii
+        lens = view.rays, view.lens, int(view.perspective), view.near, view.far, shift, id_bits
+        owners = geometry.surface_owner, geometry.owner_present
+        kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
+        if large_count[0]:
+            kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
+    return _Seen(view, projected, keys, shift, id_bits)
+
+
+def _shade(
+    geometry: Geometry,
+    view: View,
+    skin: Skin,
+    materials: Materials,
+    light: Light,
+    samples: int,
+    image: np.ndarray,
+) -> None:
+    """Fill `image` (H, W, 3) uint8 with the picture of one frame; `view` has `samples` times as many pixels a side."""
+    seen = _see(geometry, view)
+    sun = sun_maps(light.sun_direction, geometry, seen_points(view, seen.depth(_STEP), _STEP), _SHADOW_SIZE)
+    maps = [_see(geometry, sun.close), _see(geometry, sun.wide)]
+    shading.shade(
+        geometry.points, seen.projected, geometry.faces, geometry.radii, view.rays, view.near, seen.id_bits, seen.keys,
+        skin.uv, skin.material, skin.smooth, vertex_normals(geometry, skin.smooth),
+        materials.colors, materials.roughness, materials.emission,
+        materials.levels, materials.last_level, materials.texels,
+        light.sky, light.ambient, light.sun_direction, light.sun_radiance.reshape(1, 3),
+        np.stack([m.view.matrix for m in maps]), np.stack([m.keys for m in maps]), SUN_NEAR,
+        np.array([m.shift for m in maps], np.int32), sun.bias,
+        samples, image,
+    )  # fmt: skip
