@@ -158,7 +158,7 @@ def _fastest(clip: MotionClip) -> float:
     from simcraft.observe.colour import typical_speed
 
     step = max(1, (clip.frame_count - 1) // 8)
-    return typical_speed(np.asarray(clip.flow_forward[::step]), np.asarray(clip.flow_valid_forward[::step]))
+    return typical_speed(np.asarray(clip.flow_forward[::step]), np.asarray(clip.flow_valid_forward[::step]), 90)
 
 
 # ------------------------------------------------------------------------------------------------------------- layout

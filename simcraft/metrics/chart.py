@@ -73,12 +73,12 @@ def _draw_over_time(image: np.ndarray, report: Report, box: tuple[int, int, int,
 
 
 def _draw_instances(image: np.ndarray, report: Report, box: tuple[int, int, int, int]) -> np.ndarray:
-    """A bar for each of the largest instances, and a tick at its floor."""
+    """A bar for each of the instances with the largest errors, and a tick at its floor."""
     import cv2
 
     x0, y0, x1, y1 = box
-    chosen = sorted(report.end_point_error.per_instance, key=lambda i: -i.pixels)[:_MOST_BARS]
-    image = draw_text(image, "Median error of each instance, pixels", (x0, y0 - 34), 15, _INK)
+    chosen = sorted(report.end_point_error.per_instance, key=lambda i: (-i.median, -i.mean))[:_MOST_BARS]
+    image = draw_text(image, "Median error of the instances that err most, pixels", (x0, y0 - 34), 15, _INK)
     if not chosen:
         return draw_text(image, "not measured: the clip has no instances", (x0, y0), 13, _FAINT)
     floors = {i.id: i.median for i in report.floor.per_instance} if report.floor else {}

@@ -94,11 +94,15 @@ def flow_to_wheel(flow: np.ndarray, max_magnitude: float | None = None, valid: n
     return np.where(known[..., None], colour * 255 + 0.5, 128).astype(np.uint8)
 
 
-def typical_speed(flow: np.ndarray, valid: np.ndarray | None = None, still: float = 0.05) -> float:
-    """The magnitude, in pixels, that 99 % of all moving pixels stay below; 1 where nothing moves."""
+_STILL = 0.05
+"""Pixels a frame below which nothing counts as moving."""
+
+
+def typical_speed(flow: np.ndarray, valid: np.ndarray | None = None, percent: float = 99) -> float:
+    """The magnitude, in pixels, that `percent` of all moving pixels stay below; 1 where nothing moves."""
     magnitude = np.hypot(flow[..., 0], flow[..., 1])
-    moving = magnitude[(magnitude > still) & (np.ones_like(magnitude, bool) if valid is None else valid)]
-    return float(np.percentile(moving, 99)) if len(moving) else 1.0
+    moving = magnitude[(magnitude > _STILL) & (np.ones_like(magnitude, bool) if valid is None else valid)]
+    return float(np.percentile(moving, percent)) if len(moving) else 1.0
 
 
 def _middlebury_wheel() -> np.ndarray:
