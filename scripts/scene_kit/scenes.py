@@ -100,7 +100,7 @@ def tower() -> None:
     ball = shapes.sphere("ball", 0.24, paint, (-1.35, -0.45, 0.5), (0.4, 0.3, 0))
     physics.active(ball, mass=6.0, shape="SPHERE", restitution=0.3)
     physics.launch(ball, (5.6, 1.75, 0.6), spin=(0, 6, 0))
-    stage.camera((0.6, -4.3, 2.1), (-0.02, 0.0, 0.55), lens=46)
+    stage.camera((0.7, -4.3, 2.2), (0.1, 0.0, 0.5), lens=43)
 
 
 def link() -> None:
@@ -178,7 +178,7 @@ def roll() -> None:
                 f"pin_{number}", 0.09, 0.48, white, place, top_radius=0.06, bevel=0.008, texture_size=0.6
             )
             physics.active(pin, mass=0.6, shape="CONVEX_HULL", friction=0.6, restitution=0.2)
-    stage.camera((1.6, -4.2, 2.4), (-0.14, 0.05, 0.42), lens=44)
+    stage.camera((1.6, -4.1, 2.4), (-0.04, 0.05, 0.4), lens=41)
 
 
 def contain() -> None:

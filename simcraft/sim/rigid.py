@@ -25,7 +25,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from simcraft.sim.simulate import record_in_child
 
 Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
+ConstraintKind = Literal["fixed", "point", "hinge", "slider"]
 
 GREY = Material("grey")
 
@@ -126,7 +127,7 @@ class Body:
 class Constraint:
     """Binds two bodies that touch or not; bound bodies pass through each other."""
 
-    kind: Literal["fixed", "point", "hinge", "slider"]
+    kind: ConstraintKind
     first: str
     """A body's name."""
     second: str
@@ -223,11 +224,19 @@ def check(scene: RigidScene, frames: int, fps: float) -> None:
     for body in scene.bodies:
         _check_body(body, fps)
     for i, constraint in enumerate(scene.constraints):
-        for end in (constraint.first, constraint.second):
-            if end not in names:
-                raise UserError(f"Constraint {i} binds '{end}', which is no body.", f"Bodies: {', '.join(names)}.")
-        if constraint.first == constraint.second:
-            raise UserError(f"Constraint {i} binds '{constraint.first}' to itself.", "Name two bodies.")
+        _check_constraint(constraint, f"Constraint {i}", names)
+
+
+def _check_constraint(constraint: Constraint, who: str, names: list[str]) -> None:
+    for end in (constraint.first, constraint.second):
+        if end not in names:
+            raise UserError(f"{who} binds '{end}', which is no body.", f"Bodies: {', '.join(names)}.")
+    if constraint.first == constraint.second:
+        raise UserError(f"{who} binds '{constraint.first}' to itself.", "Name two bodies.")
+    if constraint.kind not in get_args(ConstraintKind):
+        raise UserError(f"{who}: kind is '{constraint.kind}'.", f"It is one of {', '.join(get_args(ConstraintKind))}.")
+    if not 0 < math.hypot(*constraint.axis) < math.inf:
+        raise UserError(f"{who}: axis is {constraint.axis}.", "Give a direction.")
 
 
 def _check_body(body: Body, fps: float) -> None:

@@ -200,6 +200,10 @@ def test_constraints_must_bind_two_bodies_that_exist() -> None:
         rigid.simulate(rigid.RigidScene((BODY,), (bind,)))
     with pytest.raises(UserError, match="to itself"):
         rigid.simulate(rigid.RigidScene((BODY,), (dataclasses.replace(bind, second="ball"),)))
+    wall = rigid.Body("wall", rigid.Box((1, 1, 1)))
+    for wrong, told in (({"kind": "rope"}, "kind is 'rope'"), ({"axis": (0, 0, 0)}, "axis")):
+        with pytest.raises(UserError, match=told):
+            rigid.simulate(rigid.RigidScene((BODY, wall), (dataclasses.replace(bind, **wrong),)))
     with pytest.raises(UserError, match="called 'ball'"):
         rigid.simulate(rigid.RigidScene((BODY, BODY)))
 
