@@ -32,8 +32,8 @@ def seed_points(first: Frame, count: int, seed: int) -> Seeds:
     y, x = np.nonzero(first.surfaces >= 0)
     order = np.argsort(_spread_bits(x) | _spread_bits(y) << np.uint64(1), kind="stable")
     count = min(count, len(order))
-    jitter = np.random.default_rng(seed).random(count)
-    chosen = order[((np.arange(count) + jitter) * len(order) / max(count, 1)).astype(np.int64)]
+    stretches = np.arange(count + 1) * len(order) // max(count, 1)
+    chosen = order[np.random.default_rng(seed).integers(stretches[:-1], stretches[1:])]
     y, x = y[chosen], x[chosen]
     return Seeds(first, first.surfaces[y, x], first.facing[y, x], first.coordinates[y, x])
 
