@@ -95,9 +95,9 @@ def _sources(
     kind = np.select([seen, hidden], [0, 1], 3)
     frame = np.where(kind == 3, t, 0).astype(np.int32)
     position = np.where((kind == 3)[..., None], pixel_centres(height, width), first.position[t])
-    for label, layer in layers.items():
+    for label in np.intersect1d(labels, list(layers)):
         doubtful = np.nonzero((seen & (labels == label)).ravel())[0]
-        doubtful = doubtful[layer.invents(position.reshape(-1, 2)[doubtful])]
+        doubtful = doubtful[layers[int(label)].invents(position.reshape(-1, 2)[doubtful])]
         kind.reshape(-1)[doubtful] = 1
     if following is not None:
         pixels = np.nonzero(kind.ravel() == 3)[0]
@@ -116,10 +116,9 @@ def _read(
     result = np.zeros((*labels.shape, 3), np.uint8)
     missing = sources.kind == 3
     position = sources.anchors.position
-    for label, layer in layers.items():
-        mask = (sources.kind == 1) & (labels == label)
-        if mask.any():
-            result[mask] = sample_plain(layer.colours, position[mask] - layer.corner, interpolation)
+    for label in np.unique(labels[sources.kind == 1]):
+        mask, layer = (sources.kind == 1) & (labels == label), layers[int(label)]
+        result[mask] = sample_plain(layer.colours, position[mask] - layer.corner, interpolation)
     source_of = np.where((sources.kind == 0) | (sources.kind == 2), sources.anchors.frame, -1)
     for source in np.unique(source_of[source_of >= 0]):
         mask = source_of == source
