@@ -238,7 +238,8 @@ def open_array(folder: Path, name: str, shape: tuple[int, ...], dtype: Any) -> n
     Raises `OSError` where the disk has no room for it.
     """
     path = Path(folder) / f"{name}.npy"
-    array = np.lib.format.open_memmap(str(path), mode="w+", dtype=dtype, shape=shape)
+    # plain integers: numpy 2 would write its own into the header as text that nobody can read back
+    array = np.lib.format.open_memmap(str(path), mode="w+", dtype=dtype, shape=tuple(int(n) for n in shape))
     if hasattr(os, "posix_fallocate"):
         # writing to a mapped page that the disk has no room for would kill the process
         with path.open("r+b") as file:
