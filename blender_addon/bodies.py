@@ -52,13 +52,15 @@ class BodyBuilder:
     store: ShapeStore
     frame_count: int
     scene_fps: float
-    """Frames of the scene a second: the velocity attribute counts in those frames."""
+    """Frames of the scene a second: the velocity attribute counts in those frames, but that of fluids."""
     work: Path
     """Where `open_array` puts long arrays."""
     solvers: Mapping[str, str]
     """Object's full name -> what simulates it."""
     emitters: Collection[str]
     """Full names of the objects whose instances are particles."""
+    fluid_velocities: Mapping[str, np.ndarray]
+    """Full name of each fluid domain -> (3, 3) matrix from its velocity attribute to world metres a second."""
 
 
 def traces(sightings: Sightings) -> list[Trace]:
@@ -172,14 +174,14 @@ def _changing(name: str, trace: Trace, builder: BodyBuilder, number: int) -> Any
         return fmt.open_array(builder.work, f"bodies.{number}.{field}", (rows, 3), np.dtype(dtype))
 
     vertices, faces = new("vertices", vertex_offsets[-1], np.float32), new("faces", face_offsets[-1], np.int32)
-    known = all(store.shapes[s].velocity for s in trace.shapes)
+    known = _velocity_is_known(trace, store)
     velocity = new("velocity", vertex_offsets[-1], np.float32) if known else None
     for row, t in enumerate(trace.frames):
         rows = slice(vertex_offsets[t], vertex_offsets[t + 1])
         vertices[rows] = _world_vertices(trace, row, store)
         faces[face_offsets[t] : face_offsets[t + 1]] = store.mesh(int(trace.shapes[row])).faces
         if velocity is not None:
-            velocity[rows] = _world_velocity(trace, row, store, builder.scene_fps)
+            velocity[rows] = _world_velocity(trace, row, builder)
     return fmt.ChangingBody(
         name,
         vertices,
@@ -198,9 +200,20 @@ def _world_vertices(trace: Trace, row: int, store: ShapeStore) -> np.ndarray:
     return store.vertices(int(trace.shapes[row])) @ matrix[:3, :3].T + matrix[:3, 3]
 
 
-def _world_velocity(trace: Trace, row: int, store: ShapeStore, scene_fps: float) -> np.ndarray:
-    """World metres a second, from object space and metres a frame."""
-    return store.velocity(int(trace.shapes[row])) @ trace.transforms[row][:3, :3].T * scene_fps
+def _velocity_is_known(trace: Trace, store: ShapeStore) -> bool:
+    """In every frame, and not zero throughout: Blender leaves zeros where a fluid was baked without speed vectors."""
+    velocities = [store.velocity(int(s)) for s in trace.shapes]
+    return all(v is not None for v in velocities) and any(v.any() for v in velocities if v is not None)
+
+
+def _world_velocity(trace: Trace, row: int, builder: BodyBuilder) -> np.ndarray:
+    """(V, 3) world metres a second, from object space and metres a frame (as Cycles reads the attribute)."""
+    to_world = builder.fluid_velocities.get(trace.key.owner)
+    if to_world is None:
+        to_world = trace.transforms[row][:3, :3] * builder.scene_fps
+    velocity = builder.store.velocity(int(trace.shapes[row]))
+    assert velocity is not None
+    return velocity @ to_world.T
 
 
 def _material(mesh: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .errors import SceneError
+from .physics import smoke_domains
 
 
 def check_scene(scene: Any) -> None:
@@ -21,6 +22,7 @@ def scene_warnings(scene: Any) -> list[str]:
     warnings = []
     if scene.render.use_border:
         warnings.append("The render border is ignored: the whole picture is recorded.")
+    warnings += [f"The smoke of '{name}' is not recorded." for name in sorted(smoke_domains(scene))]
     layers = [layer for layer in scene.view_layers if layer.use]
     if len(layers) > 1:
         warnings.append(f"Only view layer '{layers[0].name}' of {len(layers)} is recorded.")

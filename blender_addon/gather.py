@@ -11,7 +11,7 @@ from .camera import CameraFrame, camera_frame
 from .lighting import lighting
 from .materials import MaterialTable
 from .particles import ParticleLog
-from .physics import Physics, reset_caches
+from .physics import Physics, reset_caches, smoke_domains
 from .shapes import ShapeStore
 from .timeline import Timeline
 from .walk import ChangeLog, Sightings, look, renderable_objects
@@ -48,7 +48,7 @@ def gather(
     import bpy
 
     work, spool = folders
-    offered = renderable_objects(view_layer.layer_collection)
+    offered = renderable_objects(view_layer.layer_collection) - smoke_domains(scene)
     materials = MaterialTable()
     particles = ParticleLog(scene, offered, work, len(timeline.frames))
     seen = Gathered(ShapeStore(spool, materials), materials, Sightings(), particles, [], None)

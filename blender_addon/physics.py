@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .errors import SceneError
 from .timeline import Timeline
 
@@ -92,8 +94,8 @@ def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timel
 
     Raises `SceneError` for such frames, and for a fluid that this Blender cannot simulate.
     """
-    found = list(caches(scene))
     _refuse_fluids(scene, is_module)
+    found = list(caches(scene))
     warnings = [
         f"The cache of {c.owner} was baked with other settings or for other frames; it was used as it is. "
         "Free and bake it again to see the present scene."
@@ -165,17 +167,43 @@ def _fluid_domain(obj: Any) -> Any | None:
     return None if fluid is None else fluid.domain_settings
 
 
+def smoke_domains(scene: Any) -> set[str]:
+    """Full names of the objects that hold gas: their mesh is only the box around it."""
+    domains = ((o.name_full, _fluid_domain(o)) for o in scene.objects)
+    return {name for name, domain in domains if domain is not None and domain.domain_type == "GAS"}
+
+
+def fluid_velocities(scene: Any) -> dict[str, np.ndarray]:
+    """Full name of each fluid domain -> (3, 3) matrix from its mesh's velocity attribute to world metres a second.
+
+    Mantaflow moves u cells in its unit of time, of which a frame is D = 2.5 / fps times the domain's time scale, and a
+    cell is the domain's longest side / resolution. Blender stores u / resolution * fps / 2.5, along the domain's axes.
+    """
+    fps = scene.render.fps / scene.render.fps_base
+    matrices = {}
+    for obj in scene.objects:
+        domain = _fluid_domain(obj)
+        if domain is not None:
+            # the mesh as it was drawn: the evaluated one is the liquid's surface
+            corners = np.array([v.co for v in obj.data.vertices], np.float64)
+            side = float((np.ptp(corners, axis=0) * np.abs(obj.matrix_world.to_scale())).max())
+            rotation = np.array(obj.matrix_world.to_quaternion().to_matrix(), np.float64)
+            matrices[obj.name_full] = rotation * (side * 6.25 * domain.time_scale / fps)
+    return matrices
+
+
 def _refuse_fluids(scene: Any, is_module: bool) -> None:
     for obj in scene.objects:
         domain = _fluid_domain(obj)
-        if domain is None or domain.has_cache_baked_any:
+        if domain is None:
             continue
         if is_module:
+            # its Mantaflow neither reads a bake nor makes one
             raise SceneError(
-                f"The fluid of '{obj.name}' is not baked, and the bpy package cannot bake fluids (it aborts).",
-                "Bake it in Blender and save, or name a Blender executable (--blender, SIMCRAFT_BLENDER).",
+                f"'{obj.name}' is a fluid, and the bpy package cannot run fluids.",
+                "Name a Blender executable (blender=, --blender or SIMCRAFT_BLENDER).",
             )
-        if domain.cache_type != "REPLAY":
+        if domain.cache_type != "REPLAY" and not domain.has_cache_baked_any:
             raise SceneError(
                 f"The fluid of '{obj.name}' is not baked.", "Bake it in Blender (Physics > Fluid > Bake) and save."
             )

@@ -16,7 +16,7 @@ from .checks import check_scene, scene_warnings
 from .errors import RecordFailure, SceneError
 from .folders import work_folders
 from .gather import Gathered, Progress, gather
-from .physics import emitters, plan_physics, solvers
+from .physics import emitters, fluid_velocities, plan_physics, solvers
 from .render import RenderWish, render_frames
 from .restore import Changes, show_as_rendered, temporary_changes
 from .timeline import Timeline, picture_size, plan_timeline
@@ -87,7 +87,15 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
     import bpy
 
     found = traces(seen.sightings)
-    builder = BodyBuilder(seen.store, len(timeline.frames), timeline.scene_fps, work, solvers(scene), emitters(scene))
+    builder = BodyBuilder(
+        seen.store,
+        len(timeline.frames),
+        timeline.scene_fps,
+        work,
+        solvers(scene),
+        emitters(scene),
+        fluid_velocities(scene),
+    )
     bodies = [*build_bodies(found, builder), *seen.particles.bodies()]
     if not bodies:
         raise SceneError(

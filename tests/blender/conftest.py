@@ -42,11 +42,11 @@ def blender_executable(kind: str) -> str | None:
     return executable
 
 
-def build(function: str, kind: str, folder: Path, **options: Any) -> Built:
-    """Build a scene with the function of the file of the same name (zoo.py, cases.py), in a Blender, and record it."""
+def build(function: str, kind: str, folder: Path, script: str | None = None, **options: Any) -> Built:
+    """Build a scene with a function of `script` (by default the file of the function's name) and record it."""
     blender = blender_executable(kind)
     notes = folder / "notes.json"
-    source = {"build": {"script": str(HERE / f"{function}.py"), "function": function, "data": str(notes)}}
+    source = {"build": {"script": str(HERE / f"{script or function}.py"), "function": function, "data": str(notes)}}
     recording = record_in_child(source, {"preview": True, **options}, out=folder / "recording", blender=blender)
     return Built(recording, json.loads(notes.read_text()), folder)
 
