@@ -1,5 +1,5 @@
 # mypy: disable-error-code="valid-type, index, attr-defined"
-"""Taichi kernels of the visibility buffer: place, project, rasterise, resolve.
+"""Taichi kernels of the visibility buffer: place, project, rasterise.
 
 Coverage is decided by homogeneous edge functions (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous
 Coordinates", Graphics Hardware 1997): with the corners v_i = (U, V, W)_i, the numbers c_i = ((v_j x v_k) . (x, y, 1)) /
@@ -180,6 +180,88 @@ def sphere_bounds(
     return ti.Vector([x0, x1, y0, y1])
 
 
+@ti.func
+def touches(edges: mat3, x0: ti.f64, x1: ti.f64, y0: ti.f64, y1: ti.f64) -> ti.i32:
+    """False where one edge function is negative in the whole rectangle."""
+    possible = 1
+    for i in ti.static(range(3)):
+        x = x1 if edges[i, 0] > 0 else x0
+        y = y1 if edges[i, 1] > 0 else y0
+        highest = edges[i, 0] * x + edges[i, 1] * y + edges[i, 2]
+        if highest < -SLACK * (ti.abs(edges[i, 0]) * x + ti.abs(edges[i, 1]) * y + ti.abs(edges[i, 2])):
+            possible = 0
+    return possible
+
+
+@ti.func
+def bounds(
+    s: ti.i32,
+    projected: ti.template(),
+    faces: ti.template(),
+    radii: ti.template(),
+    lens: ti.template(),
+    perspective: ti.i32,
+    near: ti.f64,
+    far: ti.f64,
+    size: ti.template(),
+):
+    """Pixels (x0, x1, y0, y1) that surface `s` may cover, and its range of inverse depth, within near and far."""
+    box = ti.Vector([0, -1, 0, -1])
+    flattest, steepest = 1.0 / far, 1.0 / near
+    if s < radii.shape[0]:
+        box = sphere_bounds(projected, s, radii[s], lens, perspective, size)
+    else:
+        own_box, low, high = triangle_bounds(projected, faces, s - radii.shape[0], near, size)
+        box, flattest, steepest = own_box, ti.max(flattest, low), ti.min(steepest, high)
+    return box, flattest, steepest
+
+
+@ti.func
+def draw(
+    s: ti.i32,
+    box: ti.template(),
+    flattest: ti.f64,
+    steepest: ti.f64,
+    points: ti.template(),
+    projected: ti.template(),
+    faces: ti.template(),
+    radii: ti.template(),
+    rays: ti.template(),
+    perspective: ti.i32,
+    near: ti.f64,
+    shift: ti.i32,
+    id_bits: ti.i32,
+    keys: ti.template(),
+):
+    """Lower the keys of the pixels in `box` whose centres surface `s` covers."""
+    nearest = ti.bit_cast(1.0 / near, ti.i64)
+    if s < radii.shape[0]:
+        centre = row(points, s)
+        for y in range(box[2], box[3] + 1):
+            for x in range(box[0], box[1] + 1):
+                depth = ray_sphere(rays, x + 0.5, y + 0.5, centre, radii[s], near)
+                if depth > 0 and depth * flattest <= 1:
+                    lower(keys, x, y, sort_key(1.0 / depth, nearest, shift, id_bits, s))
+    else:
+        face = s - radii.shape[0]
+        edges, determinant = edge_functions(projected, faces, face)
+        if determinant != 0 and touches(edges, box[0] + 0.5, box[1] + 0.5, box[2] + 0.5, box[3] + 0.5):
+            for y in range(box[2], box[3] + 1):
+                for x in range(box[0], box[1] + 1):
+                    weights = edges @ vec3(x + 0.5, y + 0.5, 1.0)
+                    if weights.min() >= -SLACK * weights.max():
+                        inverse = inverse_depth(weights, projected, faces, face, perspective)
+                        if flattest <= inverse <= steepest:
+                            lower(keys, x, y, sort_key(inverse, nearest, shift, id_bits, s))
+
+
+@ti.func
+def lower(keys: ti.template(), x: ti.i32, y: ti.i32, key: ti.i64):
+    """The atomic minimum; most keys lose already against a plain read."""
+    if key < keys[y, x]:
+        ti.atomic_min(keys[y, x], key)
+
+
 @ti.kernel
 def rasterise_small(
     points: Array,
@@ -201,39 +283,17 @@ def rasterise_small(
 ):
     """Draw the surfaces that are at most a tile large into `keys` (H, W) int64, and list the others in `large`."""
     size = ti.Vector([keys.shape[1], keys.shape[0]])
-    spheres = radii.shape[0]
-    nearest = ti.bit_cast(1.0 / near, ti.i64)
     for s in range(surface_owner.shape[0]):
         if owner_present[surface_owner[s]] != 0:
-            box = ti.Vector([0, -1, 0, -1])
-            flattest, steepest = ti.cast(0.0, ti.f64), 1.0 / near
-            if s < spheres:
-                box = sphere_bounds(projected, s, radii[s], lens, perspective, size)
-            else:
-                box, flattest, steepest = triangle_bounds(projected, faces, s - spheres, near, size)
+            box, flattest, steepest = bounds(s, projected, faces, radii, lens, perspective, near, far, size)
             if box[0] <= box[1] and box[2] <= box[3]:
                 if (box[1] - box[0] + 1) * (box[3] - box[2] + 1) > TILE * TILE:
                     large[ti.atomic_add(large_count[0], 1)] = s
-                elif s < spheres:
-                    centre = row(points, s)
-                    for y, x in ti.ndrange((box[2], box[3] + 1), (box[0], box[1] + 1)):
-                        depth = ray_sphere(rays, x + 0.5, y + 0.5, centre, radii[s], near)
-                        if depth > 0 and depth <= far:
-                            ti.atomic_min(keys[y, x], sort_key(1.0 / depth, nearest, shift, id_bits, s))
                 else:
-                    face = s - spheres
-                    edges, determinant = edge_functions(projected, faces, face)
-                    flattest, steepest = ti.max(flattest, 1.0 / far), ti.min(steepest, 1.0 / near)
-                    if determinant != 0:
-                        for y in range(box[2], box[3] + 1):
-                            for x in range(box[0], box[1] + 1):
-                                weights = edges @ vec3(x + 0.5, y + 0.5, 1.0)
-                                if weights.min() >= -SLACK * weights.max():
-                                    inverse = inverse_depth(weights, projected, faces, face, perspective)
-                                    if flattest <= inverse <= steepest:
-                                        key = sort_key(inverse, nearest, shift, id_bits, s)
-                                        if key < keys[y, x]:
-                                            ti.atomic_min(keys[y, x], key)
+                    draw(
+                        *(s, box, flattest, steepest, points, projected, faces, radii, rays, perspective, near),
+                        *(shift, id_bits, keys),
+                    )
 
 
 @ti.kernel
@@ -253,150 +313,18 @@ def rasterise_large(
     large: Array,
     large_count: Array,
 ):
-    """Draw the surfaces listed in `large`, tile by tile; a tile belongs to one thread."""
+    """Draw the surfaces listed in `large`, each tile by one thread, so that one huge floor keeps all threads busy."""
     size = ti.Vector([keys.shape[1], keys.shape[0]])
-    spheres = radii.shape[0]
-    nearest = ti.bit_cast(1.0 / near, ti.i64)
     across, down = (size[0] + TILE - 1) // TILE, (size[1] + TILE - 1) // TILE
     for tile in range(across * down):
         left, top = (tile % across) * TILE, (tile // across) * TILE
         for n in range(large_count[0]):
             s = large[n]
-            box = ti.Vector([0, -1, 0, -1])
-            flattest, steepest = ti.cast(0.0, ti.f64), 1.0 / near
-            if s < spheres:
-                box = sphere_bounds(projected, s, radii[s], lens, perspective, size)
-            else:
-                box, flattest, steepest = triangle_bounds(projected, faces, s - spheres, near, size)
-            x0, x1 = ti.max(box[0], left), ti.min(box[1], left + TILE - 1)
-            y0, y1 = ti.max(box[2], top), ti.min(box[3], top + TILE - 1)
-            if x0 <= x1 and y0 <= y1:
-                if s < spheres:
-                    centre = row(points, s)
-                    for y, x in ti.ndrange((y0, y1 + 1), (x0, x1 + 1)):
-                        depth = ray_sphere(rays, x + 0.5, y + 0.5, centre, radii[s], near)
-                        if depth > 0 and depth <= far:
-                            key = sort_key(1.0 / depth, nearest, shift, id_bits, s)
-                            keys[y, x] = ti.min(keys[y, x], key)
-                else:
-                    face = s - spheres
-                    edges, determinant = edge_functions(projected, faces, face)
-                    flattest, steepest = ti.max(flattest, 1.0 / far), ti.min(steepest, 1.0 / near)
-                    if determinant != 0 and touches(edges, x0 + 0.5, x1 + 0.5, y0 + 0.5, y1 + 0.5):
-                        for y in range(y0, y1 + 1):
-                            for x in range(x0, x1 + 1):
-                                weights = edges @ vec3(x + 0.5, y + 0.5, 1.0)
-                                if weights.min() >= -SLACK * weights.max():
-                                    inverse = inverse_depth(weights, projected, faces, face, perspective)
-                                    if flattest <= inverse <= steepest:
-                                        key = sort_key(inverse, nearest, shift, id_bits, s)
-                                        keys[y, x] = ti.min(keys[y, x], key)
-
-
-@ti.func
-def touches(edges: mat3, x0: ti.f64, x1: ti.f64, y0: ti.f64, y1: ti.f64) -> ti.i32:
-    """False where one edge function is negative in the whole rectangle."""
-    possible = 1
-    for i in ti.static(range(3)):
-        x = x1 if edges[i, 0] > 0 else x0
-        y = y1 if edges[i, 1] > 0 else y0
-        highest = edges[i, 0] * x + edges[i, 1] * y + edges[i, 2]
-        if highest < -SLACK * (ti.abs(edges[i, 0]) * x + ti.abs(edges[i, 1]) * y + ti.abs(edges[i, 2])):
-            possible = 0
-    return possible
-
-
-@ti.func
-def plane_normal(edges: mat3, lens: ti.template()):
-    """Camera-space normal of a perspective camera's triangle, towards the camera: with 1 / Z = s . (x, y, 1), the sum
-    of the edge functions, the plane is K^T s . X = 1."""
-    s = vec3(0, 0, 0)
-    for i in ti.static(range(3)):
-        s += vec3(edges[i, 0], edges[i, 1], edges[i, 2])
-    return -vec3(lens[0] * s[0], lens[1] * s[1], lens[2] * s[0] + lens[3] * s[1] + s[2])
-
-
-@ti.func
-def parallel_normal(edges: mat3, heights: vec3, lens: ti.template()):
-    """The same for an orthographic camera, where Z = s . (x, y, 1), the edge functions weighted by the corners' Z."""
-    s = vec3(0, 0, 0)
-    for i in ti.static(range(3)):
-        s += heights[i] * vec3(edges[i, 0], edges[i, 1], edges[i, 2])
-    return vec3(lens[0] * s[0], lens[1] * s[1], -1.0)
-
-
-@ti.kernel
-def resolve(
-    points: Array,
-    projected: Array,
-    faces: Array,
-    radii: Array,
-    surface_owner: Array,
-    owner_instance: Array,
-    rays: Array,
-    lens: Array,
-    camera: Array,
-    perspective: ti.i32,
-    near: ti.f64,
-    id_bits: ti.i32,
-    keys: Array,
-    surfaces: Array,
-    facing: Array,
-    coordinates: Array,
-    depth: Array,
-    instances: Array,
-    normals: Array,
-):
-    """Unpack `keys` into surface numbers, and compute afresh in float64 what is seen where.
-
-    One thread takes one row, so that what belongs to a triangle is computed once for a run of its pixels.
-    """
-    mask = (ti.cast(1, ti.i64) << id_bits) - 1
-    spheres = radii.shape[0]
-    for y in range(keys.shape[0]):
-        last, side, instance = -1, 0, ti.cast(0, ti.u16)
-        edges = mat3([vec3(0, 0, 0), vec3(0, 0, 0), vec3(0, 0, 0)])
-        heights, normal = vec3(0, 0, 0), vec3(0, 0, 0)
-        for x in range(keys.shape[1]):
-            surface = -1
-            if keys[y, x] != ti.i64(EMPTY):
-                surface = ti.cast(keys[y, x] & mask, ti.i32)
-            surfaces[y, x] = surface
-            px, py = x + 0.5, y + 0.5
-            if surface < 0:
-                facing[y, x], depth[y, x], instances[y, x] = ti.i8(0), ti.math.inf, ti.u16(0)
-                for i in ti.static(range(3)):
-                    normals[y, x, i] = 0.0
-            else:
-                at, z = vec3(0, 0, 0), ti.cast(0.0, ti.f64)
-                if surface != last:
-                    instance = ti.cast(owner_instance[surface_owner[surface]], ti.u16)
-                if surface < spheres:
-                    z = ray_sphere(rays, px, py, row(points, surface), radii[surface], near)
-                    direction = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
-                    hit = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2) + z * direction
-                    at = (hit - row(points, surface)) / radii[surface]
-                    side = -1 if at.dot(direction) > 0 else 1
-                    for i in ti.static(range(3)):
-                        normal[i] = side * at.dot(vec3(camera[0, i], camera[1, i], camera[2, i]))
-                else:
-                    face = surface - spheres
-                    if surface != last:
-                        edges, determinant = edge_functions(projected, faces, face)
-                        side = -1 if determinant < 0 else 1
-                        for i in ti.static(range(3)):
-                            heights[i] = projected[faces[face, i], 3]
-                        if perspective == 1:
-                            normal = plane_normal(edges, lens)
-                        else:
-                            normal = parallel_normal(edges, heights, lens)
-                        normal /= ti.max(normal.norm(), 1e-30)
-                    weights = ti.max(edges @ vec3(px, py, 1.0), 0.0)
-                    at = weights / weights.sum()
-                    z = at.dot(heights)
-                last = surface
-                facing[y, x], instances[y, x] = ti.cast(side, ti.i8), instance
-                depth[y, x] = ti.cast(z, ti.f32)
-                for i in ti.static(range(3)):
-                    coordinates[y, x, i] = at[i]
-                    normals[y, x, i] = ti.cast(normal[i], ti.f32)
+            box, flattest, steepest = bounds(s, projected, faces, radii, lens, perspective, near, far, size)
+            box[0], box[1] = ti.max(box[0], left), ti.min(box[1], left + TILE - 1)
+            box[2], box[3] = ti.max(box[2], top), ti.min(box[3], top + TILE - 1)
+            if box[0] <= box[1] and box[2] <= box[3]:
+                draw(
+                    *(s, box, flattest, steepest, points, projected, faces, radii, rays, perspective, near),
+                    *(shift, id_bits, keys),
+                )

@@ -14,6 +14,7 @@ import numpy as np
 from simcraft.observe import kernels
 from simcraft.observe.camera import Crop, View, view_of
 from simcraft.observe.geometry import Geometry, Layout, geometry_of
+from simcraft.observe.resolve import resolve
 from simcraft.recording.format import Recording
 
 
@@ -50,6 +51,27 @@ class Frame:
         return np.where(self.surfaces >= 0, self.surfaces - self.geometry.sphere_count, -1)
 
 
+@dataclass(frozen=True)
+class NearestSurfaces:
+    """The nearest surface in each pixel, still packed as keys; enough for shadow maps and shading."""
+
+    view: View
+    projected: np.ndarray
+    """(V, 4) float64, see `View.matrix`."""
+    keys: np.ndarray
+    """(H, W) int64: (bits of 1 / near - bits of 1 / depth) >> shift << id_bits | surface; `kernels.EMPTY` for
+    background."""
+    shift: int
+    id_bits: int
+
+    def depth(self, step: int = 1) -> np.ndarray:
+        """(h, w) float64 planar depth of every `step`-th pixel, rounded to the key's bits; +inf for background."""
+        keys = self.keys[::step, ::step]
+        nearest = np.float64(1 / self.view.near).view(np.int64)
+        inverse = (nearest - (keys >> self.id_bits << self.shift)).view(np.float64)
+        return np.where(keys == kernels.EMPTY, np.inf, 1 / np.where(keys == kernels.EMPTY, 1.0, inverse))
+
+
 def render_frame(recording: Recording, layout: Layout, frame: int, crop: Crop) -> Frame:
     """Rasterise frame index `frame` of `recording` for the image that `crop` describes."""
     return rasterise(frame, geometry_of(recording, layout, frame), view_of(recording.camera, frame, crop))
@@ -64,20 +86,8 @@ def project(points: np.ndarray, view: View) -> np.ndarray:
 
 def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
     """The visibility buffer of `geometry` seen through `view`."""
-    width, height = view.size
-    projected = project(geometry.points, view)
-    surface_count = len(geometry.surface_owner)
-    id_bits = max(1, int(surface_count - 1).bit_length())
-    keys = np.full((height, width), kernels.EMPTY, np.int64)
-    shift = _depth_shift(view, id_bits)
-    large, large_count = np.empty(surface_count, np.int32), np.zeros(1, np.int32)
-    shapes = geometry.points, projected, geometry.faces, geometry.radii
-    lens = view.rays, view.lens, int(view.perspective), view.near, view.far, shift, id_bits
-    if surface_count:
-        owners = geometry.surface_owner, geometry.owner_present
-        kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
-        if large_count[0]:
-            kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
+    nearest = nearest_surfaces(geometry, view)
+    (width, height), projected = view.size, nearest.projected
     seen = (
         np.empty((height, width), np.int32),
         np.empty((height, width), np.int8),
@@ -87,9 +97,29 @@ def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
         np.empty((height, width, 3), np.float32),
     )
     ids = geometry.surface_owner, geometry.owner_instance
-    camera = view.rays, view.lens, view.camera_to_world, int(view.perspective), view.near, id_bits
-    kernels.resolve(*shapes, *ids, *camera, keys, *seen)
+    camera = view.rays, view.lens, view.camera_to_world, int(view.perspective), view.near, nearest.id_bits
+    shapes = geometry.points, projected, geometry.faces, geometry.radii
+    resolve(*shapes, *ids, *camera, nearest.keys, *seen)
     return Frame(index, geometry, view, projected, *seen)
+
+
+def nearest_surfaces(geometry: Geometry, view: View) -> NearestSurfaces:
+    """Rasterise without resolving where on its surface each pixel is."""
+    width, height = view.size
+    projected = project(geometry.points, view)
+    surface_count = len(geometry.surface_owner)
+    id_bits = max(1, int(surface_count - 1).bit_length())
+    shift = _depth_shift(view, id_bits)
+    keys = np.full((height, width), kernels.EMPTY, np.int64)
+    if surface_count:
+        large, large_count = np.empty(surface_count, np.int32), np.zeros(1, np.int32)
+        shapes = geometry.points, projected, geometry.faces, geometry.radii
+        owners = geometry.surface_owner, geometry.owner_present
+        lens = view.rays, view.lens, int(view.perspective), view.near, view.far, shift, id_bits
+        kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
+        if large_count[0]:
+            kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
+    return NearestSurfaces(view, projected, keys, shift, id_bits)
 
 
 def _depth_shift(view: View, id_bits: int) -> int:
