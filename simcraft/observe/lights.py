@@ -15,6 +15,9 @@ _MARGIN = 0.05
 """Of the shadow map's width, around what the camera sees."""
 SUN_NEAR = 0.5
 """Metres; nothing is nearer to a camera in the sun than 1."""
+GROUND_IN_LIGHT = 0.5
+"""How much of its light the ground throws up: near bodies, where it matters, about half of it lies in their shadow.
+Of 0, 1/4, 1/2, 3/4 and 1 this is nearest to Cycles on the shipped scenes (30 dB on the dominoes)."""
 _FARTHEST = 8
 """Times the median depth: what is farther away than that is too small to show its shadows."""
 
@@ -72,7 +75,7 @@ def _ambient(sky: np.ndarray, ground: np.ndarray, sun_on_ground: np.ndarray) -> 
     solid_angle = np.cos(elevation) * (np.pi / height) * (2 * np.pi / width)
     upper = elevation[:, 0] > 0
     above = (radiance * solid_angle[..., None] * np.sin(elevation)[..., None])[upper].sum((0, 1)) / np.pi
-    radiance[~upper] = ground * (above + sun_on_ground)
+    radiance[~upper] = GROUND_IN_LIGHT * ground * (above + sun_on_ground)
     projected = np.einsum(
         "hwc,hwk,hw->kc", radiance, harmonics(direction), np.broadcast_to(solid_angle, (height, width))
     )

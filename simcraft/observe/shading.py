@@ -11,6 +11,8 @@ Array = ti.types.ndarray()
 color = ti.types.vector(3, ti.f32)
 SPECULAR = 0.04
 """Reflectance of a dielectric seen head-on."""
+BLOCK = 8
+"""Rows that a thread takes at a time; left alone, Taichi gives so few long items to a single thread."""
 MOST_TAPS = 4
 """Texture samples along the longer side of a pixel's footprint."""
 
@@ -296,73 +298,75 @@ def shade(
     spheres, count = radii.shape[0], samples * samples
     to_sun64 = -vec3(sun[0], sun[1], sun[2])
     to_sun = ti.cast(to_sun64, ti.f32)
-    for y, x in ti.ndrange(image.shape[0], image.shape[1]):
-        first = keys[y * samples, x * samples]
-        uniform = count > 1
-        for n in range(count):
-            other = keys[y * samples + n // samples, x * samples + n % samples]
-            if (other & mask) != (first & mask) or (other == ti.i64(EMPTY)) != (first == ti.i64(EMPTY)):
-                uniform = False
-        total = color(0, 0, 0)
-        for n in range(1 if uniform else count):
-            px, py, step = x * samples + n % samples + 0.5, y * samples + n // samples + 0.5, ti.cast(1, ti.f64)
-            key = keys[y * samples + n // samples, x * samples + n % samples]
-            if uniform:
-                px, py, step = (x + 0.5) * samples, (y + 0.5) * samples, ti.cast(samples, ti.f64)
-            ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
-            to_eye = ti.cast(-ray.normalized(), ti.f32)
-            result = color(0, 0, 0)
-            if key == ti.i64(EMPTY):
-                result = sky_radiance(sky, -to_eye)
-            else:
-                surface = ti.cast(key & mask, ti.i32)
-                m = material[surface]
-                albedo = rgb(colors, m)
-                origin = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2)
-                at, flat, normal = vec3(0, 0, 0), vec3(0, 0, 0), color(0, 0, 0)
-                if surface < spheres:
-                    at = origin + ray_sphere(rays, px, py, row(points, surface), radii[surface], near) * ray
-                    flat = at - row(points, surface)
+    ti.loop_config(block_dim=BLOCK)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            first = keys[y * samples, x * samples]
+            uniform = count > 1
+            for n in range(count):
+                other = keys[y * samples + n // samples, x * samples + n % samples]
+                if (other & mask) != (first & mask) or (other == ti.i64(EMPTY)) != (first == ti.i64(EMPTY)):
+                    uniform = False
+            total = color(0, 0, 0)
+            for n in range(1 if uniform else count):
+                px, py, step = x * samples + n % samples + 0.5, y * samples + n // samples + 0.5, ti.cast(1, ti.f64)
+                key = keys[y * samples + n // samples, x * samples + n % samples]
+                if uniform:
+                    px, py, step = (x + 0.5) * samples, (y + 0.5) * samples, ti.cast(samples, ti.f64)
+                ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
+                to_eye = ti.cast(-ray.normalized(), ti.f32)
+                result = color(0, 0, 0)
+                if key == ti.i64(EMPTY):
+                    result = sky_radiance(sky, -to_eye)
                 else:
-                    face = surface - spheres
-                    edges, _ = edge_functions(projected, faces, face)
-                    weights = edges @ vec3(px, py, 1.0)
-                    if levels[m, 0, 1] > 0:
-                        albedo *= painted(weights, edges, step, face, m, uv, texels, levels, last_level[m])
-                    for i in ti.static(range(3)):
-                        share = weights[i] / weights.sum()
-                        at += share * row(points, faces[face, i])
-                        if smooth[face] != 0:
-                            normal += ti.max(ti.cast(share, ti.f32), 0.0) * rgb(vertex_normals, faces[face, i])
-                    a = row(points, faces[face, 0])
-                    flat = (row(points, faces[face, 1]) - a).cross(row(points, faces[face, 2]) - a)
-                if normal.norm() < 1e-6:
-                    normal = ti.cast(flat.normalized(1e-30), ti.f32)
-                if flat.dot(ray) > 0:
-                    flat, normal = -flat, -normal
-                normal = normal.normalized(1e-9)
-                result = sky_light(albedo, normal, to_eye, roughness[m], sky, ambient) + emission[m] * albedo
-                facing = normal.dot(to_sun)
-                if facing > 0 and flat.dot(to_sun64) > 0:
-                    lit = ti.cast(0.0, ti.f32)
-                    tests = count if uniform else 1
-                    for k in range(tests):
-                        spot = at
-                        if uniform:
-                            # the sample's own point, on the tangent plane
-                            sx, sy = x * samples + k % samples + 0.5, y * samples + k // samples + 0.5
-                            start = row(rays, 0) + sx * row(rays, 1) + sy * row(rays, 2)
-                            way = row(rays, 3) + sx * row(rays, 4) + sy * row(rays, 5)
-                            if flat.dot(way) != 0:
-                                spot = start + flat.dot(at - start) / flat.dot(way) * way
-                        hidden = in_shadow(
-                            spot, to_sun64, surface, points, faces, radii,
-                            sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
-                        )  # fmt: skip
-                        lit += (1.0 - hidden) / tests
-                    highlight = reflected_sun(normal, to_eye, to_sun, roughness[m])
-                    result += lit * rgb(sun_color, 0) * (albedo * ((1 - SPECULAR) * facing) + highlight)
-            total += ti.min(ti.max(result, 0.0), 1.0)
-        total /= 1.0 if uniform else count
-        for c in ti.static(range(3)):
-            image[y, x, c] = to_srgb(total[c])
+                    surface = ti.cast(key & mask, ti.i32)
+                    m = material[surface]
+                    albedo = rgb(colors, m)
+                    origin = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2)
+                    at, flat, normal = vec3(0, 0, 0), vec3(0, 0, 0), color(0, 0, 0)
+                    if surface < spheres:
+                        at = origin + ray_sphere(rays, px, py, row(points, surface), radii[surface], near) * ray
+                        flat = at - row(points, surface)
+                    else:
+                        face = surface - spheres
+                        edges, _ = edge_functions(projected, faces, face)
+                        weights = edges @ vec3(px, py, 1.0)
+                        if levels[m, 0, 1] > 0:
+                            albedo *= painted(weights, edges, step, face, m, uv, texels, levels, last_level[m])
+                        for i in ti.static(range(3)):
+                            share = weights[i] / weights.sum()
+                            at += share * row(points, faces[face, i])
+                            if smooth[face] != 0:
+                                normal += ti.max(ti.cast(share, ti.f32), 0.0) * rgb(vertex_normals, faces[face, i])
+                        a = row(points, faces[face, 0])
+                        flat = (row(points, faces[face, 1]) - a).cross(row(points, faces[face, 2]) - a)
+                    if normal.norm() < 1e-6:
+                        normal = ti.cast(flat.normalized(1e-30), ti.f32)
+                    if flat.dot(ray) > 0:
+                        flat, normal = -flat, -normal
+                    normal = normal.normalized(1e-9)
+                    result = sky_light(albedo, normal, to_eye, roughness[m], sky, ambient) + emission[m] * albedo
+                    facing = normal.dot(to_sun)
+                    if facing > 0 and flat.dot(to_sun64) > 0:
+                        lit = ti.cast(0.0, ti.f32)
+                        tests = count if uniform else 1
+                        for k in range(tests):
+                            spot = at
+                            if uniform:
+                                # the sample's own point, on the tangent plane
+                                sx, sy = x * samples + k % samples + 0.5, y * samples + k // samples + 0.5
+                                start = row(rays, 0) + sx * row(rays, 1) + sy * row(rays, 2)
+                                way = row(rays, 3) + sx * row(rays, 4) + sy * row(rays, 5)
+                                if flat.dot(way) != 0:
+                                    spot = start + flat.dot(at - start) / flat.dot(way) * way
+                            hidden = in_shadow(
+                                spot, to_sun64, surface, points, faces, radii,
+                                sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
+                            )  # fmt: skip
+                            lit += (1.0 - hidden) / tests
+                        highlight = reflected_sun(normal, to_eye, to_sun, roughness[m])
+                        result += lit * rgb(sun_color, 0) * (albedo * ((1 - SPECULAR) * facing) + highlight)
+                total += ti.min(ti.max(result, 0.0), 1.0)
+            total /= 1.0 if uniform else count
+            for c in ti.static(range(3)):
+                image[y, x, c] = to_srgb(total[c])
