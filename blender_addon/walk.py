@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +20,7 @@ _SILENT_TYPES = {"MESH", "EMPTY", "CAMERA", "LIGHT", "LIGHT_PROBE", "ARMATURE", 
 _MESH_SOURCES = {"CURVE", "SURFACE", "FONT", "META"}
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """What makes an object or an instance the same one in the next frame."""
 
     owner: str
@@ -87,10 +88,11 @@ def look(
 
     Raises `RecordFailure` where a transform is not finite or far away.
     """
-    rows, transforms = [], []
+    numbers: list[int] = []
+    shapes: list[int] = []
+    transforms = array("d")
     shapes_now: dict[int, int] = {}
     for key, obj, matrix in _visible(depsgraph, offered, sightings):
-        _check_transform(key, matrix, frame)
         shape = sightings.last_shape.get(key)
         if shape is None or key.owner in changed or key.source in changed:
             pointer = obj.data.as_pointer()
@@ -98,50 +100,59 @@ def look(
                 shapes_now[pointer] = store.number(obj, shape)
             shape = shapes_now[pointer]
             sightings.last_shape[key] = shape
-        rows.append((sightings.numbers.setdefault(key, len(sightings.numbers)), shape))
-        transforms.append(matrix)
+        numbers.append(sightings.numbers.setdefault(key, len(sightings.numbers)))
+        shapes.append(shape)
+        transforms.extend(chain.from_iterable(matrix))
     sightings.keys = list(sightings.numbers)
-    sightings.frames.append(np.array(rows, np.int32).reshape(-1, 2))
-    sightings.transforms.append(np.array(transforms, np.float64).reshape(-1, 4, 4))
+    rows = np.array([numbers, shapes], np.int32).T
+    matrices = np.array(transforms, np.float64).reshape(-1, 4, 4)
+    _check_transforms(sightings.keys, rows, matrices, frame)
+    # scaled to nothing: a common way to hide
+    shown = matrices[:, :3, :3].any((1, 2))
+    sightings.frames.append(rows[shown])
+    sightings.transforms.append(matrices[shown])
 
 
-def _visible(depsgraph: Any, offered: set[str], sightings: Sightings) -> Iterator[tuple[Key, Any, list]]:
-    """(key, evaluated mesh object, rows of its matrix) of everything with faces that is rendered.
+def _visible(depsgraph: Any, offered: set[str], sightings: Sightings) -> Iterator[tuple[Key, Any, Any]]:
+    """(key, evaluated mesh object, matrix) of everything with faces that is rendered.
 
-    The object is only valid until the next step.
+    Object and matrix are only valid until the next step.
     """
+    owners: dict[int, tuple[str, bool]] = {}
     for instance in depsgraph.object_instances:
-        obj = instance.object
-        owner = instance.parent if instance.is_instance else obj
-        name = owner.original.name_full
-        if name not in offered or not _is_rendered(instance, obj, owner):
+        obj, is_instance = instance.object, instance.is_instance
+        owner = instance.parent if is_instance else obj
+        pointer = owner.as_pointer()
+        if pointer not in owners:
+            name = owner.original.name_full
+            owners[pointer] = (name, name in offered and not owner.hide_render)
+        name, allowed = owners[pointer]
+        if not allowed or not _is_rendered(instance, obj, owner, is_instance):
             continue
         if obj.type != "MESH":
             if obj.type not in _SILENT_TYPES | _MESH_SOURCES:
                 sightings.unsupported[name] = obj.type
-            continue
-        if not len(obj.data.polygons):
+        elif not len(obj.data.polygons):
             sightings.faceless.add(name)
-            continue
-        persistent_id = tuple(instance.persistent_id) if instance.is_instance else ()
-        matrix = [tuple(row) for row in instance.matrix_world]
-        if not any(map(any, (row[:3] for row in matrix[:3]))):
-            continue  # scaled to nothing, a common way to hide
-        yield Key(name, obj.original.name_full, persistent_id), obj, matrix
+        else:
+            persistent_id = tuple(instance.persistent_id) if is_instance else ()
+            yield Key(name, obj.original.name_full, persistent_id), obj, instance.matrix_world
 
 
-def _is_rendered(instance: Any, obj: Any, owner: Any) -> bool:
-    if owner.hide_render or not obj.visible_camera:
+def _is_rendered(instance: Any, obj: Any, owner: Any, is_instance: bool) -> bool:
+    if not obj.visible_camera:
         return False
-    if not instance.is_instance:
+    if not is_instance:
         return instance.show_self
     # geometry nodes and particles show hidden sources, collection instances do not
     return not (obj.hide_render and owner.instance_type == "COLLECTION")
 
 
-def _check_transform(key: Key, matrix: list, frame: int) -> None:
+def _check_transforms(keys: list[Key], rows: np.ndarray, matrices: np.ndarray, frame: int) -> None:
     # written so that NaN fails as well
-    if not all(abs(x) < EXPLODED for row in matrix for x in row):
+    wrong = ~(np.abs(matrices) < EXPLODED).all((1, 2))
+    if wrong.any():
+        key = keys[rows[wrong.argmax(), 0]]
         raise RecordFailure(
             f"Object '{key.source}' has exploded at frame {frame}: its transform is not finite or beyond "
             f"{EXPLODED:.0e} metres.",
