@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from simcraft.recording import Recording as Recording
     from simcraft.recording import load_recording as load_recording
     from simcraft.recording import save_recording as save_recording
+    from simcraft.sheet import save_sheet as save_sheet
     from simcraft.sim import simulate as simulate
     from simcraft.video import Video as Video
+    from simcraft.video import load_video as load_video
+    from simcraft.video import save_video as save_video
 
 # public name -> the module that defines it; imported on first use, so that `import simcraft` stays light
 _HOMES = {
@@ -45,6 +48,9 @@ _HOMES = {
     "load_clip": "simcraft.clip.store",
     "save_clip": "simcraft.clip.store",
     "Video": "simcraft.video",
+    "load_video": "simcraft.video",
+    "save_video": "simcraft.video",
+    "save_sheet": "simcraft.sheet",
     "SimcraftError": "simcraft.errors",
     "UserError": "simcraft.errors",
     "Failure": "simcraft.errors",

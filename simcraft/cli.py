@@ -154,10 +154,11 @@ def generate(
         from simcraft.generate import generate
         from simcraft.pipeline import check_output
         from simcraft.sheet import save_sheet
-        from simcraft.video import save_video
+        from simcraft.video import check_video_path, save_video
 
         options = parse_pairs(context.args)
         target = out or Path(f"{clip.resolve().stem}.mp4")
+        check_video_path(target)
         check_output(target, force)
         loaded = load_clip(clip)
         video = generate(loaded, generator, progress=progress, **options)

@@ -107,10 +107,11 @@ def show_error(message: str, fix: str, as_json: bool = False) -> None:
 
 
 def show_result(result: dict[str, Any], as_json: bool) -> None:
-    """Print a result: aligned lines for people, one JSON object for machines."""
+    """Print a result: aligned lines for people (warnings were shown before), one JSON object for machines."""
     if as_json:
         print(json.dumps(result, default=str), flush=True)
         return
-    width = max(len(name) for name in result)
-    for name, value in result.items():
+    shown = {name: value for name, value in result.items() if name != "warnings"}
+    width = max(len(name) for name in shown)
+    for name, value in shown.items():
         print(f"{name:<{width}}  {value}", flush=True)

@@ -41,10 +41,12 @@ def run(
 
     Returns the paths by name, as `simcraft.pipeline.render` does. Raises `UserError` for an unknown name.
     """
+    from simcraft.generate.registry import complete_options, find_generator
     from simcraft.sim import simulate
 
     if name not in titles():
         raise UserError(f"There is no shipped scene '{name}'.", f"Choose one of: {', '.join(titles())}.")
+    complete_options(find_generator(generator), options or {})
     video = folder / f"{name}.mp4"
     check_output(video)
     recording = folder / f"{name}.recording"

@@ -59,12 +59,15 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     """
     from simcraft.clip.store import save_clip
     from simcraft.generate import generate
+    from simcraft.generate.registry import complete_options, find_generator
     from simcraft.metrics import evaluate
     from simcraft.observe import moves, observe
     from simcraft.recording import load_recording
     from simcraft.sheet import save_sheet
-    from simcraft.video import save_video
+    from simcraft.video import check_video_path, save_video
 
+    check_video_path(request.out)
+    complete_options(find_generator(request.generator), request.options)
     for path in (request.out, request.clip, request.sheet, request.report):
         if path is not None:
             check_output(path)

@@ -64,7 +64,7 @@ def save_sheet(
     check_video_path(path)
     frames = [
         draw_moving_sheet(clip, video, panels, t)
-        for t in track(range(clip.frame_count), "Drawing the sheet", clip.frame_count, progress)
+        for t in track(range(clip.frame_count), "draw sheet", clip.frame_count, progress)
     ]
     return save_video(Video(np.stack(frames), clip.fps, {"sheet_of": clip.name}), path, progress)
 

@@ -175,7 +175,7 @@ def _encode(video: Video, path: Path, codec: list[str], progress: Progress) -> N
         encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
         assert encoder.stdin is not None
         try:
-            for frame in track(frames, "Encoding video", len(frames), progress):
+            for frame in track(frames, "encode video", len(frames), progress):
                 encoder.stdin.write(np.ascontiguousarray(frame).data)
             encoder.stdin.close()
         except BrokenPipeError:
@@ -268,7 +268,7 @@ def _save_pngs(video: Video, folder: Path, progress: Progress) -> None:
     import cv2
 
     folder.mkdir()
-    for t, frame in enumerate(track(video.frames, "Writing frames", video.frame_count, progress)):
+    for t, frame in enumerate(track(video.frames, "write frames", video.frame_count, progress)):
         _, data = cv2.imencode(".png", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         (folder / f"frame_{t:04d}.png").write_bytes(data.tobytes())
     (folder / INDEX).write_text(json.dumps({"fps": video.fps, "made_by": video.made_by}, indent=1), encoding="utf-8")

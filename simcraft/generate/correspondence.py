@@ -58,7 +58,7 @@ def first_frame(clip: MotionClip, progress: Progress = silent) -> FirstFrame:
     seen = np.zeros((clip.frame_count, height, width), bool)
     position[0], seen[0] = pixel_centres(height, width), True
     every = np.arange(height * width)
-    for t in track(range(1, clip.frame_count), "Composing flow", clip.frame_count - 1, progress):
+    for t in track(range(1, clip.frame_count), "compose flow", clip.frame_count - 1, progress):
         before = Anchors(np.where(seen[t - 1], 0, -1), position[t - 1].astype(np.float64))
         source, there = carried_anchors(clip, t, t - 1, before, every)
         seen[t] = (source == 0).reshape(height, width)

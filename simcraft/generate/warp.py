@@ -62,7 +62,7 @@ def warp(
     anchors: Anchors | None = None
     counts = np.zeros(4, np.int64)
     # from the last frame to the first: more and more is revealed, so later frames can invent larger parts at once
-    for t in track(range(clip.frame_count - 1, 0, -1), "Warping", clip.frame_count - 1, progress):
+    for t in track(range(clip.frame_count - 1, 0, -1), "warp", clip.frame_count - 1, progress):
         labels = frame_labels(clip, t)
         sources = _sources(clip, t, first, layers, anchors)
         anchors = sources.anchors

@@ -56,7 +56,7 @@ def motion_consistency(frames: np.ndarray, clip: MotionClip, progress: Progress 
     height, width = frames.shape[1:3]
     column, row = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     values = []
-    for t in track(range(len(frames) - 1), "Motion consistency", len(frames) - 1, progress):
+    for t in track(range(len(frames) - 1), "motion consistency", len(frames) - 1, progress):
         flow, mask = np.asarray(clip.flow_forward[t]), comparable(clip, t)
         back = cv2.remap(
             frames[t + 1], column + flow[..., 0], row + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -87,7 +87,7 @@ def frame_consistency(frames: np.ndarray, clip_model: str | os.PathLike[str], pr
         raise UserError(f"{clip_model} is not a CLIP model: {error}.") from None
     embeddings = []
     with torch.inference_mode():
-        for frame in track(frames, "Frame consistency", len(frames), progress):
+        for frame in track(frames, "frame consistency", len(frames), progress):
             pixels = prepare(images=frame, return_tensors="pt")["pixel_values"]
             embeddings.append(torch.nn.functional.normalize(model(pixel_values=pixels).image_embeds, dim=-1))
     stacked = torch.cat(embeddings)

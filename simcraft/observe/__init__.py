@@ -27,9 +27,13 @@ _HOMES = {
     "Flow": "flow",
     "flow_between": "flow",
     "preview_frames": "preview",
+    "backward_warp": "warp",
+    "softmax_splat": "warp",
+    "decode_flow_rgb": "colour",
+    "flow_to_wheel": "colour",
 }
 
-__all__ = ["Flow", "encode_flow_rgb", "flow_between", "instance_flow", "moves", "observe", "preview_frames"]
+__all__ = ["encode_flow_rgb", "instance_flow", "moves", "observe", *_HOMES]
 
 
 def observe(

@@ -85,10 +85,11 @@ def flow_to_wheel(flow: np.ndarray, max_magnitude: float | None = None, valid: n
         max_magnitude = typical_speed(flow, known)
     radius = magnitude / max(max_magnitude, 1e-6)
     wheel = _middlebury_wheel()
-    position = (np.arctan2(-flow[..., 1], -flow[..., 0]) / np.pi + 1) / 2 * (len(wheel) - 1)
+    # the published code multiplies by len(wheel) - 1, which leaves a visible seam where the wheel closes
+    position = (np.arctan2(-flow[..., 1], -flow[..., 0]) / np.pi + 1) / 2 * len(wheel)
     low = np.floor(position).astype(int)
     part = (position - low)[..., None]
-    colour = wheel[low] * (1 - part) + wheel[(low + 1) % len(wheel)] * part
+    colour = wheel[low % len(wheel)] * (1 - part) + wheel[(low + 1) % len(wheel)] * part
     r = radius[..., None]
     colour = np.where(r <= 1.01, 1 - r.clip(0, 1) * (1 - colour), colour * 0.75)
     return np.where(known[..., None], colour * 255 + 0.5, 128).astype(np.uint8)

@@ -72,9 +72,15 @@ def test_wheel_follows_middlebury() -> None:
     white, right, down, left, up = np.array(found)
     assert white.tolist() == [255, 255, 255]
     assert right[0] == 255 and max(right[1:]) < 60  # red
-    assert down.tolist() == [255, 230, 0]  # position 13.5 of the 15 steps from red to yellow
+    assert down.tolist() == [255, 234, 0]  # position 13.75 of the 15 steps from red to yellow
     assert left[2] > 200 and left[0] == 0  # cyan
     assert up[2] == 255 and up[1] < 90  # blue
+
+
+def test_wheel_has_no_seam() -> None:
+    angles = np.linspace(-np.pi, np.pi, 721)
+    colours = flow_to_wheel(np.stack([np.cos(angles), np.sin(angles)], -1)[None], 1.0)[0].astype(int)
+    assert np.abs(np.diff(colours, axis=0)).max() <= 6
 
 
 def test_wheel_marks_what_is_fast_or_invalid() -> None:
