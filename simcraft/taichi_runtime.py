@@ -2,22 +2,52 @@
 
 A second `ti.init` would destroy the kernels of the first and crash the process when one is used, so nobody else calls
 it. Importing this module takes about a second; modules with kernels are therefore imported on use only. Such modules
-must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects.
+must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects. Kernels on numpy
+arrays run in any thread afterwards; fields may only be made in the thread that first imported this module.
 
-Standard output stays clean (the worker and `--json` speak on it): Taichi's greeting is swallowed.
+Standard output stays clean (the worker and `--json` speak on it): what Taichi has to say goes to standard error.
 """
 
 import contextlib
-import io
+import ctypes
+import ctypes.util
 import os
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def _floating_point_kept() -> Iterator[None]:
+    """Undo what `ti.init` does to the calling thread: it flushes denormal numbers to zero, for numpy and torch too."""
+    library = ctypes.util.find_library("m")
+    if library is None:
+        yield
+        return
+    libm, environment = ctypes.CDLL(library), ctypes.create_string_buffer(1024)  # fenv_t has 32 bytes on x86-64
+    libm.fegetenv(environment)
+    try:
+        yield
+    finally:
+        libm.fesetenv(environment)
+
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
 os.environ.setdefault("TI_LOG_LEVEL", "error")
-with contextlib.redirect_stdout(io.StringIO()):
+with contextlib.redirect_stdout(sys.stderr), _floating_point_kept():
     import taichi as ti
 
     # Without fast_math NaN and infinity keep their meaning, and results are the same whatever the compiler reorders.
     # Forking after a kernel has run hangs: start child processes by spawn.
     ti.init(arch=ti.cpu, fast_math=False, log_level=ti.ERROR, random_seed=0)
+
+    @ti.kernel
+    def _finish_initialising(array: ti.types.ndarray(dtype=ti.i32, ndim=1)):  # type: ignore[valid-type]
+        """Taichi completes itself when the first kernel runs, and insists on doing so in the thread of `ti.init`."""
+        for i in range(1):
+            array[i] = 1
+
+    _finish_initialising(np.zeros(1, np.int32))
 
 __all__ = ["ti"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -233,12 +231,3 @@ def test_exploded_transforms_name_body_and_frame():
 def test_a_folder_that_is_no_recording(tmp_path):
     with pytest.raises(UserError, match=r"recording\.json"):
         observe(tmp_path)
-
-
-def test_standard_output_stays_clean_and_taichi_unloaded_until_used():
-    code = (
-        "import sys, simcraft.observe; assert 'taichi' not in sys.modules; "
-        "from simcraft.taichi_runtime import ti; assert 'taichi' in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == ""
