@@ -6,11 +6,13 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .errors import SceneError
+from .restore import Changes
 from .timeline import Timeline
 
 # modifier type -> solver's name in the recording
@@ -133,12 +135,32 @@ def reset_caches(scene: Any) -> None:
     if world and world.point_cache and not world.point_cache.is_baked:
         # writing the property, even unchanged, makes Blender drop the cached frames
         world.time_scale = world.time_scale
+    for cache in _live_caches(scene):
+        cache.frame_start = cache.frame_start
+
+
+def hold_caches(scene: Any, changes: Changes) -> None:
+    """Keep the frames that were stepped as they are: going back, Blender 3.4 would simulate some of them anew."""
+    import bpy
+
+    def release(cache: Any) -> None:
+        with bpy.context.temp_override(scene=scene, point_cache=cache):
+            bpy.ops.ptcache.free_bake()
+
+    for cache in _live_caches(scene):
+        with bpy.context.temp_override(scene=scene, point_cache=cache):
+            bpy.ops.ptcache.bake_from_cache()
+        changes.on_undo(partial(release, cache))
+
+
+def _live_caches(scene: Any) -> list[Any]:
+    """The point caches that are not baked."""
+    world = scene.rigidbody_world
+    found = [world.point_cache] if world and world.point_cache else []
     for obj in scene.objects:
-        live = [m.point_cache for m in obj.modifiers if m.type in _POINT_CACHED]
-        live += [s.point_cache for s in obj.particle_systems]
-        for cache in live:
-            if not cache.is_baked:
-                cache.frame_start = cache.frame_start
+        found += [m.point_cache for m in obj.modifiers if m.type in _POINT_CACHED]
+        found += [s.point_cache for s in obj.particle_systems]
+    return [cache for cache in found if not cache.is_baked]
 
 
 def _point_cache(owner: str, cache: Any) -> Cache:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._format import recording_format as fmt
+from .physics import hold_caches
 from .restore import Changes, temporary_changes
 
 
@@ -57,6 +58,7 @@ def render_frames(
     progress("render", 0, len(numbers))
     with temporary_changes(scene) as changes:
         warnings = _prepare(scene, size, wish, changes)
+        hold_caches(scene, changes)
         for t, frame in enumerate(numbers):
             scene.frame_set(frame)
             try:

@@ -37,6 +37,10 @@ class Changes:
             self._undo.append(partial(obj.hide_set, True, view_layer=view_layer))
             obj.hide_set(False, view_layer=view_layer)
 
+    def on_undo(self, action: Callable[[], Any]) -> None:
+        """Something else to do when everything is put back."""
+        self._undo.append(action)
+
     def undo(self) -> None:
         """Put everything back, last change first."""
         while self._undo:

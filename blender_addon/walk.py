@@ -143,7 +143,8 @@ def _is_rendered(instance: Any, obj: Any, owner: Any, is_instance: bool) -> bool
     if not obj.visible_camera:
         return False
     if not is_instance:
-        return instance.show_self
+        # a render hides the original of what is instanced on its parent's vertices or faces; the viewport does not
+        return instance.show_self and not (obj.parent and obj.parent.instance_type in {"VERTS", "FACES"})
     # geometry nodes and particles show hidden sources, collection instances do not
     return not (obj.hide_render and owner.instance_type == "COLLECTION")
 

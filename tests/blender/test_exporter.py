@@ -120,6 +120,28 @@ def test_geometry_nodes_instances_keep_their_identity(zoo: Built) -> None:
     np.testing.assert_allclose(cubes.transforms[:, :, 0, 3] - start[:, 0], np.tile(10 * EASE[:, None], 4), atol=1e-5)
 
 
+def test_geometry_that_only_time_changes_is_seen(zoo: Built) -> None:
+    timed = body(zoo, "Timed", DeformingBody)
+    np.testing.assert_allclose(timed.vertices[:, :, 0].mean(1), np.arange(1, 13), atol=1e-5)
+
+
+def test_an_instance_of_what_deforms_deforms(zoo: Built) -> None:
+    lifted = body(zoo, "LiftedInstance/Lifted", DeformingBody)
+    np.testing.assert_allclose(lifted.vertices[:, :, 2].mean(1), 1 + 2 * EASE, atol=1e-5)
+
+
+def test_instances_on_vertices_hide_their_original(zoo: Built) -> None:
+    assert body(zoo, "OnVertices/VertexCube", Instances).transforms.shape[1] == 4
+    assert not any(b.name == "VertexCube" for b in zoo.recording.bodies)
+
+
+def test_parents_stretch_and_mirror(zoo: Built) -> None:
+    child = body(zoo, "Child", RigidBody)
+    turned = np.stack([np.cos(EASE), np.sin(EASE), 0 * EASE], axis=1)
+    np.testing.assert_allclose(child.transforms[:, :3, 3], 3 * turned, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.det(child.transforms[:, :3, :3]), -1, atol=1e-5)
+
+
 def test_changing_topology_gets_a_mesh_a_frame(zoo: Built) -> None:
     growing = body(zoo, "Growing", ChangingBody)
     faces = np.diff(growing.face_offsets)

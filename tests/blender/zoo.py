@@ -38,6 +38,10 @@ def zoo(data: Path) -> None:
         _points_and_instances_of_particles,
         _text,
         _driven_cube,
+        _timed_nodes,
+        _deforming_instance,
+        _instances_on_vertices,
+        _stretched_child,
     ):
         add(scene)
     camera = _camera(scene)
@@ -235,3 +239,50 @@ def _driven_cube(scene: Any) -> None:
     """Its height is frame / 10, by a driver simple enough to run without Python."""
     cube = add_cube("Driven", (3, 3, 0))
     cube.driver_add("location", 2).driver.expression = "frame / 10"
+
+
+def _timed_nodes(scene: Any) -> None:
+    """Geometry nodes that shift a mesh by the frame number: nothing but time changes it."""
+    group, start, end = _node_group("Timed")
+    time = group.nodes.new("GeometryNodeInputSceneTime")
+    offset = group.nodes.new("ShaderNodeCombineXYZ")
+    shift = group.nodes.new("GeometryNodeTransform")
+    group.links.new(time.outputs["Frame"], offset.inputs["X"])
+    group.links.new(offset.outputs[0], shift.inputs["Translation"])
+    group.links.new(start.outputs[0], shift.inputs[0])
+    group.links.new(shift.outputs[0], end.inputs[0])
+    add_cube("Timed").modifiers.new("Nodes", "NODES").node_group = group
+
+
+def _deforming_instance(scene: Any) -> None:
+    """A collection instance, one metre up, of a cube that a shape key lifts by two."""
+    collection = bpy.data.collections.new("Lifted")
+    cube = add_cube("Lifted")
+    scene.collection.objects.unlink(cube)
+    collection.objects.link(cube)
+    cube.shape_key_add(name="Basis")
+    key = cube.shape_key_add(name="Up")
+    for point in key.data:
+        point.co.z += 2.0
+    ease(key, "value", 0.0, 1.0)
+    empty = bpy.data.objects.new("LiftedInstance", None)
+    empty.instance_type, empty.instance_collection = "COLLECTION", collection
+    empty.location.z = 1.0
+    scene.collection.objects.link(empty)
+
+
+def _instances_on_vertices(scene: Any) -> None:
+    bpy.ops.mesh.primitive_plane_add(location=(0, 20, 0))
+    plane = bpy.context.object
+    plane.name, plane.instance_type = "OnVertices", "VERTS"
+    cube = add_cube("VertexCube", (0, 20, 0), 0.1)
+    cube.parent = plane
+    cube.matrix_parent_inverse = plane.matrix_world.inverted()
+
+
+def _stretched_child(scene: Any) -> None:
+    """Mirrored and stretched, on a parent that turns by one radian."""
+    parent = add_cube("Parent")
+    ease(parent, "rotation_euler", (0.0, 0.0, 0.0), (0.0, 0.0, 1.0))
+    child = add_cube("Child", (3, 0, 0))
+    child.parent, child.scale = parent, (1.0, 2.0, -0.5)

@@ -43,6 +43,17 @@ def moving_cube(data: Path) -> None:
     _moving_cube()
 
 
+def falling_cube(data: Path) -> None:
+    """The glowing cube falls through the picture by Bullet, in frames 1 to 12."""
+    scene = _moving_cube()
+    cube = bpy.data.objects["Cube"]
+    cube.animation_data_clear()
+    cube.location = (0.0, 0.0, 1.5)
+    bpy.context.view_layer.objects.active = cube
+    bpy.ops.rigidbody.object_add(type="ACTIVE")
+    scene.frame_end = 12
+
+
 def seeded_cube(data: Path) -> None:
     """The cube's height is the scene's seed."""
     scene = _moving_cube()

@@ -38,20 +38,34 @@ def test_true_frames_show_what_was_recorded(tmp_path: Path, kind: str) -> None:
     assert recording.image is not None and recording.frames is not None
     assert recording.frames.shape == (4, 32, 48, 3)
     np.testing.assert_array_equal(recording.image, recording.frames[0])
-    cube, camera = recording.bodies[0], recording.camera
-    for t in range(4):
-        lit = recording.frames[t, ..., 0] > 128
-        center = np.argwhere(lit).mean(0)[::-1] + 0.5
-        x, y, z, _ = np.linalg.inv(camera.camera_to_world[t]) @ cube.transforms[t][:, 3]
-        u, v, _ = camera.intrinsics[t] @ (x / z, y / z, 1)
-        # the cube's side shows a little, so its silhouette's middle is not quite its centre's picture
-        np.testing.assert_allclose(center, (u, v), atol=1.0)
+    assert_cube_is_lit(recording)
     glow = next(m for m in recording.materials if m.name == "Glow")
     np.testing.assert_allclose(glow.base_color, (1.0, 0.5, 0.1), atol=1e-6)
     assert glow.emission == 1.0
     # what the material says is what the renderer shows: sRGB of (1, 0.5, 0.1)
     pixels = recording.frames[0][recording.frames[0, ..., 0] > 250]
     np.testing.assert_allclose(np.median(pixels, axis=0), (255, 188, 89), atol=2)
+
+
+@pytest.mark.parametrize("kind", BLENDERS)
+def test_true_frames_show_the_simulation(tmp_path: Path, kind: str) -> None:
+    """Renders evaluate the scene anew: they must find the stepped frames in the cache, from the first one on."""
+    recording = record("falling_cube", tmp_path, kind, preview=False, true_frames=True, frames=(8, 11))
+    assert_cube_is_lit(recording)
+    fall = np.diff(recording.bodies[0].transforms[:, 2, 3])
+    assert (fall < -0.1).all()
+
+
+def assert_cube_is_lit(recording: sc.Recording) -> None:
+    """The bright pixels of each true frame lie around the picture of the recorded cube's centre."""
+    cube, camera = recording.bodies[0], recording.camera
+    assert recording.frames is not None
+    for t, frame in enumerate(recording.frames):
+        center = np.argwhere(frame[..., 0] > 128).mean(0)[::-1] + 0.5
+        x, y, z, _ = np.linalg.inv(camera.camera_to_world[t]) @ cube.transforms[t][:, 3]
+        u, v, _ = camera.intrinsics[t] @ (x / z, y / z, 1)
+        # the cube's side shows a little, so its silhouette's middle is not quite its centre's picture
+        np.testing.assert_allclose(center, (u, v), atol=1.0)
 
 
 @pytest.mark.bpy
