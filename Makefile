@@ -35,7 +35,7 @@ bench: .venv/.dev  ## the benchmarks, quick versions
 	@for name in observe preview; do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
 
 docs: .venv/.dev  ## the documentation site, in site/
-	@$(PYTHON) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
 
 scenes:  ## build the shipped scenes again (needs Blender 3.4, the oldest supported one, on PATH)
 	@blender -b --factory-startup --python-exit-code 1 -P scripts/build_scenes.py
