@@ -19,8 +19,9 @@ from simcraft.recording.format import ChangingBody, Recording
 
 _MOST_SUPERSAMPLED = 2**22
 """Pixels; larger images take one sample a pixel, which their own resolution forgives."""
-_SHADOW_SIZE = 320
-"""Pixels of the shadow map's sides; edges are exact whatever it is, see `shading.in_shadow`."""
+_SMALLEST_SHADOW_MAP, _LARGEST_SHADOW_MAP = 256, 1024
+"""Limits of the shadow maps' sides, which are as long as the picture's longer one. Edges are exact whatever the
+resolution; it decides how small a triangle may be that is still found, see `shading.in_shadow`."""
 _STEP = 8
 """Every 8th sample in each direction tells where shadows are needed."""
 
@@ -119,7 +120,8 @@ def _shade(
 ) -> None:
     """Fill `image` (H, W, 3) uint8 with the picture of one frame; `view` has `samples` times as many pixels a side."""
     seen = _see(geometry, view)
-    sun = sun_maps(light.sun_direction, geometry, seen_points(view, seen.depth(_STEP), _STEP), _SHADOW_SIZE)
+    resolution = min(max(_SMALLEST_SHADOW_MAP, *image.shape[:2]), _LARGEST_SHADOW_MAP)
+    sun = sun_maps(light.sun_direction, geometry, seen_points(view, seen.depth(_STEP), _STEP), resolution)
     maps = [_see(geometry, sun.close), _see(geometry, sun.wide)]
     shading.shade(
         geometry.points, seen.projected, geometry.faces, geometry.radii, view.rays, view.near, seen.id_bits, seen.keys,
