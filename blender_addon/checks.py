@@ -26,7 +26,7 @@ def scene_warnings(scene: Any) -> list[str]:
     layers = [layer for layer in scene.view_layers if layer.use]
     if len(layers) > 1:
         warnings.append(f"Only view layer '{layers[0].name}' of {len(layers)} is recorded.")
-    if not bpy.context.preferences.filepaths.use_scripts_auto_execute:
+    if bpy.app.autoexec_fail or not bpy.context.preferences.filepaths.use_scripts_auto_execute:
         warnings += [
             f"The driver of {where} needs Python, which Blender does not run in this file: its value stays as it is. "
             "Replace it by a simple expression, or bake it to keyframes."

@@ -33,14 +33,15 @@ def lighting(scene: Any, depsgraph: Any, offered: set[str]) -> Any:
 
 def _as_sun(matrix: np.ndarray, lamp: Any) -> tuple[Color, Color, bool]:
     """(direction in which the light travels, irradiance of a surface that faces it, is it a sun)."""
+    # lamps have an exposure since 4.5
+    power = lamp.energy * 2.0 ** getattr(lamp, "exposure", 0.0)
     axis = -matrix[:3, 2] / np.linalg.norm(matrix[:3, 2])
     if lamp.type == "SUN":
-        return rgb(axis), rgb(lamp.color, lamp.energy), True
+        return rgb(axis), rgb(lamp.color, power), True
     distance = max(float(np.linalg.norm(matrix[:3, 3])), 1e-3)
-    # Blender's watts: a point lamp of P has the radiant intensity P / (4 pi^2) of a sphere, an area lamp P / pi ahead
-    intensity = lamp.energy / (np.pi if lamp.type == "AREA" else 4 * np.pi**2) * np.pi
-    toward_origin = -matrix[:3, 3] / distance
-    return rgb(toward_origin), rgb(lamp.color, intensity / distance**2), False
+    # watts a steradian: a point or spot lamp shines evenly, an area lamp by the cosine, so ahead four times as much
+    intensity = power / (np.pi if lamp.type == "AREA" else 4 * np.pi)
+    return rgb(-matrix[:3, 3] / distance), rgb(lamp.color, intensity / distance**2), False
 
 
 def _sky(world: Any) -> tuple[Color, np.ndarray | None]:

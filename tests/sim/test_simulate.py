@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 import simcraft as sc
+from simcraft.assets import asset
 from simcraft.errors import Cancelled, Failure, UserError
-from simcraft.sim.blender import Blender, ChildCrash, clean_environment, find_blender
+from simcraft.sim.blender import Blender, ChildCrash, clean_environment, find_blender, run_child
 from simcraft.sim.simulate import find_scene, record_in_child
 from tests.blender.conftest import BLENDERS, blender_executable
 
@@ -226,6 +228,34 @@ def test_stopping_kills_the_child(tmp_path: Path, kind: str, stop: type[BaseExce
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.bpy
+@pytest.mark.blender
+def test_a_file_from_a_newer_blender_is_suspected(tmp_path: Path) -> None:
+    """Blender 3.4 segfaults on a file saved by 4.5."""
+    executable = blender_executable("blender")
+    assert executable is not None
+    version = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True).stdout
+    if not version.startswith("Blender 3."):
+        pytest.skip("this Blender opens newer files")
+    blend = tmp_path / "newer.blend"
+    record("save_scripted", blend)
+    with pytest.raises(ChildCrash, match="at the stage 'open'") as caught:
+        sc.simulate(blend, blender=executable, out=tmp_path / "r")
+    assert "newer Blender" in caught.value.fix
+
+
+@pytest.mark.bpy
+def test_the_add_on_works_outside_the_checkout(tmp_path: Path) -> None:
+    """As in a wheel or a zip: the add-on's folder alone, with its own copy of the format."""
+    addon = tmp_path / "elsewhere" / "blender_addon"
+    shutil.copytree(asset("blender_addon"), addon, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SCRIPT.parents[2] / "simcraft/recording/format.py", addon / "recording_format.py")
+    build = {"script": str(SCRIPT), "function": "moving_cube", "data": str(tmp_path)}
+    request = {"addon": str(addon), "build": build, "out": str(tmp_path / "r"), "options": {"preview": True}}
+    path = run_child(Blender(None), request, tmp_path, tmp_path / "log", lambda stage, step, steps: None)
+    assert sc.load_recording(path).frame_count == 4
 
 
 # ----------------------------------------------------------------------------------------------------- finding Blender
