@@ -110,7 +110,7 @@ def time_tracks(recording: Recording) -> dict[str, float]:
         tracks.append(measure(lambda frame=frames[0]: track_points(seeds, frame)))  # type: ignore[misc]
     (raster_wall, raster_cpu), (tracks_wall, tracks_cpu) = np.sum(raster, axis=0), np.sum(tracks, axis=0)
     return {
-        "points": float(len(seeds.surfaces)),
+        "points": float(len(seeds.sides)),
         "frames": float(recording.frame_count),
         "tracks_wall": tracks_wall,
         "tracks_cpu": tracks_cpu,

@@ -50,8 +50,7 @@ def passage(here: Frame, there: Frame) -> Passage:
 
 def carry(
     way: Passage,
-    surfaces: np.ndarray,
-    facing: np.ndarray,
+    sides: np.ndarray,
     coordinates: np.ndarray,
     position: np.ndarray,
     *,
@@ -61,8 +60,8 @@ def carry(
 
     Parameters
     ----------
-    surfaces, facing, coordinates: (P,) int32, (P,) int8 and (P, 3) float64 as in `Frame`; a background point (-1) is
-        taken to be at the centre of the pixel of its index.
+    sides, coordinates: (P,) int32 and (P, 3) float64 as in `Frame`; a background point (-1) is taken to be at the
+        centre of the pixel of its index.
     position: (P, 2) float32, written where the point has a position, left as it is elsewhere.
     relative: write the difference to the centre of pixel p (then P = H * W) instead of the position.
 
@@ -71,10 +70,10 @@ def carry(
     valid, visible: (P,) bool.
     """
     here, there = way.here, way.there
-    valid, visible = np.empty(len(surfaces), np.uint8), np.empty(len(surfaces), np.uint8)
+    valid, visible = np.empty(len(sides), np.uint8), np.empty(len(sides), np.uint8)
     a, b = here.geometry, there.geometry
-    points = surfaces, facing, coordinates, a.faces, a.surface_owner, way.carried
-    target = way.sky, a.persistent_surfaces, here.view.size[0], there.surfaces, there.facing
+    points = sides, coordinates, a.faces, a.surface_owner, way.carried
+    target = way.sky, a.persistent_surfaces, here.view.size[0], there.sides
     limits = np.array([there.view.near, there.view.far, 1 / there.view.lens[0]])
     lens = there.view.matrix, limits
     transport.transport(
@@ -90,16 +89,16 @@ def carry(
 
 def carry_image(here: Frame, there: Frame, position: np.ndarray, *, relative: bool) -> tuple[np.ndarray, np.ndarray]:
     """`carry` for all pixels of `here`: `position` is (H, W, 2) float32, the results are (H, W) bool."""
-    shape = here.surfaces.shape
+    shape = here.sides.shape
     way = passage(here, there)
-    flat = here.surfaces.reshape(-1), here.facing.reshape(-1), here.coordinates.reshape(-1, 3), position.reshape(-1, 2)
+    flat = here.sides.reshape(-1), here.coordinates.reshape(-1, 3), position.reshape(-1, 2)
     valid, visible = carry(way, *flat, relative=relative)
     return valid.reshape(shape), visible.reshape(shape)
 
 
 def flow_of(here: Frame, there: Frame) -> Flow:
     """Flow of the pixels of `here` to `there`."""
-    flow = np.zeros((*here.surfaces.shape, 2), np.float32)
+    flow = np.zeros((*here.sides.shape, 2), np.float32)
     valid, visible = carry_image(here, there, flow, relative=True)
     return Flow(flow, valid, visible)
 

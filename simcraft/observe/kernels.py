@@ -16,8 +16,13 @@ Array = ti.types.ndarray()
 vec3 = ti.types.vector(3, ti.f64)
 mat3 = ti.types.matrix(3, 3, ti.f64)
 
+RUN = 32
+"""Pixels in a row that one item of a parallel loop takes. Taichi gives a CPU thread at least 512 items, so whole rows
+would leave all but one thread idle."""
 TILE = 32
-"""Pixels; the side of the squares into which triangles larger than one square are split."""
+"""Pixels; surfaces larger than a square of this side are split into strips of this width."""
+STRIP = 8
+"""Pixels; the height of such a strip."""
 SLACK = 1e-11
 """Of an edge function: seals the cracks that rounding leaves between neighbours."""
 EMPTY = (1 << 63) - 1
@@ -313,16 +318,16 @@ def rasterise_large(
     large: Array,
     large_count: Array,
 ):
-    """Draw the surfaces listed in `large`, each tile by one thread, so that one huge floor keeps all threads busy."""
+    """Draw the surfaces listed in `large` strip by strip, so that one huge floor keeps all threads busy."""
     size = ti.Vector([keys.shape[1], keys.shape[0]])
-    across, down = (size[0] + TILE - 1) // TILE, (size[1] + TILE - 1) // TILE
-    for tile in range(across * down):
-        left, top = (tile % across) * TILE, (tile // across) * TILE
+    across, down = (size[0] + TILE - 1) // TILE, (size[1] + STRIP - 1) // STRIP
+    for strip in range(across * down):
+        left, top = (strip % across) * TILE, (strip // across) * STRIP
         for n in range(large_count[0]):
             s = large[n]
             box, flattest, steepest = bounds(s, projected, faces, radii, lens, perspective, near, far, size)
             box[0], box[1] = ti.max(box[0], left), ti.min(box[1], left + TILE - 1)
-            box[2], box[3] = ti.max(box[2], top), ti.min(box[3], top + TILE - 1)
+            box[2], box[3] = ti.max(box[2], top), ti.min(box[3], top + STRIP - 1)
             if box[0] <= box[1] and box[2] <= box[3]:
                 draw(
                     *(s, box, flattest, steepest, points, projected, faces, radii, rays, perspective, near),

@@ -29,11 +29,9 @@ class Frame:
     view: View
     projected: np.ndarray
     """(V, 4) float64: (U, V, W, Z) of `geometry.points`; the pixel is (U/W, V/W), Z planar depth in metres."""
-    surfaces: np.ndarray
-    """(H, W) int32: surface seen at the pixel's centre: s < sphere_count is a sphere, else triangle s - sphere_count
-    of `geometry.faces`; -1 for background."""
-    facing: np.ndarray
-    """(H, W) int8: 1 and -1 tell the two sides of a surface apart (a sphere's outside is 1); 0 for background."""
+    sides: np.ndarray
+    """(H, W) int32: what is seen at the pixel's centre: 2 s for the one side of surface s, 2 s + 1 for its other side
+    (the inside of a sphere); -1 for background."""
     coordinates: np.ndarray
     """(H, W, 3) float64: barycentric coordinates in the triangle (perspective-correct, sum 1): the world point is
     their sum with points[faces[triangle]]. On a sphere: the world direction of unit length from its centre.
@@ -46,9 +44,15 @@ class Frame:
     """(H, W, 3) float32: unit geometric normal in camera axes, facing the camera; 0 for background."""
 
     @property
+    def surfaces(self) -> np.ndarray:
+        """(H, W) int32: s < sphere_count is a sphere, else triangle s - sphere_count of `geometry.faces`; -1 for
+        background."""
+        return self.sides >> 1
+
+    @property
     def triangles(self) -> np.ndarray:
         """(H, W) int32: row of `geometry.faces` seen here; negative for background and spheres."""
-        return np.where(self.surfaces >= 0, self.surfaces - self.geometry.sphere_count, -1)
+        return np.where(self.sides >= 0, self.surfaces - self.geometry.sphere_count, -1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,6 @@ def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
     (width, height), projected = view.size, nearest.projected
     seen = (
         np.empty((height, width), np.int32),
-        np.empty((height, width), np.int8),
         np.empty((height, width, 3), np.float64),
         np.empty((height, width), np.float32),
         np.empty((height, width), np.uint16),

@@ -1,7 +1,7 @@
 # mypy: disable-error-code="valid-type, index, attr-defined"
 """Taichi kernel that unpacks the visibility buffer: surface, place on it, depth, instance and normal of each pixel."""
 
-from simcraft.observe.kernels import EMPTY, Array, edge_functions, mat3, ray_sphere, row, vec3
+from simcraft.observe.kernels import EMPTY, RUN, Array, edge_functions, mat3, ray_sphere, row, vec3
 from simcraft.taichi_runtime import ti
 
 
@@ -39,8 +39,7 @@ def resolve(
     near: ti.f64,
     id_bits: ti.i32,
     keys: Array,
-    surfaces: Array,
-    facing: Array,
+    sides: Array,
     coordinates: Array,
     depth: Array,
     instances: Array,
@@ -48,22 +47,23 @@ def resolve(
 ):
     """Unpack `keys` into surface numbers, and compute afresh in float64 what is seen where.
 
-    One thread takes one row, so that what belongs to a triangle is computed once for a run of its pixels.
+    Pixels are taken in short runs, in which what belongs to a triangle is computed once.
     """
     mask = (ti.cast(1, ti.i64) << id_bits) - 1
     spheres = radii.shape[0]
-    for y in range(keys.shape[0]):
+    runs = (keys.shape[1] + RUN - 1) // RUN
+    for n in range(keys.shape[0] * runs):
+        y, first = n // runs, (n % runs) * RUN
         last, side, instance = -1, 0, ti.cast(0, ti.u16)
         edges = mat3([vec3(0, 0, 0), vec3(0, 0, 0), vec3(0, 0, 0)])
         heights, normal = vec3(0, 0, 0), vec3(0, 0, 0)
-        for x in range(keys.shape[1]):
+        for x in range(first, ti.min(first + RUN, keys.shape[1])):
             surface = -1
             if keys[y, x] != ti.i64(EMPTY):
                 surface = ti.cast(keys[y, x] & mask, ti.i32)
-            surfaces[y, x] = surface
             px, py = x + 0.5, y + 0.5
             if surface < 0:
-                facing[y, x], depth[y, x], instances[y, x] = ti.i8(0), ti.math.inf, ti.u16(0)
+                sides[y, x], depth[y, x], instances[y, x] = -1, ti.math.inf, ti.u16(0)
                 for i in ti.static(range(3)):
                     normals[y, x, i] = 0.0
             else:
@@ -75,14 +75,14 @@ def resolve(
                     direction = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
                     hit = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2) + z * direction
                     at = (hit - row(points, surface)) / radii[surface]
-                    side = -1 if at.dot(direction) > 0 else 1
+                    side = ti.cast(at.dot(direction) > 0, ti.i32)
                     for i in ti.static(range(3)):
-                        normal[i] = side * at.dot(vec3(camera[0, i], camera[1, i], camera[2, i]))
+                        normal[i] = (1 - 2 * side) * at.dot(vec3(camera[0, i], camera[1, i], camera[2, i]))
                 else:
                     face = surface - spheres
                     if surface != last:
                         edges, determinant = edge_functions(projected, faces, face)
-                        side = -1 if determinant < 0 else 1
+                        side = ti.cast(determinant < 0, ti.i32)
                         for i in ti.static(range(3)):
                             heights[i] = projected[faces[face, i], 3]
                         if perspective == 1:
@@ -94,7 +94,7 @@ def resolve(
                     at = weights / weights.sum()
                     z = at.dot(heights)
                 last = surface
-                facing[y, x], instances[y, x] = ti.cast(side, ti.i8), instance
+                sides[y, x], instances[y, x] = 2 * surface + side, instance
                 depth[y, x] = ti.cast(z, ti.f32)
                 for i in ti.static(range(3)):
                     coordinates[y, x, i] = at[i]

@@ -15,10 +15,8 @@ class Seeds:
     """N surface points of the first frame."""
 
     frame: Frame
-    surfaces: np.ndarray
-    """(N,) int32, as in `Frame.surfaces`."""
-    facing: np.ndarray
-    """(N,) int8, as in `Frame.facing`."""
+    sides: np.ndarray
+    """(N,) int32, as in `Frame.sides`."""
     coordinates: np.ndarray
     """(N, 3) float64, as in `Frame.coordinates`."""
 
@@ -29,19 +27,19 @@ def seed_points(first: Frame, count: int, seed: int) -> Seeds:
     The pixels are put in Morton order, in which neighbours in the list are neighbours in the image, and one is drawn
     at random from each of `count` equal stretches of the list.
     """
-    y, x = np.nonzero(first.surfaces >= 0)
+    y, x = np.nonzero(first.sides >= 0)
     order = np.argsort(_spread_bits(x) | _spread_bits(y) << np.uint64(1), kind="stable")
     count = min(count, len(order))
     stretches = np.arange(count + 1) * len(order) // max(count, 1)
     chosen = order[np.random.default_rng(seed).integers(stretches[:-1], stretches[1:])]
     y, x = y[chosen], x[chosen]
-    return Seeds(first, first.surfaces[y, x], first.facing[y, x], first.coordinates[y, x])
+    return Seeds(first, first.sides[y, x], first.coordinates[y, x])
 
 
 def track_points(seeds: Seeds, there: Frame) -> tuple[np.ndarray, np.ndarray]:
     """Positions (N, 2) float32 of the seeds in frame `there`, NaN where they do not exist, and (N,) bool visibility."""
-    position = np.full((len(seeds.surfaces), 2), np.nan, np.float32)
-    _, visible = carry(passage(seeds.frame, there), seeds.surfaces, seeds.facing, seeds.coordinates, position)
+    position = np.full((len(seeds.sides), 2), np.nan, np.float32)
+    _, visible = carry(passage(seeds.frame, there), seeds.sides, seeds.coordinates, position)
     return position, visible
 
 

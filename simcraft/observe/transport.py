@@ -8,7 +8,7 @@ neighbour on the same body) with the same side towards the camera. Mostly all fo
 settles it; the rest is left to a kernel of its own (one kernel with both is twice as slow).
 """
 
-from simcraft.observe.kernels import Array, edge_functions, inverse_depth, ray_sphere, row, vec3
+from simcraft.observe.kernels import RUN, Array, edge_functions, inverse_depth, ray_sphere, row, vec3
 from simcraft.taichi_runtime import ti
 
 SAME_DEPTH = 1e-6
@@ -54,9 +54,9 @@ def surface_at(
 @ti.func
 def landing(
     p: ti.i32,
+    s: ti.i32,
     x: ti.f64,
     y: ti.f64,
-    surfaces: ti.template(),
     coordinates: ti.template(),
     faces: ti.template(),
     carried: ti.template(),
@@ -65,8 +65,8 @@ def landing(
     sky: ti.template(),
     far: ti.f64,
 ):
-    """(U, V, W) in the other frame of point p, seen at pixel (x, y) if it is of the sky, and its planar depth there."""
-    s, spheres = surfaces[p], radii.shape[0]
+    """(U, V, W) and planar depth, in the other frame, of point p on surface s, or of the sky at (x, y) if s is -1."""
+    spheres = radii.shape[0]
     at, depth = vec3(0, 0, 0), far
     if s < 0:
         for r in ti.static(range(3)):
@@ -89,8 +89,7 @@ def landing(
 
 @ti.kernel
 def transport(
-    surfaces: Array,
-    facing: Array,
+    sides: Array,
     coordinates: Array,
     faces: Array,
     surface_owner: Array,
@@ -99,8 +98,7 @@ def transport(
     sky: Array,
     persistent: ti.i32,
     width: ti.i32,
-    there_surfaces: Array,
-    there_facing: Array,
+    there_sides: Array,
     radii: Array,
     matrix: Array,
     limits: Array,
@@ -109,20 +107,24 @@ def transport(
     valid: Array,
     visible: Array,
 ):
-    """Carry the points p = (surfaces[p], coordinates[p]), P of them in rows of `width`, to another frame.
+    """Carry the points p = (sides[p], coordinates[p]), P of them in rows of `width`, to another frame.
 
     `carried` (V, 4) are the points of the first frame's surfaces, moved to the other frame and projected there;
     `matrix` and `limits` are the other camera's projection, near, far and inverse focal length. Writes `position`
     (P, 2) float32, as a difference to pixel p's centre if `relative`; positions of points that have none stay as they
     were. Writes `valid` and `visible` (P,) uint8, the latter `UNDECIDED` where `settle_visibility` has to look.
     """
-    count = surfaces.shape[0]
-    last_column, last_line = there_surfaces.shape[1] - 1, there_surfaces.shape[0] - 1
-    for line in range((count + width - 1) // width):
-        for column in range(ti.min(width, count - line * width)):
-            p = line * width + column
-            s, px, py = surfaces[p], column + 0.5, line + 0.5
-            at, depth = landing(p, px, py, surfaces, coordinates, faces, carried, radii, matrix, sky, limits[1])
+    count = sides.shape[0]
+    last_column, last_line = there_sides.shape[1] - 1, there_sides.shape[0] - 1
+    for run in range((count + RUN - 1) // RUN):
+        column, line = run * RUN % width, run * RUN // width
+        for p in range(run * RUN, ti.min(run * RUN + RUN, count)):
+            side, px, py = sides[p], column + 0.5, line + 0.5
+            column += 1
+            if column == width:
+                column, line = 0, line + 1
+            s = side >> 1
+            at, depth = landing(p, s, px, py, coordinates, faces, carried, radii, matrix, sky, limits[1])
             is_valid, is_visible = at[2] > 0, 0
             if s >= 0:
                 is_valid = is_valid and known[surface_owner[s]] != 0
@@ -139,7 +141,7 @@ def transport(
                         agreeing = 0
                         for n in ti.static(range(4)):
                             cx, cy = left + n % 2, top + n // 2
-                            agreeing += there_surfaces[cy, cx] == s and there_facing[cy, cx] == facing[p]
+                            agreeing += there_sides[cy, cx] == side
                         if agreeing == 4:
                             is_visible = 1
             valid[p], visible[p] = ti.cast(is_valid, ti.u8), ti.cast(is_visible, ti.u8)
@@ -147,8 +149,7 @@ def transport(
 
 @ti.kernel
 def settle_visibility(
-    surfaces: Array,
-    facing: Array,
+    sides: Array,
     coordinates: Array,
     faces: Array,
     surface_owner: Array,
@@ -156,8 +157,7 @@ def settle_visibility(
     sky: Array,
     persistent: ti.i32,
     width: ti.i32,
-    there_surfaces: Array,
-    there_facing: Array,
+    there_sides: Array,
     there_points: Array,
     there_projected: Array,
     there_faces: Array,
@@ -170,13 +170,14 @@ def settle_visibility(
     visible: Array,
 ):
     """Decide what `transport` has left `UNDECIDED`; the arguments are the same, and the other frame's surfaces."""
-    for p in range(surfaces.shape[0]):
+    for p in range(sides.shape[0]):
         if visible[p] == UNDECIDED:
-            s, side, owner = surfaces[p], ti.cast(facing[p], ti.i32), -1
+            side, owner = sides[p], -1
+            s = side >> 1
             if s >= 0:
                 owner = surface_owner[s]
             px, py = p % width + 0.5, p // width + 0.5
-            at, depth = landing(p, px, py, surfaces, coordinates, faces, carried, radii, matrix, sky, limits[1])
+            at, depth = landing(p, s, px, py, coordinates, faces, carried, radii, matrix, sky, limits[1])
             x, y = at[0] / at[2], at[1] / at[2]
             inverse = 0.0 if s < 0 else 1.0 / depth
             pixel = limits[2] * (inverse if perspective == 1 else inverse * inverse)
@@ -184,10 +185,10 @@ def settle_visibility(
             own, hidden, neighbour, last = 0, 0, 0, -1
             for n in range(4):
                 cx, cy = left + n % 2, top + n // 2
-                if cx >= 0 and cy >= 0 and cx < there_surfaces.shape[1] and cy < there_surfaces.shape[0]:
-                    k = there_surfaces[cy, cx]
+                if cx >= 0 and cy >= 0 and cx < there_sides.shape[1] and cy < there_sides.shape[0]:
+                    k = there_sides[cy, cx] >> 1
                     if k == s and s < persistent:
-                        if there_facing[cy, cx] == side:
+                        if there_sides[cy, cx] == side:
                             own = 1
                     elif k >= 0 and k != last:
                         last = k
@@ -206,5 +207,5 @@ def settle_visibility(
             spheres = radii.shape[0]
             if own == 0 and hidden == 0 and neighbour == 1 and s >= spheres:
                 _, determinant = edge_functions(carried, faces, s - spheres)
-                own = ti.cast(determinant * side > 0, ti.i32)
+                own = ti.cast((determinant < 0) == (side & 1), ti.i32)
             visible[p] = ti.cast(own == 1 and hidden == 0, ti.u8)

@@ -90,7 +90,7 @@ def test_tracks_start_on_surfaces_everywhere_and_follow_the_flow():
 def test_more_tracks_than_pixels_gives_every_pixel_once():
     scene = recording([tumbling_box()], moving_camera(SIZE), SIZE)
     frame = render_frame(scene, layout_of(scene), 0, crop_of(scene, (32, 32)))
-    assert len(seed_points(frame, 5000, seed=0).surfaces) == (frame.surfaces >= 0).sum()
+    assert len(seed_points(frame, 5000, seed=0).sides) == (frame.surfaces >= 0).sum()
 
 
 def test_a_camera_inside_a_box_sees_its_walls():
