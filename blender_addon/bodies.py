@@ -51,8 +51,6 @@ class BodyBuilder:
 
     store: ShapeStore
     frame_count: int
-    scene_fps: float
-    """Frames of the scene a second: the velocity attribute counts in those frames, but that of fluids."""
     work: Path
     """Where `open_array` puts long arrays."""
     solvers: Mapping[str, str]
@@ -207,10 +205,10 @@ def _velocity_is_known(trace: Trace, store: ShapeStore) -> bool:
 
 
 def _world_velocity(trace: Trace, row: int, builder: BodyBuilder) -> np.ndarray:
-    """(V, 3) world metres a second, from object space and metres a frame (as Cycles reads the attribute)."""
+    """(V, 3) world metres a second; from the object's space, but for fluids (measured on Cycles' Vector pass)."""
     to_world = builder.fluid_velocities.get(trace.key.owner)
     if to_world is None:
-        to_world = trace.transforms[row][:3, :3] * builder.scene_fps
+        to_world = trace.transforms[row][:3, :3]
     velocity = builder.store.velocity(int(trace.shapes[row]))
     assert velocity is not None
     return velocity @ to_world.T

@@ -90,7 +90,6 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
     builder = BodyBuilder(
         seen.store,
         len(timeline.frames),
-        timeline.scene_fps,
         work,
         solvers(scene),
         emitters(scene),

@@ -78,7 +78,7 @@ class ShapeStore:
         return self._read(shape, 0)
 
     def velocity(self, shape: int) -> np.ndarray | None:
-        """(V, 3) float32, object space, metres a frame of the scene; None where the mesh has none."""
+        """(V, 3) float32, object space, metres a second but for fluids; None where the mesh has none."""
         return self._read(shape, 1) if self.shapes[shape].velocity else None
 
     def mesh(self, shape: int) -> Any:

@@ -17,7 +17,6 @@ class Timeline:
     frames: tuple[int, ...]
     fps: float
     """Recorded frames a second: the scene's rate divided by its frame step."""
-    scene_fps: float
     explicit: bool
     """Asked for by number, not taken from the scene."""
 
@@ -46,7 +45,7 @@ def plan_timeline(scene: Any, frames: tuple[int, int] | None) -> Timeline:
         )
     scene_fps = scene.render.fps / scene.render.fps_base
     step = max(1, scene.frame_step)
-    return Timeline(tuple(range(first, last + 1, step)), scene_fps / step, scene_fps, frames is not None)
+    return Timeline(tuple(range(first, last + 1, step)), scene_fps / step, frames is not None)
 
 
 def picture_size(scene: Any, size: tuple[int, int] | None) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from math import radians
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def zoo(data: Path) -> None:
         _collection_instances,
         _geometry_nodes_instances,
         _growing_mesh,
+        _streaming_mesh,
         _points_and_instances_of_particles,
         _text,
         _driven_cube,
@@ -212,6 +214,17 @@ def _growing_mesh(scene: Any) -> None:
     bpy.ops.mesh.primitive_grid_add(x_subdivisions=4, y_subdivisions=4, size=2, location=(-8, -5, 0))
     bpy.context.object.name = "Growing"
     build = bpy.context.object.modifiers.new("Build", "BUILD")
+    build.frame_start, build.frame_duration = 0, 11
+
+
+def _streaming_mesh(scene: Any) -> None:
+    """The same with a velocity attribute, on an object that is stretched by 2 along x and turned by 90 degrees."""
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=4, y_subdivisions=4, size=2, location=(-8, -9, 0))
+    grid = bpy.context.object
+    grid.name, grid.scale.x, grid.rotation_euler.z = "Streaming", 2.0, radians(90)
+    for velocity in grid.data.attributes.new("velocity", "FLOAT_VECTOR", "POINT").data:
+        velocity.vector = (0.25, 0.125, 1.0)
+    build = grid.modifiers.new("Build", "BUILD")
     build.frame_start, build.frame_duration = 0, 11
 
 
