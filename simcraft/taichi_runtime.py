@@ -5,14 +5,14 @@ it. Importing this module takes about a second; modules with kernels are therefo
 must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects. Kernels on numpy
 arrays run in any thread afterwards; fields may only be made in the thread that first imported this module.
 
-Standard output stays clean (the worker and `--json` speak on it): what Taichi has to say goes to standard error.
+Standard output stays clean (the worker and `--json` speak on it): Taichi's greetings are dropped, its errors are raised.
 """
 
 import contextlib
 import ctypes
 import ctypes.util
+import io
 import os
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -35,7 +35,7 @@ def _floating_point_kept() -> Iterator[None]:
 
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
 os.environ.setdefault("TI_LOG_LEVEL", "error")
-with contextlib.redirect_stdout(sys.stderr), _floating_point_kept():
+with contextlib.redirect_stdout(io.StringIO()), _floating_point_kept():
     import taichi as ti
 
     # Without fast_math NaN and infinity keep their meaning, and results are the same whatever the compiler reorders.
