@@ -5,7 +5,7 @@ it. Importing this module takes about a second; modules with kernels are therefo
 must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects. Kernels on numpy
 arrays run in any thread afterwards; fields may only be made in the thread that first imported this module.
 
-Standard output stays clean (the worker and `--json` speak on it): Taichi's greetings are dropped, its errors are raised.
+Standard output stays clean (the worker and `--json` speak on it): Taichi starts silently, its errors are raised.
 """
 
 import contextlib
