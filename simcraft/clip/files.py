@@ -9,6 +9,7 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,10 @@ def read_rgb(path: PathLike) -> np.ndarray:
     with read_errors(path, "an image"):
         from PIL import Image
 
-        with Image.open(path) as image:
+        data = path.read_bytes()
+        if data.startswith(PNG_SIGNATURE):
+            _check_png_chunks(data)
+        with Image.open(BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
 
 
@@ -111,8 +115,6 @@ def write_png(path: PathLike, image: np.ndarray) -> None:
 
 
 def _palette_indices(data: bytes) -> np.ndarray:
-    from io import BytesIO
-
     from PIL import Image
 
     return np.array(Image.open(BytesIO(data)))
