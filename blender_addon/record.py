@@ -72,14 +72,22 @@ def record_scene(
         show_as_rendered(scene, view_layer, changes)
         seen = gather(scene, view_layer, timeline, physics, size, folders, progress)
         recording = _recording(scene, timeline, size, seen, folders[0])
+        _check(recording)
         images = render_frames(scene, timeline.frames, size, wish, folders[0], progress)
         progress("save", 0, 1)
         warnings = (*physics.warnings, *scene_warnings(scene), *recording.warnings, *images.warnings)
         recording = dataclasses.replace(recording, seed=seed, image=images.first, frames=images.all, warnings=warnings)
-        try:
-            return fmt.save_recording(recording, out, work=folders[0])
-        except fmt.RecordingError as error:
-            raise RecordFailure(str(error)) from None
+        return fmt.save_recording(recording, out, work=folders[0])
+
+
+def _check(recording: Any) -> None:
+    """Raise `RecordFailure` where vertices are not finite or far away: before rendering, not after."""
+    try:
+        fmt.check_recording(recording)
+    except fmt.RecordingError as error:
+        raise RecordFailure(
+            str(error), "Make the simulation's steps smaller, or look for what starts inside something else."
+        ) from None
 
 
 def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gathered, work: Path) -> Any:

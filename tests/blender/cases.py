@@ -235,6 +235,16 @@ def _explodes(scene: Any, out: Path) -> dict[str, Any]:
     return {}
 
 
+@case("vertices explode")
+def _vertices_explode(scene: Any, out: Path) -> dict[str, Any]:
+    cube = add_cube("Burst")
+    cube.shape_key_add(name="Basis")
+    key = cube.shape_key_add(name="Far")
+    key.data[0].co.z = 1e38
+    ease(key, "value", 0.0, 1.0)
+    return {}
+
+
 # ----------------------------------------------------------------------------------------------- mistakes and warnings
 
 

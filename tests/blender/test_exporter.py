@@ -259,6 +259,7 @@ ERRORS = {
     "beyond the cache": ("SceneError", "1:10, the cache of the rigid-body world"),
     "before the cache": ("SceneError", "1:10, the cache of the rigid-body world"),
     "explodes": ("RecordFailure", "'Flung' has exploded at frame 3"),
+    "vertices explode": ("RecordFailure", "'Burst' has exploded at frame 2"),
     "two projections": ("SceneError", "switches between"),
     "not a recording": ("SceneError", "is not a recording"),
 }
