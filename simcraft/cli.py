@@ -113,20 +113,27 @@ def observe(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compute what the camera sees: exact optical flow, depth, instances, visibility and point tracks."""
+    """Compute what the camera sees: exact optical flow, depth, instances, visibility and point tracks.
+
+    A .zarr clip is written frame by frame; after an interruption the same command goes on where it stopped.
+    """
 
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import save_clip
-        from simcraft.observe import observe
+        from simcraft.observe import observe, observe_to
         from simcraft.pipeline import check_output
 
         target = out or Path(f"{recording.resolve().name.removesuffix('.recording')}.zarr")
         check_output(target, force)
+        options: dict[str, Any] = {"tracks": tracks, "preview": preview, "true_frames": true_frames}
         shape = parse_size(size) if size else None
-        clip = observe(recording, shape, tracks=tracks, preview=preview, true_frames=true_frames, progress=progress)
-        save_clip(clip, target, force=force, progress=progress)
-        warnings = list(clip.metadata.get("warnings", ()))
-        return {"clip": str(target), "frames": clip.frame_count, "size": list(clip.size), "warnings": warnings}
+        if target.suffix == ".zarr":
+            warnings = observe_to(recording, target, shape, **options, force=force, progress=progress)
+        else:
+            clip = observe(recording, shape, **options, progress=progress)
+            save_clip(clip, target, force=force, progress=progress)
+            warnings = clip.metadata["warnings"]
+        return {"clip": str(target), "warnings": list(warnings)}
 
     finish(work, as_json, quiet)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Flow": "flow",
     "flow_between": "flow",
+    "observe_to": "observation",
     "preview_frames": "preview",
     "backward_warp": "warp",
     "softmax_splat": "warp",

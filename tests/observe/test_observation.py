@@ -1,0 +1,68 @@
+"""Observing into memory and straight to disk give the same clip, also after an interruption."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcraft.clip import ARRAYS, MotionClip
+from simcraft.clip.store import load_clip
+from simcraft.clip.zarr_store import partial_path
+from simcraft.errors import Cancelled, UserError
+from simcraft.observe import observe, observe_to
+from tests.scenes import sliding_square
+
+
+def assert_same(a: MotionClip, b: MotionClip) -> None:
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+    assert a.metadata == b.metadata
+    assert (a.fps, a.seed, a.instance_table, a.image_source) == (b.fps, b.seed, b.instance_table, b.image_source)
+
+
+@pytest.mark.parametrize("true_frames", [False, True])
+def test_on_disk_as_in_memory(tmp_path: Path, true_frames: bool) -> None:
+    warnings = observe_to(sliding_square(), tmp_path / "a.zarr", tracks=50, true_frames=true_frames)
+    assert warnings == ()
+    assert_same(load_clip(tmp_path / "a.zarr"), observe(sliding_square(), tracks=50, true_frames=true_frames))
+
+
+@pytest.mark.parametrize("stop", [0, 1, 3, 5])
+def test_an_interrupted_clip_is_recognised_and_resumed(tmp_path: Path, stop: int) -> None:
+    path = tmp_path / "a.zarr"
+
+    def cancel(stage: str, step: int, steps: int) -> None:
+        if stage == "observe" and step == stop:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        observe_to(sliding_square(), path, tracks=50, progress=cancel)
+    assert not path.exists()
+    with pytest.raises(UserError, match="incomplete"):
+        load_clip(path)
+    kept = {file: file.stat().st_mtime_ns for file in (partial_path(path) / "depth" / "c").glob("*/0/0")}
+    assert len(kept) == stop
+    observe_to(sliding_square(), path, tracks=50)
+    assert_same(load_clip(path), observe(sliding_square(), tracks=50))
+    moved = {path / file.relative_to(partial_path(path)): time for file, time in kept.items()}
+    assert all(file.stat().st_mtime_ns == time for file, time in moved.items())  # not written again
+
+
+def test_other_settings_do_not_resume(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+
+    def cancel(stage: str, step: int, steps: int) -> None:
+        if step == 2:
+            raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        observe_to(sliding_square(), path, tracks=50, progress=cancel)
+    with pytest.raises(UserError, match="other settings"):
+        observe_to(sliding_square(), path, tracks=20)
+    observe_to(sliding_square(), path, tracks=20, force=True)
+    assert len(load_clip(path).tracks) == 20
+
+
+def test_nothing_moves_is_a_warning(tmp_path: Path) -> None:
+    assert "Nothing moves" in observe_to(sliding_square(speed=0.0), tmp_path / "a.zarr")[0]
+    assert "Nothing moves" in observe(sliding_square(speed=0.0)).metadata["warnings"][0]
