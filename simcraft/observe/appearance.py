@@ -1,4 +1,4 @@
-"""What the surfaces of a recording look like: materials, textures with mip levels, texture coordinates, normals."""
+"""What the surfaces of a recording look like: materials, textures with mip levels, texture coordinates."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcraft.observe.geometry import Geometry
+from simcraft.observe.normals import SmoothMesh, corner_rows, face_areas
 from simcraft.recording.format import ChangingBody, DeformingBody, Instances, Material, Particles, Recording, RigidBody
 
 GREY = Material("grey")
@@ -45,8 +46,8 @@ class Skin:
     """(S + F,) int32 index of the material."""
     uv: np.ndarray
     """(F, 3, 2) float32 texture coordinates, v upwards; 0 where the mesh has none."""
-    smooth: np.ndarray
-    """(F,) uint8: 1 where normals are interpolated."""
+    normal: np.ndarray
+    """(F, 3) int32: the row of `Normals.vectors` at each corner; -1 where the triangle is flat."""
 
 
 def srgb_to_linear(values: np.ndarray) -> np.ndarray:
@@ -90,53 +91,30 @@ def _mip_levels(texture: np.ndarray | None) -> list[np.ndarray]:
     return levels
 
 
-def skin_of(recording: Recording, geometry: Geometry) -> Skin:
-    """Material, texture coordinates and smoothness of every surface of `geometry`.
-
-    Liquids and other changing bodies are shaded smoothly and carry no texture coordinates.
-    """
+def skin_of(recording: Recording, geometry: Geometry, smooth: tuple[SmoothMesh | None, ...]) -> Skin:
+    """Material, texture coordinates and normals of every surface of `geometry`; changing bodies have no texture."""
     spheres, count = geometry.sphere_count, len(geometry.surface_owner)
     material = np.zeros(count, np.int32)
     uv = np.zeros((count - spheres, 3, 2), np.float32)
-    smooth = np.zeros(count - spheres, np.uint8)
     body_of_surface = geometry.owner_body[geometry.surface_owner]
     for b, body in enumerate(recording.bodies):
         own = np.flatnonzero(body_of_surface == b)
         if isinstance(body, (Particles, ChangingBody)):
             material[own] = body.material
-            if isinstance(body, ChangingBody):
-                smooth[own - spheres] = 1
         elif isinstance(body, (RigidBody, DeformingBody, Instances)):
             element = geometry.surface_element[own]
             if body.mesh.face_material is not None:
                 material[own] = body.mesh.face_material[element]
             if body.mesh.uv is not None:
                 uv[own - spheres] = body.mesh.uv[element]
-            smooth[own - spheres] = body.mesh.smooth
     last = max(0, len(recording.materials) - 1)
-    return Skin(material.clip(0, last), np.nan_to_num(uv, posinf=0, neginf=0), smooth)
-
-
-def vertex_normals(geometry: Geometry, smooth: np.ndarray) -> np.ndarray:
-    """(V, 3) float32 unit normals in world, area-weighted means over the smooth faces; 0 for other points."""
-    faces = geometry.faces[smooth.astype(bool)]
-    normals = np.zeros((len(geometry.points), 3), np.float32)
-    if len(faces) == 0:
-        return normals
-    a, b, c = (geometry.points[faces[:, i]] for i in range(3))
-    area = np.cross(b - a, c - a)
-    for axis in range(3):
-        for corner in range(3):
-            normals[:, axis] += np.bincount(faces[:, corner], area[:, axis], len(normals))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return normals / np.maximum(length, 1e-30)
+    return Skin(material.clip(0, last), np.nan_to_num(uv, posinf=0, neginf=0), corner_rows(smooth, geometry))
 
 
 def ground_color(geometry: Geometry, skin: Skin, materials: Materials) -> np.ndarray:
     """(3,) float32: the mean base colour of all faces by their area, which is mostly the floor's."""
     if len(geometry.faces) == 0:
         return materials.mean_colors.mean(0)
-    a, b, c = (geometry.points[geometry.faces[:, i]] for i in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) + 1e-30
+    area = np.linalg.norm(face_areas(geometry.points, geometry.faces), axis=1) + 1e-30
     colors = materials.mean_colors[skin.material[geometry.sphere_count :]]
     return (colors * area[:, None]).sum(0).astype(np.float32) / np.float32(area.sum())

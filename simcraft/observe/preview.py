@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from simcraft.errors import UserError
-from simcraft.observe import kernels, shading
-from simcraft.observe.appearance import Materials, Skin, ground_color, materials_of, skin_of, vertex_normals
-from simcraft.observe.camera import Crop, View, crop_of, view_of
+from simcraft.observe import shading
+from simcraft.observe.appearance import Materials, Skin, ground_color, materials_of, skin_of
+from simcraft.observe.camera import Crop, crop_of, view_of
 from simcraft.observe.geometry import Geometry, geometry_of, layout_of
 from simcraft.observe.lights import SUN_NEAR, Light, light_of, seen_points, sun_maps
-from simcraft.observe.raster import _depth_shift, project
+from simcraft.observe.normals import Normals, normals_of, smooth_meshes
+from simcraft.observe.raster import NearestSurfaces, nearest_surfaces
 from simcraft.progress import Progress, silent, track
 from simcraft.recording.format import ChangingBody, Recording
 
@@ -54,14 +54,17 @@ def preview_frames(
     images = np.empty((len(chosen), crop.size[1], crop.size[0], 3), np.uint8)
     layout, materials = layout_of(recording), materials_of(recording)
     first = geometry_of(recording, layout, 0)
-    skin = skin_of(recording, first)
+    smooth = smooth_meshes(recording)
+    skin = skin_of(recording, first, smooth)
     light = light_of(recording.lighting, ground_color(first, skin, materials))
     changes = any(isinstance(body, ChangingBody) for body in recording.bodies)
     for n, frame in enumerate(track(chosen, "preview", len(chosen), progress)):
         geometry = geometry_of(recording, layout, frame)
         if changes:
-            skin = skin_of(recording, geometry)
-        _shade(geometry, view_of(recording.camera, frame, fine), skin, materials, light, samples, images[n])
+            skin = skin_of(recording, geometry, smooth)
+        nearest = nearest_surfaces(geometry, view_of(recording.camera, frame, fine))
+        normals = normals_of(recording, layout, smooth, geometry, frame)
+        _shade(nearest, geometry, skin, normals, materials, light, samples, images[n])
     return images
 
 
@@ -71,61 +74,25 @@ def _enlarge(crop: Crop, samples: int) -> Crop:
     return Crop(crop.source, scaled, offset, size)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """The nearest surface in each pixel of a view, still packed as keys."""
-
-    view: View
-    projected: np.ndarray
-    """(V, 4) float64, see `View.matrix`."""
-    keys: np.ndarray
-    """(H, W) int64."""
-    shift: int
-    id_bits: int
-
-    def depth(self, step: int) -> np.ndarray:
-        """(h, w) float64 planar depth of every `step`-th pixel, +inf for background."""
-        keys = self.keys[::step, ::step]
-        nearest = np.float64(1 / self.view.near).view(np.int64)
-        inverse = (nearest - (keys >> self.id_bits << self.shift)).view(np.float64)
-        return np.where(keys == kernels.EMPTY, np.inf, 1 / np.where(keys == kernels.EMPTY, 1.0, inverse))
-
-
-def _see(geometry: Geometry, view: View) -> _Seen:
-    """Rasterise without resolving what is seen where: shading and shadows do that themselves."""
-    projected = project(geometry.points, view)
-    count = len(geometry.surface_owner)
-    id_bits = max(1, int(count - 1).bit_length())
-    shift = _depth_shift(view, id_bits)
-    keys = np.full((view.size[1], view.size[0]), kernels.EMPTY, np.int64)
-    if count:
-        large, large_count = np.empty(count, np.int32), np.zeros(1, np.int32)
-        shapes = geometry.points, projected, geometry.faces, geometry.radii
-        lens = view.rays, view.lens, int(view.perspective), view.near, view.far, shift, id_bits
-        owners = geometry.surface_owner, geometry.owner_present
-        kernels.rasterise_small(*shapes, *owners, *lens, keys, large, large_count)
-        if large_count[0]:
-            kernels.rasterise_large(*shapes, *lens, keys, large, large_count)
-    return _Seen(view, projected, keys, shift, id_bits)
-
-
 def _shade(
+    nearest: NearestSurfaces,
     geometry: Geometry,
-    view: View,
     skin: Skin,
+    normals: Normals,
     materials: Materials,
     light: Light,
     samples: int,
     image: np.ndarray,
 ) -> None:
-    """Fill `image` (H, W, 3) uint8 with the picture of one frame; `view` has `samples` times as many pixels a side."""
-    seen = _see(geometry, view)
+    """Fill `image` (H, W, 3) uint8 with the picture of one frame; `nearest` has `samples` as many pixels a side."""
+    view = nearest.view
     resolution = min(max(_SMALLEST_SHADOW_MAP, *image.shape[:2]), _LARGEST_SHADOW_MAP)
-    sun = sun_maps(light.sun_direction, geometry, seen_points(view, seen.depth(_STEP), _STEP), resolution)
-    maps = [_see(geometry, sun.close), _see(geometry, sun.wide)]
+    sun = sun_maps(light.sun_direction, geometry, seen_points(view, nearest.depth(_STEP), _STEP), resolution)
+    maps = [nearest_surfaces(geometry, sun.close), nearest_surfaces(geometry, sun.wide)]
     shading.shade(
-        geometry.points, seen.projected, geometry.faces, geometry.radii, view.rays, view.near, seen.id_bits, seen.keys,
-        skin.uv, skin.material, skin.smooth, vertex_normals(geometry, skin.smooth),
+        geometry.points, nearest.projected, geometry.faces, geometry.radii, geometry.surface_owner,
+        view.rays, view.near, nearest.id_bits, nearest.keys,
+        skin.uv, skin.material, skin.normal, normals.vectors, normals.transforms,
         materials.colors, materials.roughness, materials.emission,
         materials.levels, materials.last_level, materials.texels,
         light.sky, light.ambient, light.sun_direction, light.sun_radiance.reshape(1, 3),

@@ -4,7 +4,7 @@
 No bounds are checked here; `Skin` and `Materials` have been clipped to what exists.
 """
 
-from simcraft.observe.kernels import EMPTY, edge_functions, ray_sphere, row, vec3
+from simcraft.observe.kernels import EMPTY, edge_functions, mat3, ray_sphere, row, vec3
 from simcraft.observe.shadows import in_shadow, in_the_open
 from simcraft.observe.texturing import ambient_radiance, color, painted, rgb, sky_radiance
 from simcraft.taichi_runtime import ti
@@ -12,8 +12,6 @@ from simcraft.taichi_runtime import ti
 Array = ti.types.ndarray()
 SPECULAR = 0.04
 """Reflectance of a dielectric seen head-on."""
-BLOCK = 8
-"""Rows that a thread takes at a time; left alone, Taichi gives so few long items to a single thread."""
 
 
 @ti.func
@@ -68,20 +66,134 @@ def on_tangent_plane(px: ti.f64, py: ti.f64, at: vec3, flat: vec3, rays: ti.temp
     return spot
 
 
+@ti.func
+def sample_position(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.i32):
+    """Image point of the centre of sample n of pixel (x, y)."""
+    return x * samples + n % samples + ti.cast(0.5, ti.f64), y * samples + n // samples + ti.cast(0.5, ti.f64)
+
+
+@ti.func
+def alike_samples(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.i32, mask: ti.i64, keys: ti.template()) -> ti.i32:
+    """A bit for each sample of pixel (x, y) that sees the same surface as sample n; 0 if one before n does."""
+    key = keys[y * samples + n // samples, x * samples + n % samples]
+    alike = 0
+    for k in range(samples * samples):
+        other = keys[y * samples + k // samples, x * samples + k % samples]
+        if (other & mask) == (key & mask) and (other == ti.i64(EMPTY)) == (key == ti.i64(EMPTY)):
+            alike |= 1 << k
+    if alike & ((1 << n) - 1) != 0:
+        alike = 0
+    return alike
+
+
+@ti.func
+def middle_of(x: ti.i32, y: ti.i32, alike: ti.i32, samples: ti.i32):
+    """Image point between the samples `alike` of pixel (x, y), and their number."""
+    px, py, members = ti.cast(0, ti.f64), ti.cast(0, ti.f64), 0
+    for n in range(samples * samples):
+        if alike >> n & 1:
+            sample_x, sample_y = sample_position(x, y, n, samples)
+            px, py, members = px + sample_x, py + sample_y, members + 1
+    return px / members, py / members, members
+
+
+@ti.func
+def place_on_surface(
+    px: ti.f64,
+    py: ti.f64,
+    surface: ti.i32,
+    points: ti.template(),
+    projected: ti.template(),
+    faces: ti.template(),
+    radii: ti.template(),
+    rays: ti.template(),
+    near: ti.f64,
+):
+    """World point of `surface` at an image point, its geometric normal of any length, the triangle's edge functions
+    there, and how they change with (x, y, 1)."""
+    at, flat, here, edges = vec3(0, 0, 0), vec3(0, 0, 0), vec3(1, 0, 0), mat3(0)
+    if surface < radii.shape[0]:
+        centre = row(points, surface)
+        origin = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2)
+        ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
+        at = origin + ray_sphere(rays, px, py, centre, radii[surface], near) * ray
+        flat = at - centre
+    else:
+        face = surface - radii.shape[0]
+        edges, _ = edge_functions(projected, faces, face)
+        here = edges @ vec3(px, py, 1.0)
+        a, b, c = row(points, faces[face, 0]), row(points, faces[face, 1]), row(points, faces[face, 2])
+        at = (here[0] * a + here[1] * b + here[2] * c) / here.sum()
+        flat = (b - a).cross(c - a)
+    return at, flat, here, edges
+
+
+@ti.func
+def interpolated_normal(
+    face: ti.i32, here: vec3, corners: ti.template(), normals: ti.template(), turn: ti.template(), owner: ti.i32
+) -> color:
+    """World normal, of any length, of a smooth triangle where its edge functions are `here`."""
+    local, world = color(0, 0, 0), color(0, 0, 0)
+    for i in ti.static(range(3)):
+        local += ti.max(ti.cast(here[i] / here.sum(), ti.f32), 0.0) * rgb(normals, corners[face, i])
+    for i in ti.static(range(3)):
+        world[i] = turn[owner, i, 0] * local[0] + turn[owner, i, 1] * local[1] + turn[owner, i, 2] * local[2]
+    return world
+
+
+@ti.func
+def sunlit_share(
+    x: ti.i32,
+    y: ti.i32,
+    alike: ti.i32,
+    samples: ti.i32,
+    at: vec3,
+    flat: vec3,
+    surface: ti.i32,
+    to_sun: vec3,
+    points: ti.template(),
+    faces: ti.template(),
+    radii: ti.template(),
+    rays: ti.template(),
+    maps: ti.template(),
+    keys: ti.template(),
+    near: ti.f64,
+    shift: ti.template(),
+    id_bits: ti.i32,
+    bias: ti.template(),
+) -> ti.f32:
+    """How many of the samples `alike`, all of `surface` around the world point `at`, the sun reaches; 0 to 1."""
+    share = ti.cast(1.0, ti.f32)
+    if not in_the_open(at, surface, (ti.cast(1, ti.i64) << id_bits) - 1, maps, keys):
+        tests, hidden = 0, 0
+        for n in range(samples * samples):
+            if alike >> n & 1:
+                px, py = sample_position(x, y, n, samples)
+                spot = on_tangent_plane(px, py, at, flat, rays)
+                hidden += in_shadow(
+                    spot, to_sun, surface, points, faces, radii, maps, keys, near, shift, id_bits, bias
+                )  # fmt: skip
+                tests += 1
+        share = 1.0 - hidden / ti.cast(tests, ti.f32)
+    return share
+
+
 @ti.kernel
 def shade(
     points: Array,
     projected: Array,
     faces: Array,
     radii: Array,
+    surface_owner: Array,
     rays: Array,
     near: ti.f64,
     id_bits: ti.i32,
     keys: Array,
     uv: Array,
     material: Array,
-    smooth: Array,
-    vertex_normals: Array,
+    corners: Array,
+    normals: Array,
+    turn: Array,
     colors: Array,
     roughness: Array,
     emission: Array,
@@ -102,79 +214,46 @@ def shade(
 ):
     """The picture (H, W, 3) of what `keys`, with `samples` x `samples` as many pixels, names.
 
-    Where all samples of a pixel see one surface, it is shaded once and only its shadow is sampled.
+    Each surface in a pixel is shaded once, in the middle of the samples that see it; only its shadow is sampled.
     """
-    mask = (ti.cast(1, ti.i64) << id_bits) - 1
-    spheres, count = radii.shape[0], samples * samples
-    to_sun64 = -vec3(sun[0], sun[1], sun[2])
-    to_sun = ti.cast(to_sun64, ti.f32)
-    ti.loop_config(block_dim=BLOCK)
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            first = keys[y * samples, x * samples]
-            uniform = count > 1
-            for n in range(count):
-                other = keys[y * samples + n // samples, x * samples + n % samples]
-                if (other & mask) != (first & mask) or (other == ti.i64(EMPTY)) != (first == ti.i64(EMPTY)):
-                    uniform = False
-            total = color(0, 0, 0)
-            for n in range(1 if uniform else count):
-                px, py, step = x * samples + n % samples + 0.5, y * samples + n // samples + 0.5, ti.cast(1, ti.f64)
-                key = keys[y * samples + n // samples, x * samples + n % samples]
-                if uniform:
-                    px, py, step = (x + 0.5) * samples, (y + 0.5) * samples, ti.cast(samples, ti.f64)
+    for pixel in range(image.shape[0] * image.shape[1]):
+        x, y, spheres = pixel % image.shape[1], pixel // image.shape[1], radii.shape[0]
+        mask, to_sun = (ti.cast(1, ti.i64) << id_bits) - 1, -vec3(sun[0], sun[1], sun[2])
+        total = color(0, 0, 0)
+        for n in range(samples * samples):
+            alike = alike_samples(x, y, n, samples, mask, keys)
+            if alike != 0:
+                px, py, members = middle_of(x, y, alike, samples)
                 ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
                 to_eye = ti.cast(-ray.normalized(), ti.f32)
                 result = color(0, 0, 0)
+                key = keys[y * samples + n // samples, x * samples + n % samples]
                 if key == ti.i64(EMPTY):
                     result = sky_radiance(sky, -to_eye)
                 else:
                     surface = ti.cast(key & mask, ti.i32)
-                    m = material[surface]
-                    albedo = rgb(colors, m)
-                    origin = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2)
-                    at, flat, normal = vec3(0, 0, 0), vec3(0, 0, 0), color(0, 0, 0)
-                    if surface < spheres:
-                        at = origin + ray_sphere(rays, px, py, row(points, surface), radii[surface], near) * ray
-                        flat = at - row(points, surface)
-                    else:
-                        face = surface - spheres
-                        edges, _ = edge_functions(projected, faces, face)
-                        weights = edges @ vec3(px, py, 1.0)
+                    m, face = material[surface], surface - spheres
+                    at, flat, here, edges = place_on_surface(
+                        px, py, surface, points, projected, faces, radii, rays, near
+                    )
+                    albedo, normal = rgb(colors, m), ti.cast(flat.normalized(1e-30), ti.f32)
+                    if face >= 0:
                         if levels[m, 0, 1] > 0:
-                            albedo *= painted(weights, edges, step, face, m, uv, texels, levels, last_level[m])
-                        for i in ti.static(range(3)):
-                            share = weights[i] / weights.sum()
-                            at += share * row(points, faces[face, i])
-                            if smooth[face] != 0:
-                                normal += ti.max(ti.cast(share, ti.f32), 0.0) * rgb(vertex_normals, faces[face, i])
-                        a = row(points, faces[face, 0])
-                        flat = (row(points, faces[face, 1]) - a).cross(row(points, faces[face, 2]) - a)
-                    if normal.norm() < 1e-6:
-                        normal = ti.cast(flat.normalized(1e-30), ti.f32)
+                            albedo *= painted(here, edges, samples, face, m, uv, texels, levels, last_level[m])
+                        if corners[face, 0] >= 0:
+                            normal = interpolated_normal(face, here, corners, normals, turn, surface_owner[surface])
                     if flat.dot(ray) > 0:
                         flat, normal = -flat, -normal
-                    normal = normal.normalized(1e-9)
+                    normal = normal.normalized(1e-30)
                     result = sky_light(albedo, normal, to_eye, roughness[m], sky, ambient) + emission[m] * albedo
-                    facing = normal.dot(to_sun)
-                    if facing > 0 and flat.dot(to_sun64) > 0:
-                        lit = ti.cast(1.0, ti.f32)
-                        if not uniform or not in_the_open(at, surface, mask, sun_maps, sun_keys):
-                            lit = 0.0
-                            tests = count if uniform else 1
-                            for k in range(tests):
-                                spot = at
-                                if uniform:
-                                    sx, sy = x * samples + k % samples + 0.5, y * samples + k // samples + 0.5
-                                    spot = on_tangent_plane(sx, sy, at, flat, rays)
-                                hidden = in_shadow(
-                                    spot, to_sun64, surface, points, faces, radii,
-                                    sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
-                                )  # fmt: skip
-                                lit += (1.0 - hidden) / tests
-                        highlight = reflected_sun(normal, to_eye, to_sun, roughness[m])
+                    facing = normal.dot(ti.cast(to_sun, ti.f32))
+                    if facing > 0 and flat.dot(to_sun) > 0:
+                        lit = sunlit_share(
+                            x, y, alike, samples, at, flat, surface, to_sun, points, faces, radii, rays,
+                            sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
+                        )  # fmt: skip
+                        highlight = reflected_sun(normal, to_eye, ti.cast(to_sun, ti.f32), roughness[m])
                         result += lit * rgb(sun_color, 0) * (albedo * ((1 - SPECULAR) * facing) + highlight)
-                total += ti.min(ti.max(result, 0.0), 1.0)
-            total /= 1.0 if uniform else count
-            for c in ti.static(range(3)):
-                image[y, x, c] = to_srgb(total[c])
+                total += ti.min(ti.max(result, 0.0), 1.0) * members
+        for c in ti.static(range(3)):
+            image[y, x, c] = to_srgb(total[c] / (samples * samples))
