@@ -13,6 +13,7 @@ down, z forward); pixel coordinates run from 0 to W and 0 to H, so that pixel ce
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -275,7 +276,7 @@ def save_recording(recording: Recording, path: str | os.PathLike[str], work: Pat
     temporary = work or temporary_sibling(path)
     temporary.mkdir(exist_ok=True)
     try:
-        tree = _pack(recording, temporary, "")
+        tree = _pack(recording, temporary, "", {})
         tree = {"format": FORMAT, "version": VERSION, **tree}
         (temporary / "recording.json").write_text(json.dumps(tree, indent=1), encoding="utf-8")
         old = temporary_sibling(path)
@@ -409,26 +410,34 @@ def _expect(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
         raise RecordingError(f"{name} should have shape {tuple(shape)}, not {tuple(array.shape)}.")
 
 
-def _pack(value: Any, folder: Path, prefix: str) -> Any:
-    """JSON of a dataclass tree; arrays become {"array": file name}."""
+def _pack(value: Any, folder: Path, prefix: str, written: dict[bytes, str]) -> Any:
+    """JSON of a dataclass tree; arrays become {"array": file name}, and equal ones (copies of a mesh) one file."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         tree = {"kind": value.kind} if hasattr(value, "kind") else {}
         for f in dataclasses.fields(value):
-            tree[f.name] = _pack(getattr(value, f.name), folder, f"{prefix}{f.name}.")
+            tree[f.name] = _pack(getattr(value, f.name), folder, f"{prefix}{f.name}.", written)
         return tree
     if isinstance(value, np.ndarray):
-        backing = getattr(value, "filename", None)
-        if backing is not None and Path(backing).resolve().parent == folder.resolve():
-            value.flush()  # type: ignore[attr-defined]
-            return {"array": Path(backing).name}
-        name = f"{prefix[:-1]}.npy"
-        np.save(folder / name, np.ascontiguousarray(value), allow_pickle=False)
-        return {"array": name}
+        return {"array": _write_array(value, folder, f"{prefix[:-1]}.npy", written)}
     if isinstance(value, (list, tuple)):
-        return [_pack(v, folder, f"{prefix}{i}.") for i, v in enumerate(value)]
+        return [_pack(v, folder, f"{prefix}{i}.", written) for i, v in enumerate(value)]
     if isinstance(value, (np.integer, np.floating)):
         return value.item()
     return value
+
+
+def _write_array(array: np.ndarray, folder: Path, name: str, written: dict[bytes, str]) -> str:
+    """Write `array` as `folder/name` unless it, or an equal one, lies there; returns the file's name."""
+    backing = getattr(array, "filename", None)
+    if backing is not None and Path(backing).resolve().parent == folder.resolve():
+        array.flush()  # type: ignore[attr-defined]
+        return Path(backing).name
+    array = np.ascontiguousarray(array)
+    key = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode() + array.tobytes()).digest()
+    if key not in written:
+        np.save(folder / name, array, allow_pickle=False)
+        written[key] = name
+    return written[key]
 
 
 def _unpack(cls: type, tree: dict[str, Any], folder: Path) -> Any:

@@ -103,6 +103,15 @@ def test_arrays_already_in_the_folder_are_not_copied(tmp_path: Path) -> None:
     assert same(load_recording(path), recording)
 
 
+def test_equal_arrays_share_a_file(tmp_path: Path) -> None:
+    recording = sliding_square()
+    bodies = tuple(dataclasses.replace(recording.bodies[0], name=f"copy {n}") for n in range(20))
+    recording = dataclasses.replace(recording, bodies=bodies)
+    path = save_recording(recording, tmp_path / "a")
+    assert len(list(path.glob("*.npy"))) <= 6
+    assert same(load_recording(path), recording)
+
+
 def test_failed_save_leaves_the_old_recording(tmp_path: Path) -> None:
     path = save_recording(sliding_square(), tmp_path / "a")
     bad = dataclasses.replace(sliding_square(), software={"key": object()})  # type: ignore[dict-item]
