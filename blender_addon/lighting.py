@@ -16,32 +16,40 @@ _SKY_SIZE = (1024, 512)
 def lighting(scene: Any, depsgraph: Any, offered: set[str]) -> Any:
     """A `recording_format.Lighting` of the current frame.
 
-    The strongest sun counts; without one, the lamp that lights the origin most stands in for it.
+    `offered` are the names of the objects that may be rendered. Of all lamps the one that lights the middle of the
+    scene most counts, as a sun that is as bright there.
     """
-    lamps = [
-        _as_sun(np.array(i.matrix_world, np.float64), i.object.data)
-        for i in depsgraph.object_instances
-        if i.object.type == "LIGHT"
-        and (i.parent if i.is_instance else i.object).original.name_full in offered
-        and not i.object.hide_render
-    ]
-    suns = [lamp for lamp in lamps if lamp[2]] or lamps
-    direction, color, _ = max(suns, key=lambda lamp: sum(lamp[1]), default=((0.0, 0.0, -1.0), (0.0, 0.0, 0.0), True))
+    lamps, middles = [], []
+    for i in depsgraph.object_instances:
+        owner = i.parent if i.is_instance else i.object
+        if owner.original.name_full not in offered or i.object.hide_render:
+            continue
+        matrix = np.array(i.matrix_world, np.float64)
+        if i.object.type == "LIGHT":
+            lamps.append((matrix, i.object.data))
+        elif i.object.type == "MESH":
+            middles.append(matrix[:3, :3] @ np.mean(i.object.bound_box, axis=0) + matrix[:3, 3])
+    middle = np.median(middles, axis=0) if middles else np.zeros(3)
+    suns = [_as_sun(matrix, lamp, middle) for matrix, lamp in lamps]
+    direction, color = max(suns, key=lambda sun: sum(sun[1]), default=((0.0, 0.0, -1.0), (0.0, 0.0, 0.0)))
     sky_color, sky_image = _sky(scene.world)
     return fmt.Lighting(direction, color, sky_color, sky_image)
 
 
-def _as_sun(matrix: np.ndarray, lamp: Any) -> tuple[Color, Color, bool]:
-    """(direction in which the light travels, irradiance of a surface that faces it, is it a sun)."""
+def _as_sun(matrix: np.ndarray, lamp: Any, middle: np.ndarray) -> tuple[Color, Color]:
+    """Direction in which the lamp's light travels at the point `middle`, and irradiance of a surface that faces it."""
     # lamps have an exposure since 4.5
     power = lamp.energy * 2.0 ** getattr(lamp, "exposure", 0.0)
     axis = -matrix[:3, 2] / np.linalg.norm(matrix[:3, 2])
     if lamp.type == "SUN":
-        return rgb(axis), rgb(lamp.color, power), True
-    distance = max(float(np.linalg.norm(matrix[:3, 3])), 1e-3)
-    # watts a steradian: a point or spot lamp shines evenly, an area lamp by the cosine, so ahead four times as much
-    intensity = power / (np.pi if lamp.type == "AREA" else 4 * np.pi)
-    return rgb(-matrix[:3, 3] / distance), rgb(lamp.color, intensity / distance**2), False
+        return rgb(axis), rgb(lamp.color, power)
+    way = middle - matrix[:3, 3]
+    distance = max(float(np.linalg.norm(way)), 1e-3)
+    # watts a steradian: a point or spot lamp shines evenly, an area lamp by the cosine and ahead four times as much
+    intensity = power / (4 * np.pi)
+    if lamp.type == "AREA":
+        intensity *= 4 * max(0.0, float(axis @ way) / distance)
+    return rgb(way / distance), rgb(lamp.color, intensity / distance**2)
 
 
 def _sky(world: Any) -> tuple[Color, np.ndarray | None]:

@@ -116,7 +116,7 @@ def _topology(obj: Any, corners: np.ndarray, connectivity: bytes, materials: Mat
     uv = _texture_coordinates(mesh)
     painted = None if uv is None else materials.place_textures(uv[loops], face_material)
     smooth = _get(mesh.polygons, "use_smooth", 1, np.bool_)
-    triangles = fmt.Mesh(corners[loops], painted, face_material, bool(smooth.size and smooth.mean() > 0.5))
+    triangles = fmt.Mesh(corners[loops], painted, face_material, bool(smooth.any()))
     return Topology(connectivity, triangles)
 
 

@@ -40,7 +40,9 @@ def appearance(data: Path) -> None:
     bpy.ops.mesh.primitive_plane_add(size=2)
     bpy.context.object.name = "Mapped"
     bpy.context.object.data.materials.append(_textured("MappedTexture", half, mapping=True))
-    add_cube("CheckerCube").data.materials.append(_checker())
+    checker = add_cube("CheckerCube")
+    checker.data.materials.append(_checker())
+    checker.data.polygons[0].use_smooth = True
     data.write_text("{}", encoding="utf-8")
 
 

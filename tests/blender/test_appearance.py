@@ -63,6 +63,8 @@ def test_faces_keep_their_materials(painted: Built) -> None:
 def test_smooth_shading(painted: Built) -> None:
     smooth = {b.name: b.mesh.smooth for b in painted.recording.bodies}
     assert smooth["Ball"] and not smooth["TwoMaterials"]
+    # one smooth face is enough: edges are sharp by their angle
+    assert smooth["CheckerCube"]
 
 
 def test_the_sun_and_the_sky(painted: Built) -> None:
