@@ -190,9 +190,9 @@ class Lighting:
 
     sun_direction: tuple[float, float, float] = (0.4, 0.3, -0.85)
     """World direction in which the light travels."""
-    sun_color: tuple[float, float, float] = (2.5, 2.4, 2.2)
+    sun_color: tuple[float, float, float] = (2.0, 1.9, 1.75)
     """Irradiance on a surface that faces the sun."""
-    sky_color: tuple[float, float, float] = (0.55, 0.7, 0.9)
+    sky_color: tuple[float, float, float] = (0.28, 0.36, 0.46)
     """Radiance seen in the background, and of the ambient light."""
     sky_image: np.ndarray | None = None
     """(h, 2h, 3) uint8 sRGB equirectangular sky in Blender's layout; None for the plain colour."""
