@@ -162,10 +162,10 @@ def normals_of(
 
 def _transforms(recording: Recording, layout: Layout, frame: int) -> np.ndarray:
     """Normals go by the cofactors of the transform, which stay right where it scales unevenly or mirrors."""
-    matrices = np.tile(np.eye(3, dtype=np.float32), (len(layout.owner_instance), 1, 1))
+    matrices = np.tile(np.eye(3), (len(layout.owner_instance), 1, 1))
     for part in layout.parts:
         body = recording.bodies[part.body]
         if isinstance(body, (RigidBody, Instances)):
-            x, y, z = np.moveaxis(np.asarray(body.transforms[frame], np.float64)[..., :3, :3], -1, 0)
-            matrices[part.owners] = np.stack([np.cross(y, z), np.cross(z, x), np.cross(x, y)], -1)
-    return matrices
+            matrices[part.owners] = body.transforms[frame][..., :3, :3]
+    x, y, z = np.moveaxis(matrices, -1, 0)
+    return np.stack([np.cross(y, z), np.cross(z, x), np.cross(x, y)], -1).astype(np.float32)

@@ -67,30 +67,27 @@ def on_tangent_plane(px: ti.f64, py: ti.f64, at: vec3, flat: vec3, rays: ti.temp
 
 
 @ti.func
-def sample_position(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.i32):
+def sample_position(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.template()):
     """Image point of the centre of sample n of pixel (x, y)."""
     return x * samples + n % samples + ti.cast(0.5, ti.f64), y * samples + n // samples + ti.cast(0.5, ti.f64)
 
 
 @ti.func
-def alike_samples(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.i32, mask: ti.i64, keys: ti.template()) -> ti.i32:
-    """A bit for each sample of pixel (x, y) that sees the same surface as sample n; 0 if one before n does."""
-    key = keys[y * samples + n // samples, x * samples + n % samples]
-    alike = 0
-    for k in range(samples * samples):
+def alike_samples(x: ti.i32, y: ti.i32, n: ti.i32, samples: ti.template(), mask: ti.i64, keys: ti.template()) -> ti.i32:
+    """A bit for each sample of pixel (x, y) that sees the same surface as sample n, that of n included."""
+    key, alike = keys[y * samples + n // samples, x * samples + n % samples], 0
+    for k in ti.static(range(samples * samples)):
         other = keys[y * samples + k // samples, x * samples + k % samples]
-        if (other & mask) == (key & mask) and (other == ti.i64(EMPTY)) == (key == ti.i64(EMPTY)):
+        if ((other ^ key) & mask) == 0 and (other == ti.i64(EMPTY)) == (key == ti.i64(EMPTY)):
             alike |= 1 << k
-    if alike & ((1 << n) - 1) != 0:
-        alike = 0
     return alike
 
 
 @ti.func
-def middle_of(x: ti.i32, y: ti.i32, alike: ti.i32, samples: ti.i32):
+def middle_of(x: ti.i32, y: ti.i32, alike: ti.i32, samples: ti.template()):
     """Image point between the samples `alike` of pixel (x, y), and their number."""
     px, py, members = ti.cast(0, ti.f64), ti.cast(0, ti.f64), 0
-    for n in range(samples * samples):
+    for n in ti.static(range(samples * samples)):
         if alike >> n & 1:
             sample_x, sample_y = sample_position(x, y, n, samples)
             px, py, members = px + sample_x, py + sample_y, members + 1
@@ -146,7 +143,7 @@ def sunlit_share(
     x: ti.i32,
     y: ti.i32,
     alike: ti.i32,
-    samples: ti.i32,
+    samples: ti.template(),
     at: vec3,
     flat: vec3,
     surface: ti.i32,
@@ -209,7 +206,7 @@ def shade(
     sun_near: ti.f64,
     sun_shift: Array,
     bias: Array,
-    samples: ti.i32,
+    samples: ti.template(),
     image: Array,
 ):
     """The picture (H, W, 3) of what `keys`, with `samples` x `samples` as many pixels, names.
@@ -219,10 +216,11 @@ def shade(
     for pixel in range(image.shape[0] * image.shape[1]):
         x, y, spheres = pixel % image.shape[1], pixel // image.shape[1], radii.shape[0]
         mask, to_sun = (ti.cast(1, ti.i64) << id_bits) - 1, -vec3(sun[0], sun[1], sun[2])
-        total = color(0, 0, 0)
+        total, done = color(0, 0, 0), 0
         for n in range(samples * samples):
-            alike = alike_samples(x, y, n, samples, mask, keys)
-            if alike != 0:
+            if done >> n & 1 == 0:
+                alike = alike_samples(x, y, n, samples, mask, keys)
+                done |= alike
                 px, py, members = middle_of(x, y, alike, samples)
                 ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
                 to_eye = ti.cast(-ray.normalized(), ti.f32)

@@ -55,15 +55,18 @@ def in_the_open(at: vec3, surface: ti.i32, mask: ti.i64, maps: ti.template(), ke
     """1 where the sun sees nothing but `surface` in the sixteen pixels around the world point `at`."""
     result, decided, size = 0, 0, keys.shape[1]
     for which in range(2):
-        position = map_position(at, which, maps)
-        x0, y0 = ti.cast(ti.floor(position[0] - 0.5), ti.i32), ti.cast(ti.floor(position[1] - 0.5), ti.i32)
-        if decided == 0 and x0 >= 1 and y0 >= 1 and x0 + 2 < size and y0 + 2 < size:
-            decided, result, n = 1, 1, 0
-            while n < 16 and result == 1:
-                key = keys[which, y0 + n // 4 - 1, x0 + n % 4 - 1]
-                if ti.cast(key & mask, ti.i32) != surface or key == ti.i64(EMPTY):
-                    result = 0
-                n += 1
+        if decided == 0:
+            position = map_position(at, which, maps)
+            x0, y0 = ti.cast(ti.floor(position[0] - 0.5), ti.i32), ti.cast(ti.floor(position[1] - 0.5), ti.i32)
+            if x0 >= 1 and y0 >= 1 and x0 + 2 < size and y0 + 2 < size:
+                decided = 1
+                # read all sixteen without a branch: most pixels of most pictures need them all
+                different, largest = ti.cast(0, ti.i64), ti.cast(0, ti.i64)
+                for j, i in ti.static(ti.ndrange((-1, 3), (-1, 3))):
+                    key = keys[which, y0 + j, x0 + i]
+                    different |= key ^ ti.cast(surface, ti.i64)
+                    largest = ti.max(largest, key)
+                result = (different & mask) == 0 and largest != ti.i64(EMPTY)
     return result
 
 
