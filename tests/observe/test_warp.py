@@ -94,6 +94,56 @@ def test_gradients_of_throwing(mode: str) -> None:
     assert torch.autograd.gradcheck(lambda i, f, z: softmax_splat(i, f, z, mode), (image, flow, importance))
 
 
+def slow_softmax(image: np.ndarray, flow: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """Eq. 6 of one (C, H, W) image: at each destination, the softmax over what arrives there."""
+    channels, height, width = image.shape
+    out = np.zeros((channels, height, width))
+    for j in range(height):
+        for i in range(width):
+            arriving = []
+            for row in range(height):
+                for column in range(width):
+                    x, y = column + flow[0, row, column], row + flow[1, row, column]
+                    b = max(0, 1 - abs(x - i)) * max(0, 1 - abs(y - j))
+                    if b > 0:
+                        arriving.append((b, importance[row, column], image[:, row, column]))
+            if arriving:
+                most = max(z for _, z, _ in arriving)
+                weights = [b * math.exp(z - most) for b, z, _ in arriving]
+                out[:, j, i] = sum(w * v for w, (_, _, v) in zip(weights, arriving, strict=True)) / sum(weights)
+    return out
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-12), (torch.float32, 1e-4)])
+def test_scenes_of_great_depth(dtype: torch.dtype, error: float) -> None:
+    """From 1 m to 1 km: exp(-depth) underflows, the ratio of what meets does not."""
+    image, flow, importance = tensors()
+    flow[:, :, 0] = flow[:, :, 0].round()  # taps of weight zero, too
+    near = torch.rand(importance.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64) > 0.5
+    depth = torch.where(near, 1 + importance, 1000 - 20 * importance)
+    assert depth.max() / depth.min() > 300
+    result = softmax_splat(image.to(dtype), flow.to(dtype), -depth.to(dtype)).numpy()
+    for k in range(2):
+        expected = slow_softmax(image[k].numpy(), flow[k].numpy(), -depth[k, 0].numpy())
+        np.testing.assert_allclose(result[k], expected, atol=error)
+
+
+def test_far_things_arrive_beside_near_ones() -> None:
+    depth = torch.tensor([1.0, 1, 1, 1, 150, 150, 150, torch.inf]).view(1, 1, 1, 8)
+    result = softmax_splat(torch.ones_like(depth), torch.zeros(1, 2, 1, 8), -depth)
+    assert result.flatten().tolist() == [1.0] * 8
+
+
+def test_gradients_in_scenes_of_great_depth() -> None:
+    image, flow, importance = (t[:1, :, :3, :4].clone() for t in tensors(reach=0.9))
+    importance[..., ::2] -= 900
+    inputs = [t.requires_grad_() for t in (image, flow, importance)]
+    assert torch.autograd.gradcheck(softmax_splat, inputs)
+    still = torch.zeros_like(flow).requires_grad_()
+    softmax_splat(image, still, importance).sum().backward()
+    assert all(t.grad.isfinite().all() for t in (image, still, importance))
+
+
 @pytest.mark.parametrize("padding", ["zeros", "border"])
 def test_gradients_of_fetching(padding: str) -> None:
     image, flow, _ = (t[:1, :, :3, :4].clone().requires_grad_() for t in tensors(reach=0.9))
