@@ -91,14 +91,15 @@ def look(
     numbers: list[int] = []
     shapes: list[int] = []
     transforms = array("d")
-    shapes_now: dict[int, int] = {}
+    # an object may have materials of its own on a mesh that it shares
+    shapes_now: dict[tuple[int, tuple[int, ...]], int] = {}
     for key, obj, matrix in _visible(depsgraph, offered, sightings):
         shape = sightings.last_shape.get(key)
         if shape is None or key.owner in changed or key.source in changed:
-            pointer = obj.data.as_pointer()
-            if pointer not in shapes_now:
-                shapes_now[pointer] = store.number(obj, shape)
-            shape = shapes_now[pointer]
+            look_of = (obj.data.as_pointer(), tuple(store.materials.slots(obj)))
+            if look_of not in shapes_now:
+                shapes_now[look_of] = store.number(obj, shape)
+            shape = shapes_now[look_of]
             sightings.last_shape[key] = shape
         numbers.append(sightings.numbers.setdefault(key, len(sightings.numbers)))
         shapes.append(shape)
