@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +31,10 @@ class Cache:
     baked: bool
     stale: bool = False
     """Baked with settings or for frames that are no longer the scene's."""
-    freezes: bool = True
-    """Outside of these frames what it simulates stands still although it should not."""
+    freezes_before: bool = True
+    """Before the first of these frames what it simulates stands still although it should not."""
+    freezes_after: bool = True
+    """The same after the last."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timel
         for c in found
         if c.stale
     ]
-    for cache in (c for c in found if c.freezes):
+    for cache in found:
         timeline, cut = _within(timeline, cache)
         warnings += cut
     live = [c.first for c in found if not c.baked]
@@ -114,7 +117,11 @@ def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timel
 
 
 def _within(timeline: Timeline, cache: Cache) -> tuple[Timeline, list[str]]:
-    inside = tuple(f for f in timeline.frames if cache.first <= f <= cache.last)
+    inside = tuple(
+        f
+        for f in timeline.frames
+        if (f >= cache.first or not cache.freezes_before) and (f <= cache.last or not cache.freezes_after)
+    )
     if inside == timeline.frames:
         return timeline, []
     what = (
@@ -170,12 +177,16 @@ def _point_cache(owner: str, cache: Any) -> Cache:
 
 
 def _particle_cache(obj: Any, system: Any) -> Cache:
-    """An unbaked emitter's cache fits itself to its particles' lives: outside of it there are none that could stop."""
+    """An emitter's cache fits itself to its particles' lives: where there are none before or after, none could stop."""
     cache = _point_cache(f"the particles '{system.name}' of '{obj.name}'", system.point_cache)
     settings = system.settings
-    if settings.type == "EMITTER" and settings.frame_end + settings.lifetime <= cache.last:
-        return dataclasses.replace(cache, freezes=False)
-    return cache
+    if settings.type != "EMITTER":
+        return cache
+    return dataclasses.replace(
+        cache,
+        freezes_before=cache.first > math.ceil(settings.frame_start),
+        freezes_after=cache.last < settings.frame_end + settings.lifetime,
+    )
 
 
 def _cached_frames(cache: Any) -> float:

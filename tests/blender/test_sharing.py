@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from simcraft.recording import DeformingBody, RigidBody
+from simcraft.recording import DeformingBody, Instances, Particles, RigidBody
 from tests.blender.conftest import BLENDERS, Built, build
+
+
+STEP = 0.04
+"""Seconds a frame of Blender's particles, whatever the frame rate: metres at 1 m/s."""
 
 
 @pytest.fixture(scope="module", params=BLENDERS)
@@ -35,3 +40,24 @@ def test_objects_of_one_mesh_keep_their_own_materials(shared: Built, name: str, 
     for color in ("Red", "Blue"):
         materials = body(shared, f"{name} {color}", kind).mesh.face_material
         assert [shared.recording.materials[i].name for i in materials] == [color] * 12
+
+
+def test_systems_of_one_emitter_are_told_apart(shared: Built) -> None:
+    for system, count, born, way in (("Up", 20, 0, 1), ("Down", 7, 2, -1)):
+        points = body(shared, f"Points/{system}", Particles)
+        assert points.positions.shape == (12, count, 3)
+        np.testing.assert_array_equal(points.present[born:].sum(1), count)
+        assert not points.present[:born].any()
+        climb = np.diff(points.positions[born:, :, 2], axis=0)
+        np.testing.assert_allclose(climb, way * STEP, atol=1e-5)
+
+
+def test_copies_from_systems_of_one_emitter_keep_their_identity(shared: Built) -> None:
+    chips = body(shared, "Chips/Chip", Instances)
+    assert chips.transforms.shape == (12, 27, 4, 4)
+    height = chips.transforms[:, :, 2, 3]
+    present = np.ones((12, 27), bool) if chips.present is None else chips.present
+    late = ~present[0]
+    assert late.sum() == 7
+    np.testing.assert_allclose(np.diff(height[:, ~late], axis=0), STEP, atol=1e-5)
+    np.testing.assert_allclose(np.diff(height[2:, late], axis=0), -STEP, atol=1e-5)
