@@ -35,6 +35,7 @@ class ParticleLog:
         ]
         self._work = work
         self._frame_count = frame_count
+        self._fps = scene.render.fps / scene.render.fps_base
         self._step = 0
         self._systems: dict[tuple[str, str], _System] = {}
         self.owners: set[str] = set()
@@ -62,7 +63,9 @@ class ParticleLog:
         log, t = self._systems[key], self._step
         count = min(count, len(log.radius))
         log.positions[t, :count] = _get(system.particles, "location", 3)[:count]
-        log.velocity[t, :count] = _get(system.particles, "velocity", 3)[:count]
+        # a frame lasts `timestep` seconds (0.04 by default) for the particles, whatever the scene's frame rate is
+        to_scene_time = system.settings.timestep * self._fps
+        log.velocity[t, :count] = _get(system.particles, "velocity", 3)[:count] * to_scene_time
         # a dead or unborn particle has no size in the picture, whatever its size is
         alive = _get(system.particles, "alive_state", 1, np.int32)[:count] == _alive(system)
         if not np.isfinite(log.positions[t, :count][alive]).all():

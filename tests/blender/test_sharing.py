@@ -50,6 +50,7 @@ def test_systems_of_one_emitter_are_told_apart(shared: Built) -> None:
         assert not points.present[:born].any()
         climb = np.diff(points.positions[born:, :, 2], axis=0)
         np.testing.assert_allclose(climb, way * STEP, atol=1e-5)
+        np.testing.assert_allclose(points.velocity[born:-1, :, 2] / 24, climb, atol=1e-5)
 
 
 def test_copies_from_systems_of_one_emitter_keep_their_identity(shared: Built) -> None:
