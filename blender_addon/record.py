@@ -160,8 +160,8 @@ def _camera_track(cameras: list[CameraFrame]) -> Any:
         projections.pop(),
         np.stack([c.intrinsics for c in cameras]),
         np.stack([c.camera_to_world for c in cameras]),
-        min(c.clip[0] for c in cameras),
-        max(c.clip[1] for c in cameras),
+        np.array([c.clip[0] for c in cameras], np.float64),
+        np.array([c.clip[1] for c in cameras], np.float64),
     )
 
 

@@ -114,8 +114,8 @@ def view_of(camera: CameraTrack, frame: int, crop: Crop) -> View:
         matrix[:2, 3] += k[:2, 2]
         matrix[2, 3] = 1.0
         rays[0], rays[1], rays[2], rays[3] = position + corner, across, down, rotation[:, 2]
-    near = max(float(camera.clip_start), NEAREST)
-    far = max(float(camera.clip_end), near * 2)
+    near = max(float(np.asarray(camera.clip_start)[frame]), NEAREST)
+    far = max(float(np.asarray(camera.clip_end)[frame]), near * 1.001)
     return View(crop.size, perspective, k, pose, matrix, rays, near, far)
 
 

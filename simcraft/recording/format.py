@@ -179,9 +179,16 @@ class CameraTrack:
     """(T, 3, 3) float64, pixels. Perspective: u = fx X/Z + cx. Orthographic: u = fx X + cx, fx in pixels a metre."""
     camera_to_world: np.ndarray
     """(T, 4, 4) float64, rigid, OpenCV axes."""
-    clip_start: float = 0.1
-    """Metres from the camera below which nothing is seen."""
-    clip_end: float = 1000.0
+    clip_start: np.ndarray | float = 0.1
+    """(T,) float64, planar depth in metres below which nothing is seen; a number becomes that for all frames."""
+    clip_end: np.ndarray | float = 1000.0
+    """(T,) float64, planar depth in metres beyond which nothing is seen; likewise."""
+
+    def __post_init__(self) -> None:
+        for name in ("clip_start", "clip_end"):
+            value = getattr(self, name)
+            if isinstance(value, (int, float)) and isinstance(self.intrinsics, np.ndarray):
+                object.__setattr__(self, name, np.full(self.intrinsics.shape[:1], value, np.float64))
 
 
 @dataclass(frozen=True)
@@ -326,6 +333,8 @@ def check_recording(recording: Recording) -> None:
         raise RecordingError(f"camera.projection is {recording.camera.projection!r}.")
     _expect("camera.intrinsics", recording.camera.intrinsics, (t, 3, 3))
     _expect("camera.camera_to_world", recording.camera.camera_to_world, (t, 4, 4))
+    for name in ("clip_start", "clip_end"):
+        _expect(f"camera.{name}", np.asarray(getattr(recording.camera, name)), (t,))
     _first_bad_frame("The camera", recording.camera.camera_to_world, recording.frame_numbers)
     _first_bad_frame("The camera's intrinsics", recording.camera.intrinsics, recording.frame_numbers)
     width, height = recording.size

@@ -123,20 +123,25 @@ def _frame_step(scene: Any, out: Path) -> dict[str, Any]:
     return {}
 
 
-def _second_camera(scene: Any, kind: str) -> None:
-    """Another camera takes over at frame 6, by a marker."""
+def _second_camera(scene: Any, kind: str) -> Any:
+    """Another camera takes over at frame 6, by a marker; returns its data."""
     other = bpy.data.objects.new("Other", bpy.data.cameras.new("Other"))
     other.data.type = kind
     other.location, other.rotation_euler = (0.0, -12.0, 1.0), Euler((1.5, 0.0, 0.0))
     scene.collection.objects.link(other)
     for frame, camera in ((1, scene.camera), (6, other)):
         scene.timeline_markers.new(camera.name, frame=frame).camera = camera
+    return other.data
 
 
 @case("markers")
 def _markers(scene: Any, out: Path) -> dict[str, Any]:
     add_cube("Cube")
-    _second_camera(scene, "PERSP")
+    first, second = scene.camera.data, _second_camera(scene, "PERSP")
+    first.clip_start, second.clip_start, second.clip_end = 4.0, 0.5, 50.0
+    for frame, clip_end in ((1, 100.0), (5, 500.0)):
+        first.clip_end = clip_end
+        first.keyframe_insert("clip_end", frame=frame)
     return {}
 
 

@@ -216,6 +216,14 @@ def test_any_camera_projects_like_blender(cases: Built, case: str) -> None:
     assert_projects(load_recording(notes["recording"]).camera, notes)
 
 
+def test_each_frame_has_the_clipping_of_its_camera(cases: Built) -> None:
+    """A camera with an animated clip_end, then another one, which a marker makes the active one."""
+    camera = load_recording(cases.notes["markers"]["recording"]).camera
+    np.testing.assert_allclose(camera.clip_start, [4.0] * 5 + [0.5] * 5)
+    eased = [0, 0.15625, 0.5, 0.84375, 1]
+    np.testing.assert_allclose(camera.clip_end, [*(100 + 400 * np.array(eased)), *[50.0] * 5], rtol=1e-5)
+
+
 def test_frame_step_and_rate(cases: Built) -> None:
     stepped = load_recording(cases.notes["frame step"]["recording"])
     np.testing.assert_array_equal(stepped.frame_numbers, [1, 4, 7, 10])

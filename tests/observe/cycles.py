@@ -118,7 +118,7 @@ def _add_camera(scene: Any, recording: Recording) -> None:
         data.lens = focal / width * data.sensor_width
     else:
         data.type, data.ortho_scale = "ORTHO", width / focal
-    data.clip_start, data.clip_end = track.clip_start, track.clip_end
+    data.clip_start, data.clip_end = float(track.clip_start[0]), float(track.clip_end[0])
     scene.render.resolution_x, scene.render.resolution_y = width, height
 
 

@@ -15,15 +15,18 @@ from simcraft.recording import Instances, Material, Mesh, Volume, save_recording
 from . import closed_forms as truth
 from .scenes import (
     box,
+    camera,
     crowd,
     droplets,
     floor,
     liquid,
+    look_at,
     moving_camera,
     plane,
     pose,
     recording,
     rigid,
+    rotation,
     still_camera,
     tumbling_box,
     waving_cloth,
@@ -197,6 +200,20 @@ def test_rendered_frames_come_along():
     assert clip.image_source == "render"
     assert np.array_equal(clip.frames, frames)
     assert np.array_equal(clip.image, frames[0])
+
+
+def test_each_frame_is_clipped_as_its_own_camera_is():
+    """Two walls at depths 2 and 10: which one is seen depends on the frame's clip_start and clip_end."""
+    walls = [rigid(f"wall {y}", plane(), [pose((0, y, 0), rotation(0, np.pi / 2))] * 4) for y in (-6, 2)]
+    seen_from = [look_at((0, -8, 0), (0, 0, 0))] * 4
+    track = dataclasses.replace(
+        camera(seen_from, SIZE),
+        clip_start=np.array([0.1, 5.0, 0.1, 5.0]),
+        clip_end=np.array([100.0, 100.0, 5.0, 8.0]),
+    )
+    clip = observe(recording(walls, track, SIZE))
+    assert [np.unique(clip.instances[t]).tolist() for t in range(4)] == [[1], [2], [1], [0]]
+    np.testing.assert_allclose(clip.depth[:, 0, 0], [2, 10, 2, np.inf], rtol=1e-5)
 
 
 def test_progress_counts_the_frames():
