@@ -38,11 +38,12 @@ def evaluate(
     progress: called with stage, step and steps.
 
     The error of the motion is the end-point error of flow estimated by OpenCV's DIS. That estimator errs by itself, so
-    the report puts its error on the true frames beside it (`floor`): on `truth`, else on `clip.frames`.
+    the report puts its error on the true frames beside it (`floor`: on `truth`, else on `clip.frames`), and the error
+    of a video that does not move at all (`standstill_error`).
 
     Raises `UserError` where sizes or numbers of frames differ.
     """
-    from simcraft.metrics.flow_error import flow_error
+    from simcraft.metrics.flow_error import clip_motion, flow_error
     from simcraft.metrics.likeness import frame_consistency, likeness, motion_consistency
 
     if not isinstance(video, Video):
@@ -57,14 +58,19 @@ def evaluate(
     same = None
     if looks is not None and source is not None:
         same = likeness(video.frames, looks, source, progress)
+    motion = clip_motion(clip)
+    floor = None
+    if true_frames is not None:
+        floor = flow_error(true_frames, clip, motion.threshold, "motion of the truth", progress)
     return Report(
         clip=clip.name,
         generator=str(video.made_by.get("generator", "unknown")),
         size=video.size,
         frame_count=video.frame_count,
-        end_point_error=flow_error(video.frames, clip, "motion of the video", progress),
-        floor=None if true_frames is None else flow_error(true_frames, clip, "motion of the truth", progress),
+        end_point_error=flow_error(video.frames, clip, motion.threshold, "motion of the video", progress),
+        floor=floor,
         floor_source=source,
+        standstill_error=motion.standstill_error,
         likeness=same,
         motion_consistency=motion_consistency(video.frames, clip, progress),
         frame_consistency=None if clip_model is None else frame_consistency(video.frames, clip_model, progress),

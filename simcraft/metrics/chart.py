@@ -15,13 +15,15 @@ _LINE: Colour = (226, 229, 234)
 _VIDEO: Colour = (214, 84, 38)
 _FLOOR: Colour = (52, 120, 190)
 _MOST_BARS = 8
+_UNKNOWN = "not measured"
 
 
 def draw_report(report: Report) -> np.ndarray:
     """(560, 1080, 3) uint8."""
     image = np.full((_HEIGHT, _WIDTH, 3), _PAPER, np.uint8)
     image = draw_text(image, f"{report.generator} on {report.clip or 'clip'}", (36, 24), 26, _INK)
-    image = draw_text(image, report.summary, (36, 62), 17, _FAINT)
+    for k, line in enumerate(_wrapped(report.summary, _WIDTH - 72, 15)):
+        image = draw_text(image, line, (36, 58 + 20 * k), 15, _FAINT)
     image = _draw_numbers(image, report)
     image = _draw_over_time(image, report, (36, 210, 560, 510))
     return _draw_instances(image, report, (620, 210, 1044, 510))
@@ -29,19 +31,25 @@ def draw_report(report: Report) -> np.ndarray:
 
 def _draw_numbers(image: np.ndarray, report: Report) -> np.ndarray:
     like = report.likeness
+    error, floor = report.end_point_error, report.floor
+    measured = error.median is not None
     numbers = (
-        ("mean error", f"{report.end_point_error.mean:.2f} px"),
-        ("median, moving", f"{report.end_point_error.typical:.2f} px"),
-        ("estimator floor", _number(report.floor.typical if report.floor else None, "{:.2f} px")),
-        ("PSNR", "-" if like is None else _number(like.psnr, "{:.1f} dB", "equal")),
-        ("SSIM", _number(like.ssim if like else None, "{:.3f}")),
+        ("median, moving" if report.standstill_error else "median", _number(error.typical, "{:.2f} px")),
+        ("estimator floor", _number(floor.typical, "{:.2f} px") if floor else "no true frames"),
+        ("if it stood still", _number(report.standstill_error, "{:.2f} px", "nothing moves" if measured else _UNKNOWN)),
+        ("mean error", _number(error.mean, "{:.2f} px")),
+        ("PSNR", _number(like.psnr, "{:.1f} dB", "equal") if like else "no true render"),
+        ("SSIM", _number(like.ssim, "{:.3f}") if like else "no true render"),
         ("motion consistency", _number(report.motion_consistency, "{:.3f}")),
-        ("frame consistency", _number(report.frame_consistency, "{:.3f}")),
+        ("frame consistency", _number(report.frame_consistency, "{:.3f}", "no CLIP weights")),
     )
     for k, (name, value) in enumerate(numbers):
-        x = 36 + k * 146
-        image = draw_text(image, value, (x, 108), 24, _INK)
-        image = draw_text(image, name, (x, 140), 13, _FAINT)
+        x = 36 + k * 128
+        if value[0].isdigit() or value[0] == "-":
+            image = draw_text(image, value, (x, 114), 24, _INK)
+        else:
+            image = draw_text(image, value, (x, 122), 13, _FAINT)
+        image = draw_text(image, name, (x, 146), 13, _FAINT)
     return image
 
 
@@ -50,6 +58,10 @@ def _draw_over_time(image: np.ndarray, report: Report, box: tuple[int, int, int,
     import cv2
 
     x0, y0, x1, y1 = box
+    if all(e is None for e in report.end_point_error.per_frame):
+        image = draw_text(image, "Median error of what moves, pixels", (x0, y0 - 34), 15, _INK)
+        reason = _UNKNOWN if report.end_point_error.median is None else "nothing moves in the clip"
+        return draw_text(image, reason, (x0, y0), 13, _FAINT)
     curves: list[tuple[FlowError, Colour, str]] = [(report.end_point_error, _VIDEO, "video")]
     if report.floor is not None:
         curves.append((report.floor, _FLOOR, "estimator floor"))
@@ -80,7 +92,8 @@ def _draw_instances(image: np.ndarray, report: Report, box: tuple[int, int, int,
     chosen = sorted(report.end_point_error.per_instance, key=lambda i: (-i.median, -i.mean))[:_MOST_BARS]
     image = draw_text(image, "Median error of the instances that err most, pixels", (x0, y0 - 34), 15, _INK)
     if not chosen:
-        return draw_text(image, "not measured: the clip has no instances", (x0, y0), 13, _FAINT)
+        reason = _UNKNOWN if report.end_point_error.median is None else "the clip has no instances"
+        return draw_text(image, reason, (x0, y0), 13, _FAINT)
     floors = {i.id: i.median for i in report.floor.per_instance} if report.floor else {}
     top = _nice(max([i.median for i in chosen] + [floors.get(i.id, 0) for i in chosen]))
     row = (y1 - y0) / _MOST_BARS
@@ -103,7 +116,19 @@ def _fitted(text: str, width: int, size: float) -> str:
     return text
 
 
-def _number(value: float | None, pattern: str, otherwise: str = "-") -> str:
+def _wrapped(text: str, width: int, size: float) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_size(longer, size)[0] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _number(value: float | None, pattern: str, otherwise: str = _UNKNOWN) -> str:
+    """`value` as text, or in words why there is none."""
     return otherwise if value is None else pattern.format(value)
 
 

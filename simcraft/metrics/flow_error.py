@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simcraft.clip.types import MotionClip
@@ -10,6 +12,8 @@ from simcraft.progress import Progress, silent, track
 
 MOVING = 0.5
 """Pixels a frame from which a pixel counts as moving: still surroundings would hide every error in a median."""
+STILL = 0.05
+"""Pixels a frame below which nothing counts as moving, however slow the clip is."""
 _SMALLEST = 16
 """DIS needs at least so many pixels on each side; smaller frames are padded."""
 
@@ -32,11 +36,37 @@ def comparable(clip: MotionClip, frame: int) -> np.ndarray:
     return valid if clip.visible_forward is None else valid & np.asarray(clip.visible_forward[frame])
 
 
-def flow_error(frames: np.ndarray, clip: MotionClip, stage: str, progress: Progress = silent) -> FlowError:
+@dataclass(frozen=True)
+class ClipMotion:
+    """How fast a clip is, and so what a video of it can be tested for."""
+
+    threshold: float
+    """Pixels a frame from which its pixels count as moving: `MOVING`, or half its greatest speed where it is slow."""
+    standstill_error: float | None
+    """Pixels: the median speed of what moves, which is how much a video that stands still errs. None: nothing moves."""
+
+
+def clip_motion(clip: MotionClip) -> ClipMotion:
+    """Measure the speed of the comparable pixels of `clip`; one in a thousand may be faster than "the greatest"."""
+    speeds = [
+        np.linalg.norm(np.asarray(clip.flow_forward[t])[comparable(clip, t)], axis=-1)
+        for t in range(clip.frame_count - 1)
+    ]
+    speed = np.concatenate(speeds) if speeds else np.zeros(0, np.float32)
+    if not len(speed):
+        return ClipMotion(MOVING, None)
+    threshold = min(MOVING, max(STILL, float(np.percentile(speed, 99.9)) / 2))
+    return ClipMotion(threshold, _median(speed[speed >= threshold]))
+
+
+def flow_error(
+    frames: np.ndarray, clip: MotionClip, threshold: float, stage: str, progress: Progress = silent
+) -> FlowError:
     """End-point error of the flow estimated from `frames` (T, H, W, 3) against `clip.flow_forward`.
 
-    `stage` names the work for `progress`. Compared are pixels with a correspondence, seen in both frames (all pixels
-    with a correspondence where the clip does not know what is visible).
+    `threshold` is the speed, in pixels a frame, from which pixels count as moving (`clip_motion`), `stage` names the
+    work for `progress`. Compared are pixels with a correspondence, seen in both frames (all pixels with a
+    correspondence where the clip does not know what is visible).
     """
     errors, moving, labels, per_frame = [], [], [], []
     for t in track(range(clip.frame_count - 1), stage, clip.frame_count - 1, progress):
@@ -44,14 +74,14 @@ def flow_error(frames: np.ndarray, clip: MotionClip, stage: str, progress: Progr
         exact = np.asarray(clip.flow_forward[t])[mask]
         error = np.linalg.norm(estimated_flow(frames[t], frames[t + 1])[mask] - exact, axis=-1)
         errors.append(error)
-        moves = np.linalg.norm(exact, axis=-1) >= MOVING
+        moves = np.linalg.norm(exact, axis=-1) >= threshold
         moving.append(error[moves])
         per_frame.append(_median(moving[-1]))
         if clip.instances is not None:
             labels.append(np.asarray(clip.instances[t])[mask])
     error = np.concatenate(errors) if errors else np.zeros(0, np.float32)
     if not len(error):
-        return FlowError(0.0, 0.0, 0.0, None, 0, tuple(per_frame), ())
+        return FlowError(None, None, None, None, 0, tuple(per_frame), ())
     return FlowError(
         median=float(np.median(error)),
         mean=float(error.mean(dtype=np.float64)),

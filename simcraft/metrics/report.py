@@ -13,6 +13,8 @@ from simcraft.errors import UserError
 
 AGREES = 0.5
 """Median error, in pixels, up to which a video counts as moved as simulated; or twice the estimator's floor."""
+BETTER_THAN_STILL = 0.5
+"""And the share of a frozen video's error below which it has to be: half a pixel is all the motion of a slow clip."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,15 @@ class InstanceError:
 class FlowError:
     """End-point error of flow that was estimated from frames, against the clip's exact flow."""
 
-    median: float
+    median: float | None
+    """Pixels; None, like all that follow, where there is nothing to compare."""
+    mean: float | None
     """Pixels."""
-    mean: float
-    """Pixels."""
-    percentile_90: float
+    percentile_90: float | None
     """Pixels."""
     moving_median: float | None
-    """Pixels; over pixels that move by half a pixel or more a frame, the number to look at: still surroundings hide
-    every error in the other two. None where nothing moves."""
+    """Pixels; over pixels that move by half a pixel or more a frame (less in slow clips), the number to look at: still
+    surroundings hide every error in the other three. None where nothing moves."""
     pixels: int
     """Number of compared pixels: those with a correspondence that is visible in both frames."""
     per_frame: tuple[float | None, ...]
@@ -48,8 +50,8 @@ class FlowError:
     per_instance: tuple[InstanceError, ...]
 
     @property
-    def typical(self) -> float:
-        """Pixels: the median where things move, or everywhere if nothing does."""
+    def typical(self) -> float | None:
+        """Pixels: the median where things move, or everywhere if nothing does; None with nothing to compare."""
         return self.median if self.moving_median is None else self.moving_median
 
 
@@ -81,6 +83,8 @@ class Report:
     """The same estimator on the true frames: no video can be told to move better. None where there are none."""
     floor_source: str | None
     """"truth", "render" or "preview"."""
+    standstill_error: float | None
+    """Pixels: `end_point_error.moving_median` of a video that stands still. None where nothing moves."""
     likeness: Likeness | None
     """None where no true frames are known."""
     motion_consistency: float | None
@@ -92,13 +96,35 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One sentence: the verdict, the error behind it, and what the estimator errs by itself."""
+        """The verdict, the error behind it, what the estimator errs by itself and what a frozen video would err."""
         error = self.end_point_error.typical
-        floor = 0.0 if self.floor is None else self.floor.typical
-        verdict = "Moved as simulated" if error <= max(AGREES, 2 * floor) else "Did not move as simulated"
-        beside = "unknown (no true frames)" if self.floor is None else f"{floor:.2f} px on the {self.floor_source}"
-        where = "" if self.end_point_error.moving_median is None else " where things move"
-        return f"{verdict}: {error:.2f} px median error{where}, estimator floor {beside}."
+        if error is None:
+            return f"Could not be measured: {self._nothing_to_compare}."
+        where = "" if self.standstill_error is None else " where things move"
+        floor = None if self.floor is None else self.floor.typical
+        beside = "unknown (no true frames)" if floor is None else f"{floor:.2f} px on the {self.floor_source}"
+        still = "Nothing moves in the clip."
+        if self.standstill_error is not None:
+            still = f"A video that stands still would err by {self.standstill_error:.2f} px."
+        verdict = self._verdict(error, floor or 0)
+        return f"{verdict}: {error:.2f} px median error{where}, estimator floor {beside}. {still}"
+
+    @property
+    def _nothing_to_compare(self) -> str:
+        if self.frame_count < 2:
+            return "the clip has a single frame"
+        return "the clip has no pixel that corresponds to one in the next frame and is visible in both"
+
+    def _verdict(self, error: float, floor: float) -> str:
+        agrees = error <= max(AGREES, 2 * floor)
+        if self.standstill_error is None:
+            return "Stood still as simulated" if agrees else "Did not stand still as simulated"
+        most = BETTER_THAN_STILL * self.standstill_error
+        if agrees and error < most:
+            return "Moved as simulated"
+        if agrees and floor >= most:
+            return "Could not be told from a video that stands still"
+        return "Did not move as simulated"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values, with the units beside them."""
@@ -122,7 +148,7 @@ class Report:
 
 
 UNITS = {
-    "end_point_error, floor": "pixels",
+    "end_point_error, floor, standstill_error": "pixels",
     "likeness.psnr": "decibels",
     "likeness.ssim, motion_consistency": "structural similarity, 1 = equal",
     "frame_consistency": "cosine, 1 = equal",
