@@ -14,7 +14,7 @@ from .errors import RecordFailure
 from .shapes import ShapeStore
 
 EXPLODED = 1e6
-"""Metres from the origin beyond which a simulation is taken for exploded."""
+"""Metres from where it was first seen beyond which what moves is taken for exploded."""
 _SILENT_TYPES = {"MESH", "EMPTY", "CAMERA", "LIGHT", "LIGHT_PROBE", "ARMATURE", "LATTICE", "SPEAKER"}
 # these arrive a second time as the mesh that is rendered
 _MESH_SOURCES = {"CURVE", "SURFACE", "FONT", "META"}
@@ -45,6 +45,8 @@ class Sightings:
     """Object name -> type."""
     numbers: dict[Key, int] = field(default_factory=dict)
     last_shape: dict[Key, int] = field(default_factory=dict)
+    first_transforms: np.ndarray = field(default_factory=lambda: np.empty((0, 4, 4)))
+    """(keys, 4, 4) float64, of the frame in which each was first seen."""
 
 
 class ChangeLog:
@@ -86,7 +88,7 @@ def look(
     offered: names from `renderable_objects`.
     changed: names of objects whose geometry may differ from when they were last looked at.
 
-    Raises `RecordFailure` where a transform is not finite or far away.
+    Raises `RecordFailure` where a transform is not finite or far from what it was at first.
     """
     numbers: list[int] = []
     shapes: list[int] = []
@@ -107,7 +109,7 @@ def look(
     sightings.keys = list(sightings.numbers)
     rows = np.array([numbers, shapes], np.int32).T
     matrices = np.array(transforms, np.float64).reshape(-1, 4, 4)
-    _check_transforms(sightings.keys, rows, matrices, frame)
+    _check_transforms(sightings, rows[:, 0], matrices, frame)
     # scaled to nothing: a common way to hide
     shown = matrices[:, :3, :3].any((1, 2))
     sightings.frames.append(rows[shown])
@@ -150,13 +152,17 @@ def _is_rendered(instance: Any, obj: Any, owner: Any, is_instance: bool) -> bool
     return not (obj.hide_render and owner.instance_type == "COLLECTION")
 
 
-def _check_transforms(keys: list[Key], rows: np.ndarray, matrices: np.ndarray, frame: int) -> None:
-    # written so that NaN fails as well
-    wrong = ~(np.abs(matrices) < EXPLODED).all((1, 2))
+def _check_transforms(sightings: Sightings, numbers: np.ndarray, matrices: np.ndarray, frame: int) -> None:
+    """Raise `RecordFailure` for what moves too far; a sky a thousand kilometres away that stays there does not."""
+    seen, first_rows = np.unique(numbers, return_index=True)
+    new = first_rows[seen >= len(sightings.first_transforms)]
+    sightings.first_transforms = np.concatenate([sightings.first_transforms, matrices[new]])
+    # written so that NaN and infinity fail as well
+    wrong = ~(np.abs(matrices - sightings.first_transforms[numbers]) < EXPLODED).all((1, 2))
     if wrong.any():
-        key = keys[rows[wrong.argmax(), 0]]
+        key = sightings.keys[numbers[wrong.argmax()]]
         raise RecordFailure(
-            f"Object '{key.source}' has exploded at frame {frame}: its transform is not finite or beyond "
-            f"{EXPLODED:.0e} metres.",
+            f"Object '{key.source}' has exploded at frame {frame}: its transform is not finite or has changed by "
+            f"more than {EXPLODED:.0e} metres.",
             "Make the simulation's steps smaller, or look for bodies that start inside each other.",
         )

@@ -240,6 +240,15 @@ def _explodes(scene: Any, out: Path) -> dict[str, Any]:
     return {}
 
 
+@case("far and still")
+def _far_and_still(scene: Any, out: Path) -> dict[str, Any]:
+    """A backdrop a thousand kilometres wide and a planet as far away as the sun."""
+    ease(add_cube("Cube"), "location", (0.0, 0.0, 0.0), (5.0, 0.0, 0.0))
+    add_cube("Backdrop").scale = (2e6, 2e6, 1.0)
+    add_cube("Planet", (0.0, 1.5e8, 0.0))
+    return {}
+
+
 @case("vertices explode")
 def _vertices_explode(scene: Any, out: Path) -> dict[str, Any]:
     cube = add_cube("Burst")

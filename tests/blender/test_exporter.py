@@ -257,6 +257,13 @@ def test_a_bake_is_used_as_it_is(cases: Built) -> None:
     assert baked.warnings == ()
 
 
+def test_what_is_far_away_and_stays_there_has_not_exploded(cases: Built) -> None:
+    notes = cases.notes["far and still"]
+    assert "error" not in notes, notes
+    planet = next(b for b in load_recording(notes["recording"]).bodies if b.name == "Planet")
+    np.testing.assert_allclose(planet.transforms[:, 1, 3], 1.5e8)
+
+
 ERRORS = {
     "no camera": ("SceneError", "no active camera"),
     "panorama": ("SceneError", "PANO"),

@@ -10,7 +10,6 @@ import pytest
 from simcraft.recording import DeformingBody, Instances, Particles, RigidBody
 from tests.blender.conftest import BLENDERS, Built, build
 
-
 STEP = 0.04
 """Seconds a frame of Blender's particles, whatever the frame rate: metres at 1 m/s."""
 
