@@ -50,6 +50,7 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, dict[str,
     parser.add_argument("--preview", action="store_true", help="first frame from the quick preview, not the engine")
     parser.add_argument("--samples", type=int, help="Cycles samples of the first frame (default: the scene's)")
     parser.add_argument("--seed", type=int, help="random seed (default: the scene's)")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--engine-python", metavar="PATH", help="the Python in which simcraft is installed")
     known, rest = parser.parse_known_args(arguments)
     return known, pairs(rest, parser)
@@ -100,13 +101,25 @@ def default_output() -> Path:
 
 def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any]:
     """Record, then generate; returns the engine's result."""
-    out = (arguments.out or default_output()).resolve()
     python = find_engine_python(arguments.engine_python)
     work = Path(tempfile.mkdtemp(prefix="simcraft-"))
+    recording = (arguments.recording or work / "recording").resolve()
+    request = {
+        "recording": recording,
+        "out": (arguments.out or default_output()).resolve(),
+        "generator": arguments.generator,
+        "options": options,
+        "clip": absolute(arguments.clip),
+        "sheet": absolute(arguments.sheet),
+        "report": absolute(arguments.report),
+        "preview": arguments.preview,
+        # like Blender's own renders, the default output is replaced; what was named is not
+        "force": arguments.force or arguments.out is None,
+    }
     try:
-        # the engine comes first, so that a missing one is known before any work
+        # the engine comes first, so that a missing one and a mistake in the request are known before any work
         with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
-            recording = (arguments.recording or work / "recording").resolve()
+            list(engine.run(request="check", id="check", **request))
             show = LinePrinter(stream)
             record_scene(
                 bpy.context.scene,
@@ -118,16 +131,6 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
                 samples=arguments.samples,
                 progress=show,
             )
-            request = {
-                "recording": recording,
-                "out": out,
-                "generator": arguments.generator,
-                "options": options,
-                "clip": absolute(arguments.clip),
-                "sheet": absolute(arguments.sheet),
-                "report": absolute(arguments.report),
-                "preview": arguments.preview,
-            }
             for event in engine.run(request="render", id="render", **request):
                 if event["event"] == "progress":
                     show(event["stage"], event["step"], event["steps"])

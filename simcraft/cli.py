@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,6 @@ import typer
 
 from simcraft import __version__
 from simcraft.console import explain, progress_display, show_error, show_result
-from simcraft.errors import UserError
 from simcraft.options import parse_frames, parse_pairs, parse_size
 
 app = typer.Typer(
@@ -33,7 +33,8 @@ Preview = Annotated[bool, typer.Option("--preview", help="First frame from the q
 Seed = Annotated[int | None, typer.Option(help="Random seed of the simulation and the render.")]
 Frames = Annotated[str | None, typer.Option(metavar="A:B", help="First and last frame, both included.")]
 Generator = Annotated[str, typer.Option("--generator", "-g", help="What paints the video.")]
-Passthrough = {"allow_extra_args": True, "ignore_unknown_options": True}
+# commands whose unknown --name value pairs belong to the generator
+PASSING = ("generate", "demo")
 
 
 def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> None:
@@ -121,9 +122,10 @@ def observe(
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import save_clip
         from simcraft.observe import observe, observe_to
-        from simcraft.pipeline import check_output
+        from simcraft.pipeline import check_output, check_suffix
 
         target = out or Path(f"{recording.resolve().name.removesuffix('.recording')}.zarr")
+        check_suffix("clip", target)
         check_output(target, force)
         options: dict[str, Any] = {"tracks": tracks, "preview": preview, "true_frames": true_frames}
         shape = parse_size(size) if size else None
@@ -138,7 +140,7 @@ def observe(
     finish(work, as_json, quiet)
 
 
-@app.command(context_settings=Passthrough)
+@app.command()
 def generate(
     context: typer.Context,
     clip: Annotated[Path, typer.Argument(help="A clip (.zarr, .npz), or a Kubric, BlenderProc or .flo folder.")],
@@ -159,15 +161,20 @@ def generate(
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import load_clip
         from simcraft.generate import generate
-        from simcraft.pipeline import check_output
+        from simcraft.generate.registry import complete_options, find_generator
+        from simcraft.pipeline import check_output, check_suffix
         from simcraft.sheet import save_sheet
         from simcraft.video import check_video_path, save_video
 
-        options = parse_pairs(context.args)
+        options = parse_pairs(context.obj or ())
         target = out or Path(f"{clip.resolve().stem}.mp4")
+        complete_options(find_generator(generator), options)
         check_video_path(target)
         check_output(target, force)
-        loaded = load_clip(clip)
+        if sheet is not None:
+            check_suffix("sheet", sheet)
+            check_output(sheet, force)
+        loaded = load_clip(clip, progress)
         video = generate(loaded, generator, progress=progress, **options)
         result = {"video": str(save_video(video, target, progress=progress))}
         if sheet is not None:
@@ -212,21 +219,26 @@ def evaluate(
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import load_clip
         from simcraft.metrics import evaluate
-        from simcraft.pipeline import check_output
+        from simcraft.pipeline import check_output, check_suffix, report_picture
         from simcraft.video import load_video
 
         target = out or video.with_suffix(".report.json")
-        check_output(target, force)
+        picture = report_picture(target)
+        check_suffix("report", target)
+        for path in (target, picture):
+            check_output(path, force)
+        generated = load_video(video)
         true_video = load_video(truth) if truth else None
-        report = evaluate(load_video(video), load_clip(clip), true_video, clip_model=clip_model, progress=progress)
+        motion = load_clip(clip, progress)
+        report = evaluate(generated, motion, true_video, clip_model=clip_model, progress=progress)
         report.save(target)
-        report.save_picture(target.with_suffix(".png"))
-        return {"summary": report.summary, "report": str(target), "picture": str(target.with_suffix(".png"))}
+        report.save_picture(picture)
+        return {"summary": report.summary, "report": str(target), "picture": str(picture)}
 
     finish(work, as_json, quiet)
 
 
-@app.command(context_settings=Passthrough)
+@app.command()
 def demo(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A shipped scene.")] = "dominoes",
@@ -250,7 +262,7 @@ def demo(
 
     def work(progress: Any) -> dict[str, Any]:
         shape = parse_size(size) if size else (256, 256)
-        options = parse_pairs(context.args)
+        options = parse_pairs(context.obj or ())
         return demos.run(
             name, out, size=shape, generator=generator, options=options, seed=seed, preview=preview, progress=progress
         )
@@ -292,10 +304,37 @@ def root(
         raise typer.Exit
 
 
+def split_arguments(arguments: list[str], known: Mapping[str, bool]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and the `--name value` pairs in between that we do not know: those of the generator.
+
+    `known` says of each option of ours whether a value follows it.
+    """
+    own: list[str] = []
+    passed: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        follows = not equals and known.get(name, True)
+        chosen = own if name in known or not name.startswith("--") or name == "--" else passed
+        chosen.append(word)
+        if follows and name.startswith("-") and name != "--" and (value := next(words, None)) is not None:
+            chosen.append(value)
+    return own, passed
+
+
+def stop(*_: object) -> None:
+    """SIGTERM ends the work as Ctrl-C does: children are stopped, temporary files removed."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 2 a mistake in the request, 1 a failure, 130 Ctrl-C."""
-    try:
-        app()
-    except UserError as error:
-        show_error(error.message, error.fix)
-        sys.exit(error.exit_code)
+    signal.signal(signal.SIGTERM, stop)
+    command = typer.main.get_command(app)
+    own = sys.argv[1:]
+    passed: list[str] = []
+    if own and own[0] in PASSING:
+        options = command.commands[own[0]].params  # type: ignore[attr-defined]
+        known = {name: not option.is_flag for option in options for name in option.opts if hasattr(option, "is_flag")}
+        own, passed = split_arguments(own, known | {"--help": False})
+    command(args=own, obj=passed, prog_name="simcraft")

@@ -12,7 +12,7 @@ from typing import Any
 
 from simcraft.assets import asset
 from simcraft.errors import UserError
-from simcraft.pipeline import RenderRequest, check_output, render
+from simcraft.pipeline import RenderRequest, check_request, render
 from simcraft.progress import Progress, silent
 
 
@@ -41,27 +41,24 @@ def run(
 
     Returns the paths by name, as `simcraft.pipeline.render` does. Raises `UserError` for an unknown name.
     """
-    from simcraft.generate.registry import complete_options, find_generator
     from simcraft.sim import simulate
 
     if name not in titles():
         raise UserError(f"There is no shipped scene '{name}'.", f"Choose one of: {', '.join(titles())}.")
-    complete_options(find_generator(generator), options or {})
-    video = folder / f"{name}.mp4"
-    check_output(video)
-    recording = folder / f"{name}.recording"
-    simulate(name, size=size, seed=seed, preview=preview, out=recording, progress=progress)
     request = RenderRequest(
-        recording=recording,
-        out=video,
+        recording=folder / f"{name}.recording",
+        out=folder / f"{name}.mp4",
         generator=generator,
         options=dict(options or {}),
         clip=folder / f"{name}.zarr",
         sheet=folder / f"{name}_sheet.png",
         report=folder / f"{name}_report.json",
         preview=preview,
+        force=True,
     )
-    return {"recording": str(recording), **render(request, progress)}
+    check_request(request)
+    simulate(name, size=size, seed=seed, preview=preview, out=request.recording, progress=progress)
+    return {"recording": str(request.recording), **render(request, progress)}
 
 
 def open_on_screen(path: Path) -> None:

@@ -7,12 +7,13 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import simcraft
-from simcraft.errors import UserError
+from simcraft.errors import SimcraftError
 
 SYSTEM_LIBRARIES = {
     "libX11.so.6": "libx11-6",
@@ -44,16 +45,25 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """Look at the whole installation; changes nothing."""
-    return [
+    """Look at the whole installation; changes nothing, and a part that cannot be examined is itself a finding."""
+    checks = [
         Check("SimCraft", "ok", simcraft.__version__),
         Check("Python", "ok", f"{platform.python_version()} at {sys.executable}"),
         *(package(name) for name in PACKAGES),
-        blender(),
-        system_libraries(),
-        device(),
-        scenes(),
     ]
+    for name, look in (("Blender", blender), ("System libraries", system_libraries), ("Device", device)):
+        checks.append(attempt(name, look))
+    return [*checks, attempt("Shipped scenes", scenes)]
+
+
+def attempt(name: str, look: Callable[[], Check]) -> Check:
+    """`look()`, or its error as a finding: the doctor is called when things are broken."""
+    try:
+        return look()
+    except SimcraftError as error:
+        return Check(name, "missing", error.message, error.fix)
+    except Exception as error:
+        return Check(name, "missing", f"{type(error).__name__}: {error}", "Install SimCraft again: make demo")
 
 
 def package(name: str) -> Check:
@@ -67,10 +77,7 @@ def blender() -> Check:
     """The bpy package, or a Blender executable: either will do."""
     from simcraft.sim.blender import find_blender
 
-    try:
-        found = find_blender()
-    except UserError as error:
-        return Check("Blender", "missing", error.message, error.fix)
+    found = find_blender()
     if found.executable is None:
         return Check("Blender", "ok", f"the bpy package {metadata.version('bpy')}")
     return Check("Blender", "ok", f"{blender_version(found.executable)} at {found.executable}")

@@ -32,9 +32,52 @@ class RenderRequest:
     """Where to write the adherence report (.json, with a .png beside it)."""
     preview: bool = False
     """Take the first frame from the built-in preview even where the recording holds a rendered one."""
+    force: bool = False
+    """Replace files that are there."""
+
+    @property
+    def outputs(self) -> dict[str, Path]:
+        """Every file or folder that the request will make, by name."""
+        named = {"out": self.out, "clip": self.clip, "sheet": self.sheet, "report": self.report}
+        if self.report is not None:
+            named["report's picture"] = report_picture(self.report)
+        return {name: path for name, path in named.items() if path is not None}
 
 
-def check_output(path: Path, force: bool = True) -> None:
+SUFFIXES = {"clip": (".zarr", ".npz"), "sheet": (".png", ".mp4", ".gif", ".webm"), "report": (".json",)}
+
+
+def report_picture(report: Path) -> Path:
+    """Where the picture of the report `NAME.json` goes: NAME.png."""
+    return report.with_suffix(".png")
+
+
+def check_suffix(what: str, path: Path) -> None:
+    """Raise `UserError` where a clip, sheet or report cannot be written in the format that `path` asks for."""
+    if path.suffix.lower() not in SUFFIXES[what]:
+        raise UserError(f"The {what} cannot be written as {path}.", f"End the name in {' or '.join(SUFFIXES[what])}.")
+
+
+def check_request(request: RenderRequest) -> None:
+    """Raise `UserError` for everything that can be known to be wrong before any work: names, formats, options."""
+    from simcraft.generate.registry import complete_options, find_generator
+    from simcraft.video import check_video_path
+
+    complete_options(find_generator(request.generator), request.options)
+    check_video_path(request.out)
+    for what in SUFFIXES:
+        if (path := getattr(request, what)) is not None:
+            check_suffix(what, path)
+    taken: dict[Path, str] = {}
+    for name, path in request.outputs.items():
+        if (other := taken.setdefault(path.absolute(), name)) != name:
+            raise UserError(
+                f"The {name} and the {other} would both be written to {path}.", "Give them different names."
+            )
+        check_output(path, request.force)
+
+
+def check_output(path: Path, force: bool) -> None:
     """Raise `UserError` before any work where `path` cannot become the output."""
     if path.exists() and not force:
         raise UserError(f"{path} exists.", "Give another --out, or --force to replace it.")
@@ -59,18 +102,13 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     """
     from simcraft.clip.store import save_clip
     from simcraft.generate import generate
-    from simcraft.generate.registry import complete_options, find_generator
     from simcraft.metrics import evaluate
     from simcraft.observe import moves, observe
     from simcraft.recording import load_recording
     from simcraft.sheet import save_sheet
-    from simcraft.video import check_video_path, save_video
+    from simcraft.video import save_video
 
-    check_video_path(request.out)
-    complete_options(find_generator(request.generator), request.options)
-    for path in (request.out, request.clip, request.sheet, request.report):
-        if path is not None:
-            check_output(path)
+    check_request(request)
     recording = load_recording(request.recording)
     clip = observe(
         recording, request.size, preview=request.preview, true_frames=request.report is not None, progress=progress
@@ -83,7 +121,7 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
             "Animate an object or the camera, add a rigid body, or choose other --frames.",
         )
     if request.clip is not None:
-        result["clip"] = str(save_clip(clip, request.clip, force=True, progress=progress))
+        result["clip"] = str(save_clip(clip, request.clip, force=request.force, progress=progress))
     video = generate(clip, request.generator, progress=progress, **request.options)
     result["video"] = str(save_video(video, request.out, progress=progress))
     if request.sheet is not None:
@@ -91,9 +129,9 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     if request.report is not None:
         report = evaluate(video, clip, progress=progress)
         report.save(request.report)
-        report.save_picture(request.report.with_suffix(".png"))
+        report.save_picture(report_picture(request.report))
         result["report"] = str(request.report)
         result["summary"] = report.summary
     result["generator"] = request.generator
-    result["warnings"] = [*recording.warnings, *clip.metadata.get("warnings", ())]
+    result["warnings"] = list(clip.metadata["warnings"])
     return result

@@ -3,7 +3,9 @@
 Requests (stdin)::
 
     {"version": 1, "request": "render", "id": "a", "recording": DIR, "out": FILE, "size": [W, H] or null,
-     "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false}
+     "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false,
+     "force": false}
+    {"version": 1, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
     {"version": 1, "request": "cancel", "id": "a"}
     {"version": 1, "request": "quit"}
 
@@ -14,13 +16,13 @@ Events (stdout), each with the request's id::
     {"event": "result", "id": "a", "video": FILE, ...}
     {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2}
 
-Jobs run one after the other, in order. When stdin closes (Blender quit or died) the running job stops and the process
-leaves. Nothing but events is ever written to stdout: what libraries print goes to stderr.
+A "check" that finds nothing wrong has an empty result. Jobs run one after the other, in order. When stdin closes
+(Blender quit or died) the running job stops and the process leaves. Nothing but events is ever written to stdout: what
+libraries print goes to stderr.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
@@ -35,7 +37,7 @@ from typing import Any, TextIO
 import simcraft
 from simcraft.console import explain
 from simcraft.errors import Cancelled, UserError
-from simcraft.pipeline import RenderRequest, render
+from simcraft.pipeline import RenderRequest, check_request, render
 
 VERSION = 1
 PROGRESS_SECONDS = 0.1
@@ -45,10 +47,11 @@ LEAVE_SECONDS = 5.0
 
 
 class Mailbox:
-    """What the reading thread and the job share: the waiting requests, and which were cancelled."""
+    """What the reading thread and the jobs share: the requests, which have not ended, and which were cancelled."""
 
     def __init__(self) -> None:
         self.requests: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.waiting: list[str] = []
         self.cancelled: set[str] = set()
         self.closed = threading.Event()
 
@@ -57,16 +60,23 @@ class Mailbox:
         try:
             message = json.loads(line)
         except ValueError:
-            message = {"request": "?", "problem": "This line is not JSON."}
+            message = {"problem": "This line is not JSON."}
         if not isinstance(message, dict):
-            message = {"request": "?", "problem": "This line is not a JSON object."}
+            message = {"problem": "This line is not a JSON object."}
         kind = message.get("request")
         if kind == "cancel":
-            self.cancelled.add(str(message.get("id")))
+            if (job := str(message.get("id"))) in self.waiting:
+                self.cancelled.add(job)
         elif kind == "quit":
             self.close()
         else:
+            self.waiting.append(str(message.get("id", "")))
             self.requests.put(message)
+
+    def forget(self, job: str) -> None:
+        """The job has ended: the same id may come again."""
+        self.waiting.remove(job)
+        self.cancelled.discard(job)
 
     def close(self) -> None:
         """No more requests: let the running job stop and the main loop leave."""
@@ -78,7 +88,7 @@ class Mailbox:
 
 
 def parse_request(message: dict[str, Any]) -> RenderRequest:
-    """Validate a "render" message.
+    """Validate a "render" or "check" message.
 
     Raises `UserError` that names the field and what it should be.
     """
@@ -89,26 +99,45 @@ def parse_request(message: dict[str, Any]) -> RenderRequest:
             f"Field 'version' is {message.get('version')!r}; this engine speaks version {VERSION}.",
             "Install the same version of the add-on and the engine.",
         )
-    if message.get("request") != "render":
-        raise UserError(f"Field 'request' is {message.get('request')!r}; expected render, cancel or quit.")
-    values = {k: v for k, v in message.items() if k not in ("version", "request", "id")}
-    known = {f.name for f in dataclasses.fields(RenderRequest)}
-    if unknown := sorted(set(values) - known):
-        raise UserError(f"Unknown field '{unknown[0]}'.", f"Known: {', '.join(sorted(known))}.")
+    if message.get("request") not in ("render", "check"):
+        raise UserError(f"Field 'request' is {message.get('request')!r}; expected render, check, cancel or quit.")
+    envelope = ("version", "request", "id")
+    values: dict[str, Any] = {k: v for k, v in message.items() if k not in envelope and v is not None}
+    if unknown := sorted(set(values) - set(_FIELDS)):
+        raise UserError(f"Unknown field '{unknown[0]}'.", f"Known: {', '.join(sorted(_FIELDS))}.")
     for name in ("recording", "out"):
-        if not isinstance(values.get(name), str):
-            raise UserError(f"Field '{name}' should be a path.")
-    for name in ("recording", "out", "clip", "sheet", "report"):
-        if values.get(name) is not None:
-            values[name] = Path(values[name])
-    size = values.get("size")
-    if size is not None:
-        if not (isinstance(size, list) and len(size) == 2 and all(isinstance(n, int) for n in size)):
-            raise UserError(f"Field 'size' is {size!r}; expected [width, height] or null.")
-        values["size"] = (size[0], size[1])
-    if not isinstance(values.get("options", {}), dict):
-        raise UserError("Field 'options' should be an object.")
+        if name not in values:
+            raise UserError(f"Field '{name}' is missing; it should be a path.")
+    for name, value in list(values.items()):
+        kind, what = _FIELDS[name]
+        if not isinstance(value, kind):
+            raise UserError(f"Field '{name}' is {value!r}; it should be {what}.")
+        if what == "a path":
+            values[name] = Path(message[name])
+    if "size" in values:
+        values["size"] = _pixels(values["size"])
     return RenderRequest(**values)
+
+
+# field -> (JSON type, what it is)
+_FIELDS: dict[str, tuple[type, str]] = {
+    "recording": (str, "a path"),
+    "out": (str, "a path"),
+    "clip": (str, "a path"),
+    "sheet": (str, "a path"),
+    "report": (str, "a path"),
+    "size": (list, "[width, height]"),
+    "generator": (str, "a name"),
+    "options": (dict, "an object"),
+    "preview": (bool, "true or false"),
+    "force": (bool, "true or false"),
+}
+
+
+def _pixels(value: list[Any]) -> tuple[int, int]:
+    if len(value) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in value):
+        raise UserError(f"Field 'size' is {value!r}; it should be [width, height].")
+    return value[0], value[1]
 
 
 def serve(events: TextIO, mailbox: Mailbox) -> None:
@@ -124,17 +153,27 @@ def serve(events: TextIO, mailbox: Mailbox) -> None:
     send(event="ready", version=VERSION, simcraft=simcraft.__version__, python=platform.python_version())
     while (message := mailbox.requests.get()) is not None:
         job = str(message.get("id", ""))
-        try:
-            if mailbox.stop_requested(job):
-                raise Cancelled("Stopped before it began.")
-            result = render(parse_request(message), JobProgress(job, mailbox, send))
-            send(event="result", id=job, **result)
-        except (Exception, KeyboardInterrupt) as error:
-            known = explain(error)
-            if known is None:
-                traceback.print_exc(file=sys.stderr)
-                known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
-            send(event="error", id=job, message=known[0], fix=known[1], exit_code=known[2])
+        last = carry_out(message, job, mailbox, send)
+        # before the answer, which lets the caller use the same id again
+        mailbox.forget(job)
+        send(id=job, **last)
+
+
+def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) -> dict[str, Any]:
+    """Do what one message asks; returns its last event, a result or an error."""
+    try:
+        if mailbox.stop_requested(job):
+            raise Cancelled("Stopped before it began.")
+        request = parse_request(message)
+        check_request(request)
+        result = {} if message["request"] == "check" else render(request, JobProgress(job, mailbox, send))
+        return {"event": "result", **result}
+    except (Exception, KeyboardInterrupt) as error:
+        known = explain(error)
+        if known is None:
+            traceback.print_exc(file=sys.stderr)
+            known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
+        return {"event": "error", "message": known[0], "fix": known[1], "exit_code": known[2]}
 
 
 class JobProgress:

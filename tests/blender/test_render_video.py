@@ -77,8 +77,17 @@ def test_mistakes_have_exit_code_and_one_line(
     small = ("--size", "64x64", "--frames", "1:4", "--preview", "--out", str(tmp_path / "v.mp4"))
     done = render_video(dominoes, *small, *arguments)
     assert done.returncode == code, done.stdout + done.stderr
+    assert "simulate" not in done.stdout  # it was said before any work
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_was_named_and_exists_is_not_replaced(dominoes: Path, tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_text("precious")
+    done = render_video(dominoes, "--preview", "--size", "64x64", "--frames", "1:4", "--out", tmp_path / "v.mp4")
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert (tmp_path / "v.mp4").read_text() == "precious"
 
 
 def test_an_engine_without_simcraft(dominoes: Path) -> None:

@@ -1,15 +1,16 @@
 """The command line as a process: help, exit codes, one-line errors."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from simcraft.cli import split_arguments
 from tests.cli.conftest import Run
 
 COMMANDS = ("simulate", "observe", "generate", "generators", "evaluate", "demo", "doctor", "worker")
@@ -55,7 +56,7 @@ def test_version(simcraft: Run) -> None:
         (("simulate", "dominoes", "--size", "20000x20000"), "16384"),
         (("observe", "nowhere"), "nowhere"),
         (("generate", "nowhere.zarr"), "nowhere.zarr"),
-        (("generate", "nowhere.zarr", "stray"), "stray"),
+        (("generate", "nowhere.zarr", "--stray"), "--stray"),
         (("evaluate", "a.mp4", "b.zarr"), "a.mp4"),
         (("demo", "no-such-scene"), "dominoes"),
     ],
@@ -66,6 +67,22 @@ def test_a_mistake_is_one_clear_error(simcraft: Run, arguments: tuple[str, ...],
     assert words in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert "error:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "passed"),
+    [
+        ("clip --out a --steps 3", "clip --out a", "--steps 3"),
+        ("--steps 3 clip --force", "clip --force", "--steps 3"),
+        ("--steps=3 clip -g warp -q", "clip -g warp -q", "--steps=3"),
+        ("--shift -3 clip", "clip", "--shift -3"),
+        ("clip --steps", "clip", "--steps"),
+        ("--out=a clip", "--out=a clip", ""),
+    ],
+)
+def test_arguments_are_split(words: str, own: str, passed: str) -> None:
+    known = {"--out": True, "--force": False, "-g": True, "-q": False}
+    assert split_arguments(words.split(), known) == (own.split(), passed.split())
 
 
 def test_errors_as_json(simcraft: Run) -> None:
@@ -98,22 +115,62 @@ def test_read_only_output_is_said_before_any_work(simcraft: Run, moving_clip: Pa
     assert "/proc" in done.stderr
 
 
-def test_full_disk_is_a_failure_in_one_line(simcraft: Run, moving_clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "full").symlink_to("/dev/full")
-    done = simcraft("evaluate", "--out", "full.json", moving_clip, moving_clip)
-    assert done.returncode == 2  # a clip is not a video
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_options_of_the_generator_may_stand_anywhere(simcraft: Run, moving_clip: Path, place: str) -> None:
+    options = ("--interpolation", "nearest", "--inpaint-radius=2")
+    words = (*options, moving_clip) if place == "first" else (moving_clip, *options)
+    done = simcraft("generate", *words, "--out", "made.gif")
+    assert done.returncode == 0, done.stderr
+
+
+def test_formats_are_checked_before_any_work(simcraft: Run, moving_clip: Path, tmp_path: Path) -> None:
+    for arguments in (("--out", "made.avi"), ("--sheet", "sheet.doc")):
+        done = simcraft("generate", moving_clip, *arguments)
+        assert done.returncode == 2
+        assert "load clip" not in done.stderr
+    assert simcraft("evaluate", "made.mp4", moving_clip, "--out", "report.txt").returncode == 2
+    assert simcraft("observe", "nowhere", "--out", "clip.foo").returncode == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 200 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "none", folder], capture_output=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_full_disk_is_a_failure_in_one_line(simcraft: Run, moving_clip: Path, full_disk: Path) -> None:
+    with pytest.raises(OSError), (full_disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+    done = simcraft("generate", moving_clip, "--out", full_disk / "made.mp4")
+    assert done.returncode == 1, done.stderr
+    assert "No space left" in done.stderr
     assert "Traceback" not in done.stderr
+    assert [path.name for path in full_disk.iterdir()] == ["filler"]
 
 
 @pytest.mark.bpy
-def test_control_c_exits_130_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_simulation_leaves_nothing_behind(tmp_path: Path, stop: signal.Signals) -> None:
     command = [sys.executable, "-m", "simcraft", "simulate", "dominoes", "--out", "dominoes.recording"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    process.stderr.readline()  # the first progress line: Blender is at work
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    while not process.stderr.readline().startswith("simulate"):
+        assert process.poll() is None
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.send_signal(stop)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert not (tmp_path / "dominoes.recording").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["dominoes.recording.log"]  # what Blender said
+    assert not psutil.wait_procs(children, timeout=5)[1]

@@ -84,6 +84,11 @@ def test_nothing_moves_is_said_with_a_fix(worker: Worker, tmp_path: Path) -> Non
         ('{"version": 1, "request": "render", "recording": "r", "out": "o.mp4", "colour": 1}', "colour"),
         ('{"version": 1, "request": "render", "recording": "r", "out": "o.mp4", "size": "big"}', "size"),
         ('{"version": 1, "request": "render", "recording": "nowhere", "out": "o.mp4"}', "nowhere"),
+        ('{"version": 1, "request": "render", "recording": "r", "out": "o.mp4", "clip": 5}', "clip"),
+        ('{"version": 1, "request": "render", "recording": "r", "out": "o.mp4", "generator": ["x"]}', "generator"),
+        ('{"version": 1, "request": "check", "recording": "r", "out": "o.avi"}', "o.avi"),
+        ('{"version": 1, "request": "check", "recording": "r", "out": "o.mp4", "sheet": "o.mp4"}', "o.mp4"),
+        ('{"version": 1, "request": "check", "recording": "r", "out": "o.mp4", "generator": "magic"}', "magic"),
     ],
 )
 def test_a_bad_request_is_an_error_and_the_worker_lives(worker: Worker, line: str, words: str) -> None:
@@ -105,7 +110,27 @@ def test_cancel_stops_the_job_and_the_next_one_runs(worker: Worker, tmp_path: Pa
     event = last_event(worker)
     assert event["event"] == "error"
     assert event["exit_code"] == 130
-    send(worker, render_request(sliding_square(), tmp_path, preview=True, size=[64, 48], id="b"))
+    # the same id may come again, and resume
+    send(worker, render_request(sliding_square(), tmp_path, preview=True, size=[64, 48]))
+    assert last_event(worker)["event"] == "result"
+
+
+def test_check_reads_and_writes_nothing(worker: Worker, tmp_path: Path) -> None:
+    read(worker)
+    request = {"version": 1, "request": "check", "id": "c", "recording": "nowhere", "out": str(tmp_path / "v.mp4")}
+    send(worker, json.dumps(request))
+    assert read(worker) == {"event": "result", "id": "c"}
+    assert not list(tmp_path.glob("v*"))
+
+
+def test_what_exists_is_replaced_only_on_request(worker: Worker, tmp_path: Path) -> None:
+    read(worker)
+    (tmp_path / "v.mp4").write_text("precious")
+    request = render_request(sliding_square(), tmp_path, preview=True, size=[64, 48])
+    send(worker, request)
+    assert "exists" in last_event(worker)["message"]
+    assert (tmp_path / "v.mp4").read_text() == "precious"
+    send(worker, json.dumps({**json.loads(request), "force": True}))
     assert last_event(worker)["event"] == "result"
 
 
@@ -115,5 +140,5 @@ def test_the_worker_leaves_when_its_caller_dies(worker: Worker, tmp_path: Path) 
     read(worker)
     assert worker.stdin is not None
     worker.stdin.close()
-    assert worker.wait(timeout=20) in (0, 1)
+    assert worker.wait(timeout=20) == 0  # by itself, not by the last resort
     assert not (tmp_path / "v.mp4").exists()
