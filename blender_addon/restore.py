@@ -20,43 +20,64 @@ class Changes:
         """Set an attribute that exists and differs; what it does not have in this Blender is left out."""
         if not hasattr(owner, name) or getattr(owner, name) == value:
             return
-        self._undo.append(partial(setattr, owner, name, getattr(owner, name)))
+        before = getattr(owner, name)
         setattr(owner, name, value)
+        # only now: what was refused needs no undoing
+        self._undo.append(partial(setattr, owner, name, before))
 
     def set_item(self, owner: Any, name: str, value: Any) -> None:
         """Set a custom property, which may be new."""
-        if name in owner:
-            self._undo.append(partial(owner.__setitem__, name, owner[name]))
-        else:
-            self._undo.append(partial(owner.__delitem__, name))
+        back = partial(owner.__setitem__, name, owner[name]) if name in owner else partial(owner.__delitem__, name)
         owner[name] = value
+        self._undo.append(back)
 
     def unhide(self, obj: Any, view_layer: Any) -> None:
         """Open an object's eye in the outliner."""
         if obj.name in view_layer.objects and obj.hide_get(view_layer=view_layer):
-            self._undo.append(partial(obj.hide_set, True, view_layer=view_layer))
             obj.hide_set(False, view_layer=view_layer)
+            self._undo.append(partial(obj.hide_set, True, view_layer=view_layer))
 
     def on_undo(self, action: Callable[[], Any]) -> None:
         """Something else to do when everything is put back."""
         self._undo.append(action)
 
     def undo(self) -> None:
-        """Put everything back, last change first."""
+        """Put everything back, last change first. Where that fails the others follow, then the first error is raised."""
+        errors = []
         while self._undo:
-            self._undo.pop()()
+            try:
+                self._undo.pop()()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 @contextlib.contextmanager
 def temporary_changes(scene: Any) -> Iterator[Changes]:
-    """A `Changes` that is undone when the block is left, and the scene's current frame with it."""
-    frame, subframe = scene.frame_current, scene.frame_subframe
+    """A `Changes` that is undone when the block is left, and with it the scene's current frame and camera.
+
+    An error of the block comes before one of undoing.
+    """
+    frame, subframe, camera = scene.frame_current, scene.frame_subframe, scene.camera
     changes = Changes()
+
+    def put_back() -> None:
+        try:
+            changes.undo()
+        finally:
+            scene.frame_set(frame, subframe=subframe)
+            # markers have switched it
+            if scene.camera != camera:
+                scene.camera = camera
+
     try:
         yield changes
-    finally:
-        changes.undo()
-        scene.frame_set(frame, subframe=subframe)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            put_back()
+        raise
+    put_back()
 
 
 def show_as_rendered(scene: Any, view_layer: Any, changes: Changes) -> None:

@@ -69,11 +69,14 @@ def _left_alone(out: Path, record_scene: Callable) -> list[str]:
     cube.hide_viewport = True
     add_cube("Closed").hide_set(True)
     cube.modifiers.new("Subdivision", "SUBSURF").show_viewport = False
+    _second_camera(scene, "PERSP")
     scene.frame_set(2)
+    # another one than the marker's
+    scene.camera = bpy.data.objects["Other"]
 
     def state() -> str:
         closed = bpy.data.objects["Closed"].hide_get()
-        values = [scene.frame_current, cube.hide_viewport, closed, "seed" in scene]
+        values = [scene.frame_current, scene.camera.name, cube.hide_viewport, closed, "seed" in scene]
         values += [cube.modifiers[0].show_viewport, cube.modifiers[0].levels, scene.render.filepath, scene.cycles.seed]
         values += [scene.render.resolution_x, scene.render.resolution_y, scene.render.image_settings.file_format]
         values += [scene.cycles.samples, scene.render.use_motion_blur, scene.render.resolution_percentage]
