@@ -21,7 +21,7 @@ _MOST_SUPERSAMPLED = 2**22
 """Pixels; larger images take one sample a pixel, which their own resolution forgives."""
 _SMALLEST_SHADOW_MAP, _LARGEST_SHADOW_MAP = 256, 1024
 """Limits of the shadow maps' sides, which are as long as the picture's longer one. Edges are exact whatever the
-resolution; it decides how small a triangle may be that is still found, see `shading.in_shadow`."""
+resolution; it decides how small a triangle may be that is still found, see `shadows.in_shadow`."""
 _STEP = 8
 """Every 8th sample in each direction tells where shadows are needed."""
 

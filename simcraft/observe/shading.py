@@ -129,36 +129,25 @@ def place_on_surface(
 def interpolated_normal(
     face: ti.i32, here: vec3, corners: ti.template(), normals: ti.template(), turn: ti.template(), owner: ti.i32
 ) -> color:
-    """World normal, of any length, of a smooth triangle where its edge functions are `here`."""
+    """World normal, of any length, of a smooth triangle where its edge functions are `here`; 0 where all cancels."""
     local, world = color(0, 0, 0), color(0, 0, 0)
     for i in ti.static(range(3)):
         local += ti.max(ti.cast(here[i] / here.sum(), ti.f32), 0.0) * rgb(normals, corners[face, i])
-    for i in ti.static(range(3)):
-        world[i] = turn[owner, i, 0] * local[0] + turn[owner, i, 1] * local[1] + turn[owner, i, 2] * local[2]
+    if local.norm() > 1e-6:
+        for i in ti.static(range(3)):
+            world[i] = turn[owner, i, 0] * local[0] + turn[owner, i, 1] * local[1] + turn[owner, i, 2] * local[2]
     return world
 
 
+# fmt: off
 @ti.func
 def sunlit_share(
-    x: ti.i32,
-    y: ti.i32,
-    alike: ti.i32,
-    samples: ti.template(),
-    at: vec3,
-    flat: vec3,
-    surface: ti.i32,
-    to_sun: vec3,
-    points: ti.template(),
-    faces: ti.template(),
-    radii: ti.template(),
-    rays: ti.template(),
-    maps: ti.template(),
-    keys: ti.template(),
-    near: ti.f64,
-    shift: ti.template(),
-    id_bits: ti.i32,
-    bias: ti.template(),
+    x: ti.i32, y: ti.i32, alike: ti.i32, samples: ti.template(),
+    at: vec3, flat: vec3, surface: ti.i32, to_sun: vec3,
+    points: ti.template(), faces: ti.template(), radii: ti.template(), rays: ti.template(),
+    maps: ti.template(), keys: ti.template(), near: ti.f64, shift: ti.template(), id_bits: ti.i32, bias: ti.template(),
 ) -> ti.f32:
+    # fmt: on
     """How many of the samples `alike`, all of `surface` around the world point `at`, the sun reaches; 0 to 1."""
     share = ti.cast(1.0, ti.f32)
     if not in_the_open(at, surface, (ti.cast(1, ti.i64) << id_bits) - 1, maps, keys):
@@ -175,40 +164,18 @@ def sunlit_share(
     return share
 
 
+# fmt: off
 @ti.kernel
 def shade(
-    points: Array,
-    projected: Array,
-    faces: Array,
-    radii: Array,
-    surface_owner: Array,
-    rays: Array,
-    near: ti.f64,
-    id_bits: ti.i32,
-    keys: Array,
-    uv: Array,
-    material: Array,
-    corners: Array,
-    normals: Array,
-    turn: Array,
-    colors: Array,
-    roughness: Array,
-    emission: Array,
-    levels: Array,
-    last_level: Array,
-    texels: Array,
-    sky: Array,
-    ambient: Array,
-    sun: Array,
-    sun_color: Array,
-    sun_maps: Array,
-    sun_keys: Array,
-    sun_near: ti.f64,
-    sun_shift: Array,
-    bias: Array,
-    samples: ti.template(),
-    image: Array,
+    points: Array, projected: Array, faces: Array, radii: Array, surface_owner: Array,
+    rays: Array, near: ti.f64, id_bits: ti.i32, keys: Array,
+    uv: Array, material: Array, corners: Array, normals: Array, turn: Array,
+    colors: Array, roughness: Array, emission: Array, levels: Array, last_level: Array, texels: Array,
+    sky: Array, ambient: Array, sun: Array, sun_color: Array,
+    sun_maps: Array, sun_keys: Array, sun_near: ti.f64, sun_shift: Array, bias: Array,
+    samples: ti.template(), image: Array,
 ):
+    # fmt: on
     """The picture (H, W, 3) of what `keys`, with `samples` x `samples` as many pixels, names.
 
     Each surface in a pixel is shaded once, in the middle of the samples that see it; only its shadow is sampled.
@@ -239,7 +206,9 @@ def shade(
                         if levels[m, 0, 1] > 0:
                             albedo *= painted(here, edges, samples, face, m, uv, texels, levels, last_level[m])
                         if corners[face, 0] >= 0:
-                            normal = interpolated_normal(face, here, corners, normals, turn, surface_owner[surface])
+                            bent = interpolated_normal(face, here, corners, normals, turn, surface_owner[surface])
+                            if bent.norm() > 0:
+                                normal = bent
                     if flat.dot(ray) > 0:
                         flat, normal = -flat, -normal
                     normal = normal.normalized(1e-30)

@@ -105,6 +105,8 @@ def two_frames(recording: Recording) -> dict:
         camera,
         intrinsics=np.repeat(camera.intrinsics, 2, 0),
         camera_to_world=np.repeat(camera.camera_to_world, 2, 0),
+        clip_start=np.repeat(camera.clip_start, 2),
+        clip_end=np.repeat(camera.clip_end, 2),
     )
     bodies = tuple(dataclasses.replace(b, transforms=np.repeat(b.transforms, 2, 0)) for b in recording.bodies)
     return {"camera": twice, "bodies": bodies, "frame_numbers": np.arange(2, dtype=np.int32)}
