@@ -15,6 +15,12 @@ def check_scene(scene: Any) -> None:
         raise SceneError(f"Scene '{scene.name}' has no active camera.", "Add one and make it active (Ctrl-Numpad 0).")
 
 
+def check_seed(seed: int | None) -> None:
+    """Raise `SceneError` where Cycles' seed and custom properties cannot hold the number."""
+    if seed is not None and not 0 <= seed < 2**31:
+        raise SceneError(f"The seed is {seed}.", f"Give a whole number from 0 to {2**31 - 1}.")
+
+
 def scene_warnings(scene: Any) -> list[str]:
     """Settings that the recording cannot follow, and drivers that Blender has disabled."""
     import bpy

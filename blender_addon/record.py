@@ -12,7 +12,7 @@ import numpy as np
 from ._format import recording_format as fmt
 from .bodies import BodyBuilder, Trace, build_bodies, traces
 from .camera import CameraFrame
-from .checks import check_scene, scene_warnings
+from .checks import check_scene, check_seed, scene_warnings
 from .errors import RecordFailure, SceneError
 from .folders import work_folders
 from .gather import Gathered, Progress, gather
@@ -42,8 +42,9 @@ def record_scene(
 ) -> Path:
     """Record what moves in `scene` and what its camera would see of it, as the recording `out`.
 
-    Simulations that are not baked are stepped in order from their first frame. The scene is left as it was, the
-    .blend on disk is not touched, and no script of it is run.
+    Simulations that are not baked are stepped in order from their first frame. The scene's settings are left as they
+    were, but results in caches that are not baked are replaced by this run's. The .blend on disk is not touched, and
+    no script of it is run.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def record_scene(
     size: (width, height) of the picture in pixels; the scene's resolution and percentage by default.
     first_frame: render the first frame into the recording's `image`; `preview` switches it off.
     true_frames: render all frames into the recording's `frames`.
-    seed: set as the scene's custom property "seed" and as Cycles' seed before anything is simulated.
+    seed: set as the scene's custom property "seed" and as Cycles' seed before anything is simulated; 0 to 2^31 - 1.
     samples: render samples a pixel; the scene's own by default.
     engine: render with this engine where the scene's own cannot run here.
 
@@ -64,6 +65,7 @@ def record_scene(
     size = picture_size(scene, size)
     timeline = plan_timeline(scene, frames)
     check_scene(scene)
+    check_seed(seed)
     wish = RenderWish(first_frame and not preview, true_frames, samples, engine)
     with work_folders(out) as folders, temporary_changes(scene) as changes:
         _apply_seed(scene, seed, changes)
@@ -170,8 +172,7 @@ def _apply_seed(scene: Any, seed: int | None, changes: Changes) -> None:
         return
     changes.set_item(scene, "seed", seed)
     if hasattr(scene, "cycles"):
-        # Cycles' seed is a non-negative 32-bit integer
-        changes.set(scene.cycles, "seed", seed % 2**31)
+        changes.set(scene.cycles, "seed", seed)
 
 
 def _is_module() -> bool:

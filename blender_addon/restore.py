@@ -42,7 +42,7 @@ class Changes:
         self._undo.append(action)
 
     def undo(self) -> None:
-        """Put everything back, last change first. Where that fails the others follow, then the first error is raised."""
+        """Put everything back, last change first. Where that fails the others follow, then the first error."""
         errors = []
         while self._undo:
             try:

@@ -42,8 +42,8 @@ def simulate(
     frames: first and last frame, both included; the scene's own range by default.
     size: (width, height) in pixels of the picture that the camera is for; the scene's own by default.
     seed: set as the scene's custom property "seed" and as Cycles' sampling seed, before anything is simulated, and
-        kept in the recording. Blender's solvers draw no random numbers of their own, so the motion changes only where
-        the scene's drivers or geometry nodes read that property.
+        kept in the recording; 0 to 2^31 - 1. Blender's solvers draw no random numbers of their own, so the motion
+        changes only where the scene's drivers or geometry nodes read that property.
     preview: render nothing; `Recording.image` is None and `observe` shades a quick picture in its place.
     true_frames: render every frame into `Recording.frames`, to compare a video with.
     samples: render samples a pixel; the scene's own by default.
@@ -103,6 +103,9 @@ def record_in_child(
     `options` are the keyword arguments of the add-on's `record_scene`; the others are those of `simulate`.
     Blender's output is kept: as `simulate.log` inside the recording, or as `NAME.log` beside it after a failure.
     """
+    seed = options.get("seed")
+    if seed is not None and not 0 <= seed < 2**31:
+        raise UserError(f"The seed is {seed}.", f"Give a whole number from 0 to {2**31 - 1}.")
     program = find_blender(blender)
     target = Path(out).absolute() if out is not None else _lasting_folder() / "recording"
     log = target.with_name(f"{target.name}.log")

@@ -298,6 +298,18 @@ def _too_many_pixels(scene: Any, out: Path) -> dict[str, Any]:
     return {"size": (20000, 48)}
 
 
+@case("negative seed")
+def _negative_seed(scene: Any, out: Path) -> dict[str, Any]:
+    add_cube("Cube")
+    return {"seed": -1}
+
+
+@case("large seed")
+def _large_seed(scene: Any, out: Path) -> dict[str, Any]:
+    add_cube("Cube")
+    return {"seed": 99999999999}
+
+
 @case("not a recording")
 def _not_a_recording(scene: Any, out: Path) -> dict[str, Any]:
     add_cube("Cube")

@@ -276,6 +276,8 @@ ERRORS = {
     "explodes": ("RecordFailure", "'Flung' has exploded at frame 3"),
     "vertices explode": ("RecordFailure", "'Burst' has exploded at frame 2"),
     "two projections": ("SceneError", "switches between"),
+    "negative seed": ("SceneError", "seed is -1"),
+    "large seed": ("SceneError", "seed is 99999999999"),
     "not a recording": ("SceneError", "is not a recording"),
 }
 

@@ -15,6 +15,7 @@ import pytest
 import simcraft as sc
 from simcraft.assets import asset
 from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.sim import rigid
 from simcraft.sim.blender import Blender, ChildCrash, clean_environment, find_blender, run_child
 from simcraft.sim.simulate import find_scene, record_in_child
 from tests.blender.conftest import BLENDERS, blender_executable
@@ -136,6 +137,15 @@ def test_a_missing_scene_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no shipped scene") as caught:
         sc.simulate("domino")
     assert "dominoes" in caught.value.fix
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 99999999999])
+def test_a_seed_that_blender_cannot_hold_is_refused_at_once(tmp_path: Path, seed: int) -> None:
+    scene = rigid.RigidScene((rigid.Body("floor", rigid.Box((1, 1, 1))),))
+    for attempt in (lambda: sc.simulate("dominoes", seed=seed), lambda: rigid.simulate(scene, seed=seed)):
+        with pytest.raises(UserError, match=f"seed is {seed}") as caught:
+            attempt()
+        assert "0 to 2147483647" in caught.value.fix
 
 
 def test_a_file_that_is_no_blend_is_refused(tmp_path: Path) -> None:
