@@ -34,14 +34,14 @@ def evaluate(
     video: what was generated, or its path.
     clip: the motion it was generated from, or its path.
     truth: the true frames: a video, (T, H, W, 3) uint8, or a path. By default `clip.frames`, where they were rendered.
-    clip_model: a local folder with a CLIP model, for frame consistency.
+    clip_model: a local folder with a CLIP model (transformers layout, safetensors), for frame consistency.
     progress: called with stage, step and steps.
 
     The error of the motion is the end-point error of flow estimated by OpenCV's DIS. That estimator errs by itself, so
     the report puts its error on the true frames beside it (`floor`: on `truth`, else on `clip.frames`), and the error
     of a video that does not move at all (`standstill_error`).
 
-    Raises `UserError` where sizes or numbers of frames differ.
+    Raises `UserError` where sizes or numbers of frames differ, or `clip_model` is no complete CLIP model.
     """
     from simcraft.metrics.flow_error import clip_motion, flow_error
     from simcraft.metrics.likeness import frame_consistency, likeness, motion_consistency

@@ -41,7 +41,7 @@ def _draw_numbers(image: np.ndarray, report: Report) -> np.ndarray:
         ("PSNR", _number(like.psnr, "{:.1f} dB", "equal") if like else "no true render"),
         ("SSIM", _number(like.ssim, "{:.3f}") if like else "no true render"),
         ("motion consistency", _number(report.motion_consistency, "{:.3f}")),
-        ("frame consistency", _number(report.frame_consistency, "{:.3f}", "no CLIP weights")),
+        ("frame consistency", _number(report.frame_consistency, "{:.3f}", "no CLIP weights" if measured else _UNKNOWN)),
     )
     for k, (name, value) in enumerate(numbers):
         x = 36 + k * 128

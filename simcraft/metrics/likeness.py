@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,31 +70,69 @@ def motion_consistency(frames: np.ndarray, clip: MotionClip, progress: Progress 
     return float(np.mean(values)) if values else None
 
 
-def frame_consistency(frames: np.ndarray, clip_model: str | os.PathLike[str], progress: Progress = silent) -> float:
-    """Mean cosine of the CLIP image embeddings of consecutive frames (Esser et al. 2023).
+def frame_consistency(
+    frames: np.ndarray, clip_model: str | os.PathLike[str], progress: Progress = silent
+) -> float | None:
+    """Mean cosine of the CLIP image embeddings of consecutive frames (Esser et al. 2023); None for a single frame.
 
-    `clip_model` is a local folder of a CLIP model in the transformers layout. Raises `UserError` where it is none.
+    `clip_model` is a local folder of a CLIP model in the transformers layout, with safetensors weights. Raises
+    `UserError` where it is none.
     """
-    try:
-        import torch
+    import torch
 
-        transformers = importlib.import_module("transformers")
-    except ImportError:
-        raise UserError("CLIP needs the package transformers.", "Install it: pip install transformers") from None
-    if not (Path(clip_model) / "config.json").is_file():
-        raise UserError(f"{clip_model} is not a folder with a CLIP model (it has no config.json).")
-    try:
-        model = transformers.CLIPVisionModelWithProjection.from_pretrained(clip_model, local_files_only=True).eval()
-        prepare = transformers.CLIPImageProcessor.from_pretrained(clip_model, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{clip_model} is not a CLIP model: {error}.") from None
+    model, prepare = _clip_vision(Path(clip_model))
+    if len(frames) < 2:
+        return None
     embeddings = []
     with torch.inference_mode():
         for frame in track(frames, "frame consistency", len(frames), progress):
-            pixels = prepare(images=frame, return_tensors="pt")["pixel_values"]
+            pixels = prepare(images=frame, input_data_format="channels_last", return_tensors="pt")["pixel_values"]
             embeddings.append(torch.nn.functional.normalize(model(pixel_values=pixels).image_embeds, dim=-1))
     stacked = torch.cat(embeddings)
     return float((stacked[1:] * stacked[:-1]).sum(-1).mean())
+
+
+def _clip_vision(folder: Path) -> tuple[Any, Any]:
+    """The vision half of a CLIP model, ready for inference, and its preprocessing."""
+    try:
+        transformers = importlib.import_module("transformers")
+        damaged = importlib.import_module("safetensors").SafetensorError
+    except ImportError:
+        raise UserError("CLIP needs the package transformers.", "Install it: pip install 'transformers>=5'") from None
+    for name in ("config.json", "preprocessor_config.json"):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is not a folder with a CLIP model (it has no {name}).")
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(
+            f"{folder} has no safetensors weights; pickled ones (.bin, .pt) can run code and are not read.",
+            "Save the model again with save_pretrained, which writes model.safetensors.",
+        )
+    try:
+        with _quiet(transformers.logging):
+            model, about = transformers.CLIPVisionModelWithProjection.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+            # the variant on Pillow, by name: it prepares frames alike whether torchvision is there or not
+            prepare = transformers.CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, damaged) as error:
+        raise UserError(f"{folder} is not a CLIP model: {str(error).strip().splitlines()[0]}") from None
+    if about["missing_keys"]:  # they would be random numbers
+        raise UserError(f"{folder} is not a complete CLIP model: its weights lack {sorted(about['missing_keys'])[0]}.")
+    return model.eval(), prepare
+
+
+@contextmanager
+def _quiet(log: Any) -> Iterator[None]:
+    """No progress bar, and no table of the weights of the text half, which are left out on purpose."""
+    level, bar = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bar:
+            log.enable_progress_bar()
 
 
 def _psnr(mean_squared_error: float) -> float | None:

@@ -189,8 +189,3 @@ def test_mismatches(clip: MotionClip) -> None:
         sc.evaluate(Video(clip.frames[:3]), clip)
     with pytest.raises(UserError, match="The truth has 8 frames of 128x90"):
         sc.evaluate(Video(clip.frames), clip, truth=clip.frames[:, :90])
-
-
-def test_clip_model_has_to_be_one(clip: MotionClip, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"transformers|config\.json"):
-        sc.evaluate(Video(clip.frames), clip, clip_model=tmp_path)
