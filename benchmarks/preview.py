@@ -26,10 +26,10 @@ from simcraft.observe.preview import preview_frames
 from simcraft.recording import Recording
 from simcraft.sim import simulate
 
-SCENES = ("dominoes", "link", "orbit")
+SCENES = ("dominoes", "link")
 SIZES = (256, 512)
-ROUNDS = 5
-CYCLES_FRAMES = range(2, 48, 8)
+ROUNDS = 3
+CYCLES_FRAMES = range(2, 48, 15)
 CYCLES_SAMPLES = (1, 16)
 
 Seconds = tuple[float, float]
