@@ -97,6 +97,8 @@ class Engine:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=clean_environment(),
+                # Ctrl-C is for the caller alone, who then ends the worker
+                start_new_session=True,
             )
         except OSError as error:
             raise EngineError(f"The engine {python} cannot be started: {error.strerror}.", "", 2) from None

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -58,7 +59,7 @@ def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, dict[str,
 
 def size(text: str) -> tuple[int, int]:
     try:
-        width, height = (int(part) for part in text.lower().split("x"))
+        width, height = (int(part) for part in (text if "x" in text.lower() else f"{text}x{text}").lower().split("x"))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not WIDTHxHEIGHT, e.g. 512x512") from None
     if not (16 <= width <= 16384 and 16 <= height <= 16384):
@@ -71,6 +72,8 @@ def frame_range(text: str) -> tuple[int, int]:
         first, last = (int(part) for part in text.split(":"))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not FIRST:LAST, e.g. 1:48") from None
+    if max(abs(first), abs(last)) > 1048574:
+        raise argparse.ArgumentTypeError(f"'{text}': Blender's frames end at 1048574")
     if last <= first:
         raise argparse.ArgumentTypeError(f"'{text}' must run forwards, over at least two frames")
     return first, last
@@ -179,6 +182,7 @@ class LinePrinter:
 def main() -> int:
     """Blender returns 0 when a script raises, so every way out of here has its own exit code."""
     own = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    signal.signal(signal.SIGTERM, stop)
     try:
         arguments, options = parse_arguments(own)
         result = run(arguments, options)
@@ -199,6 +203,11 @@ def main() -> int:
         if name in result:
             print(f"{name}: {result[name]}", flush=True)
     return 0
+
+
+def stop(*_: object) -> None:
+    """SIGTERM ends the work as Ctrl-C does."""
+    raise KeyboardInterrupt
 
 
 def say_error(message: str, fix: str, code: int) -> int:

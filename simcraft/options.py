@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from simcraft.errors import UserError
 
 SMALLEST, LARGEST = 16, 16384
+LAST_FRAME = 1048574
+"""Blender's own limit."""
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -34,6 +36,8 @@ def parse_frames(text: str) -> tuple[int, int]:
     if not match:
         raise UserError(f"Frames '{text}' is not FIRST:LAST.", "Write for example --frames 1:48 (both ends included).")
     first, last = int(match[1]), int(match[2])
+    if max(abs(first), abs(last)) > LAST_FRAME:
+        raise UserError(f"Frames {first}:{last} are out of range.", f"Blender's frames end at {LAST_FRAME}.")
     if last < first:
         raise UserError(f"Frames {first}:{last} run backwards.", f"Did you mean --frames {last}:{first}?")
     if last == first:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from simcraft.clip import MotionClip
+    from simcraft.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,7 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     )
     result: dict[str, Any] = {}
     if not moves(clip):
-        raise UserError(
-            f"Nothing moves in '{recording.name}' between frames {recording.frame_numbers[0]} and "
-            f"{recording.frame_numbers[-1]} as the camera sees it.",
-            "Animate an object or the camera, add a rigid body, or choose other --frames.",
-        )
+        raise UserError(*why_still(recording, clip))
     if request.clip is not None:
         result["clip"] = str(save_clip(clip, request.clip, force=request.force, progress=progress))
     video = generate(clip, request.generator, progress=progress, **request.options)
@@ -135,3 +135,21 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     result["generator"] = request.generator
     result["warnings"] = list(clip.metadata["warnings"])
     return result
+
+
+def why_still(recording: Recording, clip: MotionClip) -> tuple[str, str]:
+    """The message and the fix for a clip in which nothing moves."""
+    import numpy as np
+
+    frames = f"between frames {recording.frame_numbers[0]} and {recording.frame_numbers[-1]}"
+    if clip.depth is not None and np.isinf(clip.depth).all():
+        near, far = np.min(recording.camera.clip_start), np.max(recording.camera.clip_end)
+        return (
+            f"The camera of '{recording.name}' sees no surface {frames}.",
+            f"Turn it towards the scene, or change its clip distances (now {near:g} to {far:g} m).",
+        )
+    return (
+        f"Nothing moves in '{recording.name}' {frames} as the camera sees it.",
+        "Animate an object or the camera, bake the simulation, or choose other --frames."
+        + "".join(f"\n       Note: {warning}" for warning in recording.warnings),
+    )

@@ -129,8 +129,9 @@ def sky_matrix(here: View, there: View) -> np.ndarray:
     if here.perspective:
         directions = np.stack([here.rays[4], here.rays[5], here.rays[3]], axis=1)
         return there.matrix[:3, :3] @ directions
-    turned = here.camera_to_world[:3, :3].T @ there.camera_to_world[:3, :3]
-    return np.eye(3) if np.allclose(turned, np.eye(3), rtol=0, atol=1e-9) else np.zeros((3, 3))
+    # Blender's matrices are of single precision
+    same = np.allclose(here.camera_to_world[:3, :3], there.camera_to_world[:3, :3], rtol=0, atol=1e-6)
+    return np.eye(3) if same else np.zeros((3, 3))
 
 
 def crop_of(recording: Recording, size: tuple[int, int] | None) -> Crop:

@@ -260,6 +260,11 @@ def _number_owners(
         for b in bodies
         if isinstance(b, Volume)
     ]
+    warnings += [
+        f"'{b.name}' changes its mesh from frame to frame and has no velocity: its flow is unknown and marked so."
+        for b in bodies
+        if isinstance(b, ChangingBody) and b.velocity is None
+    ]
     share = sum(copies) > LARGEST_ID
     if len(bodies) > LARGEST_ID:
         raise UserError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.ndimage import map_coordinates
@@ -137,6 +139,18 @@ def test_sky_of_an_orthographic_camera_is_valid_only_while_it_does_not_turn():
     assert still.flow_valid_forward[0][sky].all()
     assert (still.flow_forward[0][sky] == 0).all()
     assert not turning.flow_valid_forward[0][turning.instances[0] == 0].any()
+
+
+def test_sky_of_an_orthographic_camera_that_slides_is_valid_in_single_precision():
+    """Blender's camera matrices are float32, so that their rotations are not exactly rigid."""
+    camera = still_camera(SIZE, "orthographic")
+    tilt = moving_camera(SIZE, "orthographic").camera_to_world[2]
+    poses = np.repeat(tilt[None].astype(np.float32).astype(float), len(camera.camera_to_world), axis=0)
+    poses[:, 0, 3] += 0.1 * np.arange(len(poses))
+    clip = observe(recording([tumbling_box()], dataclasses.replace(camera, camera_to_world=poses), SIZE))
+    sky = clip.instances[0] == 0
+    assert sky.any()
+    assert clip.flow_valid_forward[0][sky].all()
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS)

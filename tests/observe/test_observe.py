@@ -139,6 +139,7 @@ def test_changing_meshes_move_with_their_velocity():
 
 def test_changing_meshes_without_velocity_have_no_flow():
     clip = observe(recording([liquid(velocity=False)], moving_camera(SIZE), SIZE))
+    assert any("has no velocity" in warning for warning in clip.metadata["warnings"])
     seen = clip.instances[0] == 1
     assert seen.any()
     assert not clip.flow_valid_forward[0][seen].any()
