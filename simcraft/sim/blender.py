@@ -119,11 +119,14 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
 
 @contextlib.contextmanager
 def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A child in its own process group, which is gone when the block is left, whatever the reason."""
+    """A child in its own process group, which is gone when the block is left, whatever the reason.
+
+    Should this process be killed, its end of the child's stdin closes with it, and the child leaves by itself.
+    """
     try:
         child = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -140,8 +143,9 @@ def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        if child.stdout:
-            child.stdout.close()
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                pipe.close()
 
 
 def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, Any]]:

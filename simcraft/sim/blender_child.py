@@ -19,6 +19,8 @@ The request (JSON) has
 It answers on stdout with lines of `@simcraft ` and JSON: {"event": "progress", "stage", "step", "steps"}, then
 {"event": "done", "path"} or {"event": "error", "kind": "user" | "failure", "message", "fix"}. Everything else that
 appears there is Blender's own chatter.
+
+Its stdin is a pipe that the parent holds and never writes to: where it ends, the parent is gone and the child leaves.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -116,7 +119,19 @@ def explain(error: BaseException) -> dict[str, str]:
     return {"kind": "failure", "message": f"{type(error).__name__}: {str(error).strip()}", "fix": ""}
 
 
+def leave_with_parent() -> None:
+    """Watch stdin from a thread of its own: Blender lets others run while it simulates, renders or opens a file."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> int:
+    leave_with_parent()
     request = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     try:
         path = run(request)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
 from simcraft.recording import Recording, load_recording
 from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
+from simcraft.sim.stage import working_folder
 
 # how a .blend file starts: plain, gzip (older than 3.0), Zstandard (3.0 and newer)
 _BLEND_MAGIC = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
@@ -110,7 +109,7 @@ def record_in_child(
     target = Path(out).absolute() if out is not None else _lasting_folder() / "recording"
     log = target.with_name(f"{target.name}.log")
     # beside the target, so that a rename completes the work, and gone afterwards, however the child ends
-    with _stage(target) as stage:
+    with working_folder(target) as stage:
         request = {"addon": str(asset("blender_addon").resolve()), **source, "options": options}
         request["out"] = str(stage / "recording")
         try:
@@ -141,21 +140,3 @@ def _lasting_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="simcraft-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-@contextlib.contextmanager
-def _stage(target: Path) -> Iterator[Path]:
-    """A working folder beside `target`; fails before minutes of simulation rather than after."""
-    if target.exists() and not (target / "recording.json").is_file():
-        raise UserError(f"{target} exists and is not a recording.", "Choose another output folder.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    except OSError as error:
-        raise UserError(
-            f"Nothing can be written to {target.parent}: {error.strerror}.", "Choose another output folder."
-        ) from None
-    try:
-        yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)

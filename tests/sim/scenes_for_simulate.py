@@ -104,5 +104,16 @@ def sleep(data: Path) -> None:
     time.sleep(60)
 
 
+def work(data: Path) -> None:
+    """Say who is working, then let Blender evaluate frames of a large mesh for a minute."""
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=1000, y_subdivisions=1000)
+    bpy.context.object.modifiers.new("Wave", "WAVE")
+    bpy.context.scene.frame_set(1)
+    data.write_text(str(os.getpid()), encoding="utf-8")
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        bpy.context.scene.frame_set(bpy.context.scene.frame_current + 1)
+
+
 def mistake(data: Path) -> None:
     raise RuntimeError("a bug in the scene builder")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from simcraft.errors import Cancelled, Failure, UserError
 from simcraft.sim import rigid
 from simcraft.sim.blender import Blender, ChildCrash, clean_environment, find_blender, run_child
 from simcraft.sim.simulate import find_scene, record_in_child
+from simcraft.sim.stage import working_folder
 from tests.blender.conftest import BLENDERS, blender_executable
 
 SCRIPT = Path(__file__).with_name("scenes_for_simulate.py")
@@ -227,10 +230,7 @@ def test_stopping_kills_the_child(tmp_path: Path, kind: str, stop: type[BaseExce
     pid_file = tmp_path / "pid"
 
     def wait_then_stop(stage: str, step: int, steps: int) -> None:
-        deadline = time.monotonic() + 30
-        while not (pid_file.exists() and pid_file.read_text()):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         raise stop("enough")
 
     with pytest.raises(stop):
@@ -238,6 +238,68 @@ def test_stopping_kills_the_child(tmp_path: Path, kind: str, stop: type[BaseExce
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
     assert leftovers(tmp_path) == []
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from tests.sim.test_simulate import record
+scene, data, kind, out = sys.argv[1:]
+record(scene, Path(data), kind, out=Path(out))
+"""
+
+
+@pytest.mark.parametrize("kind", BLENDERS)
+@pytest.mark.parametrize("scene", ["sleep", "work"])
+def test_the_child_dies_with_its_parent(tmp_path: Path, kind: str, scene: str) -> None:
+    """Killed outright the parent can clean nothing up: the child notices, and the next run removes what was left."""
+    blender_executable(kind)
+    pid_file, out = tmp_path / "pid", tmp_path / "r"
+    command = [sys.executable, "-c", PARENT, scene, str(pid_file), kind, str(out)]
+    parent = subprocess.Popen(command, cwd=SCRIPT.parents[2], start_new_session=True)
+    wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: not runs(int(pid_file.read_text())))
+    assert len(leftovers(tmp_path)) == 1
+    record("moving_cube", tmp_path, out=out)
+    assert leftovers(tmp_path) == []
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    """Is there such a process, and not only its exit code that nobody has asked for?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_only_abandoned_working_folders_are_removed(tmp_path: Path) -> None:
+    target = tmp_path / "r"
+    kept = [tmp_path / name for name in (".r.other.partial", ".r.b.abandon.partial", ".q.abandon.partial")]
+    gone, last_copy = tmp_path / ".r.abandon.partial", tmp_path / ".r.between.partial"
+    for folder in (*kept, gone, last_copy):
+        folder.mkdir()
+    for folder in (*kept[1:], gone, last_copy):
+        (folder / "owner").touch()
+    (last_copy / "replaced").mkdir()
+    with working_folder(target) as first, working_folder(target) as second:
+        assert first != second
+        assert first.is_dir() and second.is_dir()
+        assert not gone.exists()
+        assert all(folder.is_dir() for folder in (*kept, last_copy))
+    assert not first.exists() and not second.exists()
+    (target / "inside").mkdir(parents=True)
+    (target / "recording.json").touch()
+    with working_folder(target):
+        assert not last_copy.exists()
 
 
 @pytest.mark.bpy
