@@ -26,6 +26,8 @@ EXTENSIONS = (".mp4", ".webm", ".gif")
 INDEX = "video.json"
 """The file beside the PNGs of a folder that holds the frame rate and what made the frames."""
 
+_WITHOUT_INDEX = f"Correct it, or remove {INDEX}: the PNGs are then read at 24 frames/s."
+
 _BT709 = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
 _TO_YUV = ["-vf", "scale=out_color_matrix=bt709:flags=accurate_rnd+full_chroma_int", "-pix_fmt", "yuv420p", *_BT709]
 _PALETTE = "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=bayer:bayer_scale=4"
@@ -65,8 +67,9 @@ class Video:
         shape = self.frames.shape
         if self.frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
             raise UserError(f"video.frames is {self.frames.dtype} {shape}; expected uint8 (T, H, W, 3).")
-        if not 0 < self.fps < 1000:
-            raise UserError(f"video.fps is {self.fps}; expected a number between 0 and 1000.")
+        problem = _problem({"fps": self.fps, "made_by": self.made_by})
+        if problem:
+            raise UserError(f"video.{problem}.")
 
     @property
     def frame_count(self) -> int:
@@ -104,11 +107,7 @@ def save_video(video: Video, path: str | os.PathLike[str], progress: Progress = 
                 temporary.replace(path)
             else:
                 _save_pngs(video, temporary, progress)
-                old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-                if path.exists():
-                    path.rename(old)
-                temporary.rename(path)
-                shutil.rmtree(old, ignore_errors=True)
+                _replace_folder(temporary, path)
         finally:
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -151,10 +150,12 @@ def load_video(path: str | os.PathLike[str]) -> Video:
         raise UserError(f"{path}: '{extension}' is not a video format that SimCraft reads.", f"Use {EXTENSIONS}.")
     frames, fps, comment = _load_gif(path) if extension == ".gif" else _decode(path)
     about = _parse_comment(comment)
-    width, height = about.get("size", (frames.shape[2], frames.shape[1]))
-    return Video(
-        np.ascontiguousarray(frames[:, :height, :width]), float(about.get("fps", fps)), about.get("made_by", {})
-    )
+    padded = frames.shape[2], frames.shape[1]
+    width, height = about.get("size", padded)
+    if not (0 <= padded[0] - width <= 1 and 0 <= padded[1] - height <= 1):
+        width, height = padded  # somebody has scaled the video and kept our comment
+    frames = np.ascontiguousarray(frames[:, :height, :width])
+    return Video(frames, float(about.get("fps", fps)), about.get("made_by", {}))
 
 
 # ------------------------------------------------------------------------------------------------------- through ffmpeg
@@ -170,7 +171,7 @@ def _encode(video: Video, path: Path, codec: list[str], progress: Progress) -> N
     size = f"{frames.shape[2]}x{frames.shape[1]}"
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", repr(float(video.fps)), "-i", "-"]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *source, "-an", *codec]
-    command += ["-metadata", f"comment={_comment(video)}", str(path)]
+    command += ["-metadata", f"comment={_comment(video)}", _local(path)]
     with tempfile.TemporaryFile() as log:
         encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
         assert encoder.stdin is not None
@@ -196,7 +197,7 @@ def _decode(path: Path) -> tuple[np.ndarray, float, str]:
 
     try:
         exact = ["-sws_flags", "accurate_rnd+full_chroma_int+bicubic"]
-        reader = imageio_ffmpeg.read_frames(str(path), pix_fmt="rgb24", output_params=exact)
+        reader = imageio_ffmpeg.read_frames(_local(path), pix_fmt="rgb24", output_params=exact)
         about = next(reader)
         width, height = about["size"]
         frames = [np.frombuffer(data, np.uint8).reshape(height, width, 3) for data in reader]
@@ -205,12 +206,17 @@ def _decode(path: Path) -> tuple[np.ndarray, float, str]:
         raise UserError(f"{path} is not a readable video ({reason[0]}).", "Is the file complete?") from None
     if not frames:
         raise UserError(f"{path} has no frames.", "Is the file complete?")
-    dump = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-f", "ffmetadata", "-"]
+    dump = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", _local(path), "-f", "ffmetadata", "-"]
     tags = subprocess.run(dump, capture_output=True, stdin=subprocess.DEVNULL, check=False).stdout.decode(
         "utf-8", "replace"
     )
     found = re.search(r"^comment=((?:\\.|[^\\\n])*)", tags, re.MULTILINE | re.IGNORECASE | re.DOTALL)
     return np.stack(frames), float(about["fps"]), re.sub(r"\\(.)", r"\1", found[1]) if found else ""
+
+
+def _local(path: Path) -> str:
+    """The path as ffmpeg takes it: without the scheme, a colon in a name would start a protocol, a dash an option."""
+    return f"file:{path}"
 
 
 def _comment(video: Video) -> str:
@@ -222,9 +228,25 @@ def _parse_comment(text: str) -> dict[str, Any]:
     """The inverse of `_comment`; {} for files that somebody else made."""
     try:
         about = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return about if isinstance(about, dict) and about.get("simcraft") == 1 else {}
+    if not isinstance(about, dict) or about.get("simcraft") != 1 or _problem(about):
+        return {}
+    size = about.get("size")
+    two_numbers = isinstance(size, list) and len(size) == 2 and all(type(number) is int for number in size)
+    return about if two_numbers else {}
+
+
+def _problem(about: Any) -> str:
+    """What is wrong with the frame rate or with what made a video, "" where nothing is; both may be missing."""
+    if not isinstance(about, dict):
+        return f"index is {about!r:.40}; expected an object with fps and made_by"
+    fps, made_by = about.get("fps", 24.0), about.get("made_by", {})
+    if isinstance(fps, bool) or not isinstance(fps, int | float | np.floating) or not 0 < fps < 1000:
+        return f"fps is {fps!r:.40}; expected a number between 0 and 1000"
+    if not isinstance(made_by, dict):
+        return f"made_by is {made_by!r:.40}; expected an object (a dict)"
+    return ""
 
 
 # ------------------------------------------------------------------------------------------------------- GIF and PNGs
@@ -288,13 +310,34 @@ def _load_pngs(folder: Path) -> Video:
         if frames and image.shape != frames[0].shape:
             raise UserError(f"{name} is {image.shape[1]}x{image.shape[0]}; the frames before it are of another size.")
         frames.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    about: dict[str, Any] = {}
-    if (folder / INDEX).is_file():
-        try:
-            about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{folder / INDEX} is not valid JSON: {error}.") from None
+    about = _load_index(folder / INDEX) if (folder / INDEX).is_file() else {}
     return Video(np.stack(frames), float(about.get("fps", 24.0)), about.get("made_by", {}))
+
+
+def _load_index(path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not valid JSON: {error}.", _WITHOUT_INDEX) from None
+    problem = _problem(about)
+    if problem:
+        raise UserError(f"{path}: {problem}.", _WITHOUT_INDEX)
+    return about
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Put `new` in the place of the folder `path`, which stays what it was if that fails; renames are atomic."""
+    old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+    if not path.exists():
+        new.rename(path)
+        return
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_empty_folder(path: Path) -> bool:

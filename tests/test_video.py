@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from simcraft.errors import Cancelled, Failure, UserError
-from simcraft.video import Video, load_video, save_video
+from simcraft.video import Video, _replace_folder, load_video, save_video
 from tests.analytic import sliding_square
 
 MADE_BY = {"generator": "warp", "options": {"text": 'quotes " = ; # \\ and ü'}, "pixels": [1, 0.5, None]}
@@ -132,11 +133,86 @@ def test_damaged_files(video: Video, tmp_path: Path) -> None:
         load_video(folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1]", r"index is \[1\]; expected an object"),
+        ('{"fps": "x"}', "fps is 'x'; expected a number"),
+        ('{"fps": null}', "fps is None; expected a number"),
+        ('{"fps": true}', "fps is True; expected a number"),
+        ('{"fps": NaN}', "fps is nan; expected a number"),
+        ('{"fps": 0}', "fps is 0; expected a number"),
+        ('{"made_by": 5}', "made_by is 5; expected an object"),
+        ("[" * 100_000, "is not valid JSON"),
+        ("\udcff", "is not valid JSON"),
+    ],
+)
+def test_damaged_index(video: Video, tmp_path: Path, text: str, said: str) -> None:
+    folder = save_video(video, tmp_path / "frames")
+    (folder / "video.json").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=rf"video\.json.*{said}") as caught:
+        load_video(folder)
+    assert "remove video.json" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "a holiday",
+        "[1]",
+        '{"size": null, "fps": "x"}',
+        '{"simcraft": 1, "size": null}',
+        '{"simcraft": 1, "size": [80, "x"]}',
+        '{"simcraft": 1, "size": [20, 10]}',
+        '{"simcraft": 1, "fps": null, "size": [83, 61]}',
+        '{"simcraft": 1, "made_by": 5, "size": [83, 61]}',
+    ],
+)
+@pytest.mark.parametrize("extension", ["mp4", "gif"])
+def test_comments_that_somebody_else_wrote(video: Video, tmp_path: Path, comment: str, extension: str) -> None:
+    """The tag is ignored, the frames count."""
+    import imageio_ffmpeg
+
+    source = save_video(video, tmp_path / f"a.{extension}")
+    if extension == "gif":
+        bare = source.read_bytes()
+        own = bare[: bare.rindex(b"\x21\xfe")]
+        blocks = bytes([len(comment)]) + comment.encode()
+        (tmp_path / "b.gif").write_bytes(own + b"\x21\xfe" + blocks + b"\x00\x3b")
+    else:
+        tag = ["-metadata", f"comment={comment}", str(tmp_path / "b.mp4")]
+        subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-i", source, "-c", "copy", *tag], check=True)
+    back = load_video(tmp_path / f"b.{extension}")
+    assert back.size == ((84, 62) if extension == "mp4" else (83, 61))
+    assert back.fps == pytest.approx(12.5)
+    assert back.made_by == {}
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", "http:b.webm", "a:b.gif", "-y.mp4", "100%d.mp4", "a b'c.mp4"])
+def test_names_that_mean_something_to_ffmpeg(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_video(save_video(video, name)).made_by == MADE_BY
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_replacement_that_fails_leaves_the_old_folder(video: Video, tmp_path: Path) -> None:
+    folder = save_video(video, tmp_path / "frames")
+    with pytest.raises(FileNotFoundError):
+        _replace_folder(tmp_path / "gone", folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["frames"]
+    assert (load_video(folder).frames == video.frames).all()
+
+
 def test_frames_are_checked() -> None:
     with pytest.raises(UserError, match="float64"):
         Video(np.zeros((2, 4, 4, 3)))
     with pytest.raises(UserError, match="fps"):
         Video(np.zeros((2, 4, 4, 3), np.uint8), fps=0)
+    with pytest.raises(UserError, match=r"video\.made_by is 5"):
+        Video(np.zeros((2, 4, 4, 3), np.uint8), made_by=5)
+    assert Video(np.zeros((2, 4, 4, 3), np.uint8), fps=np.float32(12.5)).fps == 12.5
 
 
 def test_index_is_json(video: Video, tmp_path: Path) -> None:
