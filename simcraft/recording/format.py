@@ -16,16 +16,25 @@ import dataclasses
 import hashlib
 import json
 import os
+import reprlib
 import shutil
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, ClassVar
 
 import numpy as np
 
 FORMAT = "simcraft-recording"
 VERSION = 1
+
+EXPLODED = 1e6
+"""Metres from the origin: a simulation in which something moves beyond this is taken for exploded."""
+FARTHEST = 1e9
+"""Metres from the origin: not even what stands still, like a horizon, may lie beyond this."""
+LARGEST = 2**16
+"""Width and height of a picture in pixels."""
 
 
 class RecordingError(ValueError):
@@ -187,7 +196,7 @@ class CameraTrack:
     def __post_init__(self) -> None:
         for name in ("clip_start", "clip_end"):
             value = getattr(self, name)
-            if isinstance(value, (int, float)) and isinstance(self.intrinsics, np.ndarray):
+            if _is_number(value) and isinstance(self.intrinsics, np.ndarray):
                 object.__setattr__(self, name, np.full(self.intrinsics.shape[:1], value, np.float64))
 
 
@@ -300,7 +309,7 @@ def save_recording(recording: Recording, path: str | os.PathLike[str], work: Pat
 def load_recording(path: str | os.PathLike[str]) -> Recording:
     """Read the recording in folder `path`; big arrays are mapped, not copied.
 
-    Raises `RecordingError` that names the file and what was expected of it.
+    Raises `RecordingError` that names the file, the field and what was expected of it.
     """
     path = Path(path)
     index = path / "recording.json"
@@ -308,115 +317,298 @@ def load_recording(path: str | os.PathLike[str]) -> Recording:
         raise RecordingError(f"{path} is not a recording: it has no recording.json.")
     try:
         tree = json.loads(index.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except OSError as error:
+        raise RecordingError(f"{index} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
         raise RecordingError(f"{index} is not valid JSON: {error}.") from None
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise RecordingError(f"{index}: field 'format' should be '{FORMAT}'.")
     if tree.get("version") != VERSION:
         raise RecordingError(f"{index}: version {tree.get('version')!r}; this SimCraft reads version {VERSION}.")
     try:
-        bodies = tuple(_unpack(BODY_TYPES[b["kind"]], b, path) for b in tree.pop("bodies"))
-        recording = _unpack(Recording, {**tree, "bodies": ()}, path)
-    except (KeyError, TypeError) as error:
-        raise RecordingError(f"{index}: a field is missing or of the wrong kind: {error}.") from None
-    recording = dataclasses.replace(recording, bodies=bodies)
-    check_recording(recording)
+        recording = _unpack(Recording, tree, path, "")
+        check_recording(recording)
+    except RecordingError as error:
+        raise RecordingError(f"{index}: {error}") from None
     return recording
 
 
 def check_recording(recording: Recording) -> None:
-    """Raise `RecordingError` where shapes disagree, indices point nowhere, or a position is not finite."""
-    t = recording.frame_count
-    if t < 1:
-        raise RecordingError("The recording has no frames.")
-    if recording.camera.projection not in ("perspective", "orthographic"):
-        raise RecordingError(f"camera.projection is {recording.camera.projection!r}.")
-    _expect("camera.intrinsics", recording.camera.intrinsics, (t, 3, 3))
-    _expect("camera.camera_to_world", recording.camera.camera_to_world, (t, 4, 4))
-    for name in ("clip_start", "clip_end"):
-        _expect(f"camera.{name}", np.asarray(getattr(recording.camera, name)), (t,))
-    _first_bad_frame("The camera", recording.camera.camera_to_world, recording.frame_numbers)
-    _first_bad_frame("The camera's intrinsics", recording.camera.intrinsics, recording.frame_numbers)
+    """Raise `RecordingError` that names the first field that is of the wrong kind or shape, or cannot be.
+
+    Afterwards every index points at something, every position is finite, and nothing that moves has exploded: code
+    that checks no bounds may run on it.
+    """
+    _check_kinds(recording, "")
+    numbers = recording.frame_numbers
+    _expect("frame_numbers", numbers, (None,))
+    t = len(numbers)
+    _require(t > 0, "frame_numbers is empty: the recording has no frames.")
+    _require(recording.fps > 0, f"fps is {recording.fps}; it should be above 0.")
     width, height = recording.size
-    if recording.image is not None:
-        _expect("image", recording.image, (height, width, 3))
-    if recording.frames is not None:
-        _expect("frames", recording.frames, (t, height, width, 3))
+    _require(1 <= width <= LARGEST and 1 <= height <= LARGEST, f"size should be 1 to {LARGEST}, not {recording.size}.")
+    _check_camera(recording.camera, numbers)
+    _require(any(recording.lighting.sun_direction), "lighting.sun_direction is zero.")
+    for name, picture, shape in (
+        ("image", recording.image, (height, width, 3)),
+        ("frames", recording.frames, (t, height, width, 3)),
+        ("lighting.sky_image", recording.lighting.sky_image, (None, None, 3)),
+        *((f"materials[{i}].texture", m.texture, (None, None, 3)) for i, m in enumerate(recording.materials)),
+    ):
+        if picture is not None:
+            _expect(name, picture, shape)
+            _require(picture.size > 0, f"{name} has no pixels.")
     for body in recording.bodies:
-        _check_body(body, t, recording.frame_numbers)
+        _CHECKS[type(body)](f"Body '{body.name}'", body, numbers, max(1, len(recording.materials)))
 
 
-def _check_body(body: Body, t: int, numbers: np.ndarray) -> None:
-    who = f"Body '{body.name}'"
-    if isinstance(body, ChangingBody):
-        _expect(f"{who}: vertex_offsets", body.vertex_offsets, (t + 1,))
-        _expect(f"{who}: face_offsets", body.face_offsets, (t + 1,))
-        for offsets, rows, name in (
-            (body.vertex_offsets, body.vertices, "vertex_offsets"),
-            (body.face_offsets, body.faces, "face_offsets"),
-        ):
-            if offsets[0] != 0 or offsets[-1] != len(rows) or (np.diff(offsets) < 0).any():
-                raise RecordingError(f"{who}: {name} should rise from 0 to {len(rows)}.")
-        counts = np.repeat(np.diff(body.vertex_offsets), np.diff(body.face_offsets))
-        _check_faces(who, body.faces, counts[:, None])
-        _check_finite(who, "vertices", body.vertices)
-        if body.velocity is not None:
-            _expect(f"{who}: velocity", body.velocity, body.vertices.shape)
-        _present(who, body.present, (t,))
-    elif isinstance(body, Particles):
-        n = body.positions.shape[1]
-        _expect(f"{who}: positions", body.positions, (t, n, 3))
-        _expect(f"{who}: radius", body.radius, (n,))
-        _present(who, body.present, (t, n))
-        positions = body.positions if body.present is None else np.where(body.present[..., None], body.positions, 0)
-        _first_bad_frame(who, positions, numbers)
-    elif isinstance(body, Volume):
-        _expect(f"{who}: velocity", body.velocity, (*body.density.shape, 3))
-        _expect(f"{who}: grid_to_world", body.grid_to_world, (t, 4, 4))
-        _first_bad_frame(who, body.density, numbers)
-        _present(who, body.present, (t,))
-    elif isinstance(body, DeformingBody):
-        _expect(f"{who}: vertices", body.vertices, (t, body.vertices.shape[-2], 3))
-        _first_bad_frame(who, body.vertices, numbers)
-        _check_faces(who, body.mesh.faces, body.vertices.shape[1])
-        _present(who, body.present, (t,))
+def _require(condition: Any, message: str) -> None:
+    if not condition:
+        raise RecordingError(message)
+
+
+def _wrong(name: str, expected: str, value: Any) -> RecordingError:
+    # values are put into words only where they are wrong: an array's text takes longer than checking it
+    return RecordingError(f"{name} should be {expected}, not {reprlib.repr(value)}.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    # whole numbers in JSON have no largest, and NaN fails every comparison
+    return (_is_whole(value) or isinstance(value, (float, np.floating))) and abs(value) < 1e300
+
+
+def _is_row(value: Any, test: Callable[[Any], bool], length: int | None = None) -> bool:
+    return isinstance(value, (tuple, list)) and length in (None, len(value)) and all(map(test, value))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+# annotation of a field (text, because of the __future__ import) -> what it should hold, in words and as a test
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "str": ("text", _is_text),
+    "bool": ("true or false", lambda v: isinstance(v, (bool, np.bool_))),
+    "int": ("a whole number", _is_whole),
+    "int | None": ("a whole number or nothing", lambda v: v is None or _is_whole(v)),
+    "float": ("a finite number", _is_number),
+    "tuple[int, int]": ("two whole numbers", lambda v: _is_row(v, _is_whole, 2)),
+    "tuple[float, float, float]": ("three finite numbers", lambda v: _is_row(v, _is_number, 3)),
+    "tuple[str, ...]": ("a list of texts", lambda v: _is_row(v, _is_text)),
+    "dict[str, str]": ("names and texts", lambda v: isinstance(v, dict) and _is_row([*v, *v.values()], _is_text)),
+}
+_WHOLE = {"faces", "face_material", "vertex_offsets", "face_offsets", "frame_numbers"}
+_PICTURES = {"texture", "sky_image", "image", "frames"}
+
+
+def _check_kinds(value: Any, where: str) -> None:
+    """Does every field of a dataclass tree hold what its annotation says?"""
+    for f in dataclasses.fields(value):
+        name, item, kind = f"{where}{f.name}", getattr(value, f.name), str(f.type)
+        if kind in _KINDS:
+            words, test = _KINDS[kind]
+            if not test(item):
+                raise _wrong(name, words, item)
+        elif kind in _NESTED:
+            if not isinstance(item, _NESTED[kind]):
+                raise _wrong(name, f"a {kind}", item)
+            _check_kinds(item, f"{name}.")
+        elif kind in _ROWS:
+            if not isinstance(item, tuple):
+                raise _wrong(name, "a tuple", item)
+            for i, entry in enumerate(item):
+                if not isinstance(entry, _ROWS[kind]):
+                    raise _wrong(f"{name}[{i}]", f"a {kind[6:-6]}", entry)
+                _check_kinds(entry, f"{name}[{i}].")
+        elif item is not None or not kind.endswith("None"):
+            _check_numbers(name, f.name, item)
+
+
+def _check_numbers(name: str, field_name: str, array: Any) -> None:
+    if not isinstance(array, np.ndarray):
+        raise _wrong(name, "an array", array)
+    if field_name in _PICTURES:
+        words, fits = "8-bit colours (uint8)", array.dtype == np.uint8
+    elif field_name in _WHOLE:
+        words, fits = "whole numbers", array.dtype.kind in "iu"
+    elif field_name == "present":
+        words, fits = "true and false (bool)", array.dtype == bool
     else:
-        lead = (t,) if isinstance(body, RigidBody) else (t, body.transforms.shape[1])
-        _expect(f"{who}: transforms", body.transforms, (*lead, 4, 4))
-        _first_bad_frame(who, body.transforms, numbers)
-        _check_finite(who, "vertices", body.vertices)
-        _check_faces(who, body.mesh.faces, len(body.vertices))
-        _present(who, body.present, lead)
+        words, fits = "floating-point numbers", array.dtype.kind == "f"
+    _require(fits and array.dtype.isnative, f"{name} should hold {words}, not {array.dtype}.")
 
 
-def _present(who: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
+def _check_camera(camera: CameraTrack, numbers: np.ndarray) -> None:
+    t, k, pose = len(numbers), camera.intrinsics, camera.camera_to_world
+    start, end = np.asarray(camera.clip_start), np.asarray(camera.clip_end)
+    known = camera.projection in ("perspective", "orthographic")
+    _require(known, f"camera.projection is {camera.projection!r}; it should be perspective or orthographic.")
+    _expect("camera.intrinsics", k, (t, 3, 3))
+    _expect("camera.camera_to_world", pose, (t, 4, 4))
+    _expect("camera.clip_start", start, (t,))
+    _expect("camera.clip_end", end, (t,))
+    _check_motion("The camera", pose, numbers)
+    lens = np.zeros_like(k)
+    lens[:, [0, 1], [0, 1]], lens[:, :, 2] = k[:, [0, 1], [0, 1]], [0, 0, 1]
+    lens[:, :2, 2] = k[:, :2, 2]
+    pinhole = np.isfinite(k).all((1, 2)) & (k[:, [0, 1], [0, 1]] > 0).all(1)
+    pinhole &= np.isclose(k, lens, rtol=0, atol=1e-9).all((1, 2))
+    _require_frames(
+        pinhole, "camera.intrinsics is not [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with fx, fy above 0", numbers
+    )
+    turn = pose[:, :3, :3]
+    rigid = np.isclose(turn.transpose(0, 2, 1) @ turn, np.eye(3), rtol=0, atol=1e-3).all((1, 2))
+    rigid &= np.isclose(pose[:, 3], [0, 0, 0, 1], rtol=0, atol=1e-9).all(1)
+    _require_frames(rigid, "camera.camera_to_world is not a rigid transform (it stretches or shears)", numbers)
+    clips = (start >= 0) & (end > start) & np.isfinite(end)
+    _require_frames(clips, "camera.clip_start is negative, not finite, or not below clip_end", numbers)
+
+
+def _check_rigid(who: str, body: Any, numbers: np.ndarray, materials: int) -> None:
+    """A `RigidBody` or `Instances`."""
+    t = len(numbers)
+    copies = () if isinstance(body, RigidBody) else (body.transforms.shape[1] if body.transforms.ndim == 4 else None,)
+    _expect(f"{who}: transforms", body.transforms, (t, *copies, 4, 4))
+    _expect(f"{who}: vertices", body.vertices, (None, 3))
+    _check_present(who, body.present, (t, *copies))
+    _check_motion(who, body.transforms, numbers)
+    _check_range(who, "vertices", body.vertices)
+    _check_mesh(who, body.mesh, len(body.vertices), materials)
+
+
+def _check_deforming(who: str, body: DeformingBody, numbers: np.ndarray, materials: int) -> None:
+    _expect(f"{who}: vertices", body.vertices, (len(numbers), None, 3))
+    _check_present(who, body.present, (len(numbers),))
+    _check_motion(who, body.vertices, numbers)
+    _check_mesh(who, body.mesh, body.vertices.shape[1], materials)
+
+
+def _check_changing(who: str, body: ChangingBody, numbers: np.ndarray, materials: int) -> None:
+    t, counts = len(numbers), {}
+    for name, offsets, rows in (
+        ("vertex_offsets", body.vertex_offsets, body.vertices),
+        ("face_offsets", body.face_offsets, body.faces),
+    ):
+        _expect(f"{who}: {name[:6].rstrip('_')}", rows, (None, 3))
+        _expect(f"{who}: {name}", offsets, (t + 1,))
+        counts[name] = np.diff(offsets.astype(np.int64))
+        rises = offsets[0] == 0 and offsets[-1] == len(rows) and (counts[name] >= 0).all()
+        _require(rises, f"{who}: {name} should rise from 0 to {len(rows)}.")
+    _check_faces(who, body.faces, np.repeat(counts["vertex_offsets"], counts["face_offsets"])[:, None])
+    starts = body.vertex_offsets
+    _check_motion(who, (body.vertices[starts[n] : starts[n + 1]] for n in range(t)), numbers)
+    if body.velocity is not None:
+        _expect(f"{who}: velocity", body.velocity, body.vertices.shape)
+        _check_range(who, "velocity", body.velocity)
+    _check_present(who, body.present, (t,))
+    _check_index(who, "material", body.material, materials)
+
+
+def _check_particles(who: str, body: Particles, numbers: np.ndarray, materials: int) -> None:
+    t = len(numbers)
+    _expect(f"{who}: positions", body.positions, (t, None, 3))
+    n = body.positions.shape[1]
+    _expect(f"{who}: radius", body.radius, (n,))
+    _check_present(who, body.present, (t, n))
+    _check_range(who, "radius", body.radius)
+    _require((body.radius >= 0).all(), f"{who}: a radius is negative.")
+    if body.velocity is not None:
+        _expect(f"{who}: velocity", body.velocity, (t, n, 3))
+    # who is not there may be anywhere
+    there = np.broadcast_to(True, (t, n)) if body.present is None else body.present
+    _check_motion(who, (np.where(there[i, :, None], body.positions[i], 0) for i in range(t)), numbers)
+    _check_index(who, "material", body.material, materials)
+
+
+def _check_volume(who: str, body: Volume, numbers: np.ndarray, materials: int) -> None:
+    t = len(numbers)
+    _expect(f"{who}: density", body.density, (t, None, None, None))
+    _expect(f"{who}: velocity", body.velocity, (*body.density.shape, 3))
+    _expect(f"{who}: grid_to_world", body.grid_to_world, (t, 4, 4))
+    _check_present(who, body.present, (t,))
+    for name in ("density", "velocity"):
+        _check_range(who, name, getattr(body, name))
+    _check_motion(who, body.grid_to_world, numbers)
+    _require_frames(np.linalg.det(body.grid_to_world) != 0, f"{who}: grid_to_world is singular", numbers)
+    _check_index(who, "material", body.material, materials)
+
+
+_CHECKS: dict[type, Callable[[str, Any, np.ndarray, int], None]] = {
+    RigidBody: _check_rigid,
+    Instances: _check_rigid,
+    DeformingBody: _check_deforming,
+    ChangingBody: _check_changing,
+    Particles: _check_particles,
+    Volume: _check_volume,
+}
+
+
+def _check_mesh(who: str, mesh: Mesh, vertex_count: int, materials: int) -> None:
+    _expect(f"{who}: mesh.faces", mesh.faces, (None, 3))
+    _check_faces(who, mesh.faces, vertex_count)
+    if mesh.uv is not None:
+        _expect(f"{who}: mesh.uv", mesh.uv, (len(mesh.faces), 3, 2))
+        _check_range(who, "mesh.uv", mesh.uv)
+    if mesh.face_material is not None:
+        _expect(f"{who}: mesh.face_material", mesh.face_material, (len(mesh.faces),))
+        _check_index(who, "mesh.face_material", mesh.face_material, materials)
+
+
+def _check_present(who: str, array: np.ndarray | None, shape: tuple[int | None, ...]) -> None:
     if array is not None:
         _expect(f"{who}: present", array, shape)
 
 
 def _check_faces(who: str, faces: np.ndarray, vertex_count: Any) -> None:
-    if faces.ndim != 2 or faces.shape[1] != 3:
-        raise RecordingError(f"{who}: faces should have shape (F, 3), not {faces.shape}.")
-    if len(faces) and (faces.min() < 0 or (faces >= vertex_count).any()):
-        raise RecordingError(f"{who}: a face points past the last vertex.")
+    inside = not len(faces) or (faces.min() >= 0 and (faces < vertex_count).all())
+    _require(inside, f"{who}: a face points past the last vertex.")
 
 
-def _check_finite(who: str, name: str, array: np.ndarray) -> None:
-    if not np.isfinite(array).all():
-        raise RecordingError(f"{who}: {name} holds NaN or infinity.")
+def _check_index(who: str, name: str, index: Any, materials: int) -> None:
+    inside = not np.size(index) or (np.min(index) >= 0 and np.max(index) < materials)
+    _require(inside, f"{who}: {name} points past the last material.")
 
 
-def _first_bad_frame(who: str, array: np.ndarray, numbers: np.ndarray) -> None:
-    for t, frame in enumerate(array):
-        if not np.isfinite(frame).all():
-            raise RecordingError(f"{who} holds NaN or infinity at frame {int(numbers[t])}.")
-        if frame.size and np.abs(frame).max() > 1e9:
-            raise RecordingError(f"{who} has exploded at frame {int(numbers[t])}: a value is beyond 1e9.")
+def _check_range(who: str, name: str, array: np.ndarray) -> None:
+    peak = _peak(array)
+    _require(peak < np.inf, f"{who}: {name} holds NaN or infinity.")
+    _require(peak <= FARTHEST, f"{who}: {name} holds a value beyond {FARTHEST:.0e}.")
 
 
-def _expect(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    if tuple(array.shape) != tuple(shape):
-        raise RecordingError(f"{name} should have shape {tuple(shape)}, not {tuple(array.shape)}.")
+def _check_motion(who: str, frames: Iterable[np.ndarray], numbers: np.ndarray) -> None:
+    """No frame holds NaN, and what differs from the first frame has not exploded."""
+    first: Any = None
+    for frame, number in zip(frames, numbers, strict=True):
+        first, peak = frame if first is None else first, _peak(frame)
+        _require(peak < np.inf, f"{who} holds NaN or infinity at frame {number}.")
+        if peak > EXPLODED:
+            moved = first.shape != frame.shape or ((frame != first) & (np.abs(frame) > EXPLODED)).any()
+            _require(not moved, f"{who} has exploded at frame {number}: it moves beyond {EXPLODED:.0e} metres.")
+            _require(peak <= FARTHEST, f"{who} lies beyond {FARTHEST:.0e} metres at frame {number}.")
+
+
+def _peak(array: np.ndarray) -> float:
+    """The largest magnitude, NaN where there is one; memory is read twice and none is taken."""
+    if not array.size:
+        return 0.0
+    with np.errstate(invalid="ignore"):
+        return max(abs(float(array.min())), abs(float(array.max())), key=lambda n: (n != n, n))
+
+
+def _require_frames(good: np.ndarray, message: str, numbers: np.ndarray) -> None:
+    if not good.all():
+        raise RecordingError(f"{message} at frame {numbers[good.argmin()]}.")
+
+
+def _expect(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    """Has `array` this shape? None stands for any length."""
+    fits = array.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    words = str(shape).replace("None", "any")
+    _require(fits, f"{name} should have shape {words}, not {array.shape}.")
 
 
 def _pack(value: Any, folder: Path, prefix: str, written: dict[bytes, str]) -> Any:
@@ -430,7 +622,7 @@ def _pack(value: Any, folder: Path, prefix: str, written: dict[bytes, str]) -> A
         return {"array": _write_array(value, folder, f"{prefix[:-1]}.npy", written)}
     if isinstance(value, (list, tuple)):
         return [_pack(v, folder, f"{prefix}{i}.", written) for i, v in enumerate(value)]
-    if isinstance(value, (np.integer, np.floating)):
+    if isinstance(value, np.generic):
         return value.item()
     return value
 
@@ -449,35 +641,62 @@ def _write_array(array: np.ndarray, folder: Path, name: str, written: dict[bytes
     return written[key]
 
 
-def _unpack(cls: type, tree: dict[str, Any], folder: Path) -> Any:
-    """The inverse of `_pack`, guided by the dataclass's field names."""
-    nested = {"mesh": Mesh, "camera": CameraTrack, "lighting": Lighting}
+_NESTED: dict[str, type] = {"Mesh": Mesh, "CameraTrack": CameraTrack, "Lighting": Lighting}
+_ROWS: dict[str, tuple[type, ...]] = {
+    "tuple[Material, ...]": (Material,),
+    "tuple[Body, ...]": tuple(BODY_TYPES.values()),
+}
+
+
+def _unpack(cls: type, tree: Any, folder: Path, where: str) -> Any:
+    """The inverse of `_pack`, guided by the dataclass's fields; what a field holds is checked afterwards."""
+    if not isinstance(tree, dict):
+        raise _wrong(where.rstrip("."), "an object", tree)
     values: dict[str, Any] = {}
     for f in dataclasses.fields(cls):
+        name, kind = f"{where}{f.name}", str(f.type)
         if f.name not in tree:
+            optional = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+            _require(optional, f"field {name} is missing.")
             continue
         value = tree[f.name]
-        if isinstance(value, dict) and set(value) == {"array"}:
-            value = _load_array(folder, value["array"])
-        elif f.name in nested and isinstance(value, dict):
-            value = _unpack(nested[f.name], value, folder)
-        elif f.name == "materials":
-            value = tuple(_unpack(Material, m, folder) for m in value)
+        if kind in _NESTED:
+            value = _unpack(_NESTED[kind], value, folder, f"{name}.")
+        elif kind in _ROWS:
+            if not isinstance(value, list):
+                raise _wrong(name, "a list", value)
+            value = tuple(_unpack_entry(kind, entry, folder, f"{name}[{i}].") for i, entry in enumerate(value))
+        elif "np.ndarray" in kind and isinstance(value, dict):
+            value = _load_array(folder, name, value.get("array"))
         elif isinstance(value, list):
             value = tuple(value)
         values[f.name] = value
     return cls(**values)
 
 
-def _load_array(folder: Path, name: str) -> np.ndarray:
-    if Path(name).name != name:
-        raise RecordingError(f"{folder / 'recording.json'}: array name {name!r} leaves the folder.")
+def _unpack_entry(row: str, tree: Any, folder: Path, where: str) -> Any:
+    """A material, or a body of the type that its `kind` names."""
+    if row != "tuple[Body, ...]":
+        return _unpack(Material, tree, folder, where)
+    kind = tree.get("kind") if isinstance(tree, dict) else None
+    cls = BODY_TYPES.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise _wrong(f"{where}kind", f"one of {', '.join(BODY_TYPES)}", kind)
+    return _unpack(cls, tree, folder, where)
+
+
+def _load_array(folder: Path, field_name: str, name: Any) -> np.ndarray:
+    """The array in file `name` of `folder`; a big one is mapped."""
+    plain = isinstance(name, str) and Path(name).name == name == PureWindowsPath(name).name
+    _require(plain and name.endswith(".npy"), f"{field_name}: {name!r} is not the name of a .npy file in this folder.")
     path = folder / name
     try:
         # an empty array cannot be mapped
-        mode = "r" if path.stat().st_size > 4096 else None
-        return np.load(path, mmap_mode=mode, allow_pickle=False)  # type: ignore[arg-type]
+        if path.stat().st_size > 4096:
+            return np.lib.format.open_memmap(str(path), mode="r")
+        with path.open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise RecordingError(f"{path} is missing: the recording is incomplete.") from None
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is evaluated, and fails as whatever it happens to look like
         raise RecordingError(f"{path} is not a readable .npy array: {error}.") from None
