@@ -31,6 +31,8 @@ class Panel:
     label: str
     draw: Callable[[int, tuple[int, int]], np.ndarray]
     """(frame, (width, height)) -> (height, width, 3) uint8."""
+    speed: float | None = None
+    """Pixels a frame at the rim of the colour wheel; None where colours are no directions."""
 
 
 def save_sheet(
@@ -98,9 +100,9 @@ def _flow_panel(clip: MotionClip) -> Panel:
         flow, valid = np.asarray(clip.flow_forward[t]), np.asarray(clip.flow_valid_forward[t])
         return _enlarged(flow_to_wheel(flow, speed, valid), size)
 
-    return Panel(
-        "flow", draw if clip.frame_count > 1 else lambda t, size: np.full((size[1], size[0], 3), 255, np.uint8)
-    )
+    if clip.frame_count < 2:
+        return Panel("flow", lambda t, size: np.full((size[1], size[0], 3), 255, np.uint8))
+    return Panel("flow", draw, speed)
 
 
 def _depth_panel(clip: MotionClip, depth: np.ndarray) -> Panel:
@@ -182,7 +184,8 @@ def draw_still_sheet(clip: MotionClip, video: Video | None, panels: list[Panel],
         width, height = text_size(text, 14)
         sheet = draw_text(sheet, text, (x + size[0] - width - 4, y + (size[1] - height) // 2), 14, _FAINT)
         if row == 1:
-            sheet = _draw_legend(sheet, clip, (x, y), size)
+            for speed in (panel.speed for panel in panels if panel.speed is not None):
+                sheet = _draw_legend(sheet, speed, (x, y), size)
     return sheet
 
 
@@ -198,6 +201,9 @@ def draw_moving_sheet(clip: MotionClip, video: Video | None, panels: list[Panel]
         x, y = _corner(k % columns, k // columns, size, _LABEL)
         sheet[y : y + size[1], x : x + size[0]] = panel.draw(frame, size)
         sheet = draw_text(sheet, panel.label, (x, y - _LABEL + 4), 14, _INK)
+        if panel.speed is not None:
+            room = size[0] - text_size(panel.label, 14)[0] - 8
+            sheet = _draw_small_legend(sheet, panel.speed, (x + size[0], y - _LABEL), room)
     return sheet
 
 
@@ -233,17 +239,33 @@ def _draw_header(
     return sheet
 
 
-def _draw_legend(sheet: np.ndarray, clip: MotionClip, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """The colour wheel of the flow and the speed at its rim."""
+def _draw_legend(sheet: np.ndarray, speed: float, corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """The colour wheel of the flow and the speed at its rim, in the cell at `corner`."""
+    x, y = corner
+    side = min(72, size[1] - 30, size[0] // 3)
+    top = y + (size[1] - side) // 2
+    _draw_wheel(sheet, speed, (x, top), side)
+    return draw_text(sheet, f"rim: {speed:.2g} px/frame", (x, top + side + 2), 12, _FAINT)
+
+
+def _draw_small_legend(sheet: np.ndarray, speed: float, corner: tuple[int, int], room: int) -> np.ndarray:
+    """The same in the line of a panel's label: `corner` is its upper right one; with as many words as there is room."""
+    (right, y), side = corner, _LABEL - 4
+    for text in (f"rim: {speed:.2g} px/frame", f"{speed:.2g} px"):
+        width = text_size(text, 12)[0]
+        if width + side + 6 <= room:
+            sheet = draw_text(sheet, text, (right - side - 6 - width, y + 5), 12, _FAINT)
+            break
+    _draw_wheel(sheet, speed, (right - side, y + 2), side)
+    return sheet
+
+
+def _draw_wheel(sheet: np.ndarray, speed: float, corner: tuple[int, int], side: int) -> None:
+    """Into `sheet`, a disc whose colour at each place is that of the flow from the centre to there."""
     from simcraft.observe.colour import flow_to_wheel
 
     x, y = corner
-    side = min(72, size[1] - 30, size[0] // 3)
-    speed = _fastest(clip)
     around = (np.arange(side) + 0.5) / side * 2 - 1
     flow = np.stack(np.meshgrid(around, around), -1) * speed
-    disc = flow_to_wheel(flow, speed)
     inside = np.hypot(flow[..., 0], flow[..., 1]) <= speed
-    top = y + (size[1] - side) // 2
-    sheet[top : top + side, x : x + side][inside] = disc[inside]
-    return draw_text(sheet, f"rim: {speed:.2g} px/frame", (x, top + side + 2), 12, _FAINT)
+    sheet[y : y + side, x : x + side][inside] = flow_to_wheel(flow, speed)[inside]

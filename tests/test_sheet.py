@@ -11,7 +11,7 @@ import pytest
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
-from simcraft.sheet import make_panels, save_sheet
+from simcraft.sheet import draw_moving_sheet, make_panels, save_sheet
 from simcraft.video import Video, load_video
 from tests.analytic import sliding_square
 
@@ -67,6 +67,24 @@ def test_animation_moves_in_all_panels_but_the_first(clip: MotionClip, video: Vi
     ]
     assert moved[0][0] == 0
     assert min(moved[0][1:] + moved[1]) > 100
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (200, 60)])
+def test_moving_sheets_carry_the_colour_wheel(height: int, width: int) -> None:
+    """Above the flow panel, at its right end: all hues at the rim, white in the middle, as in the panel itself."""
+    clip = sliding_square(height, width, count=3)
+    panels = make_panels(clip, None)
+    sheet = draw_moving_sheet(clip, None, panels, 1)
+    bare = draw_moving_sheet(clip, None, [dataclasses.replace(panel, speed=None) for panel in panels], 1)
+    rows, columns = np.nonzero((sheet != bare).any(-1))
+    vivid = np.ptp(sheet[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1].astype(int), -1) > 60
+    wheel = np.nonzero(vivid)[1]
+    assert wheel.max() - wheel.min() in (18, 19)
+    assert wheel.max() == columns.max() - columns.min()
+    disc = sheet[rows.min() : rows.min() + 20, columns.max() - 19 : columns.max() + 1]
+    assert (disc[9:11, 9:11] > 220).all()
+    colours = [disc[10, 18], disc[18, 10], disc[10, 1], disc[1, 10]]  # right, down, left, up
+    assert min(np.abs(a.astype(int) - b).max() for k, a in enumerate(colours) for b in colours[:k]) > 80
 
 
 def test_mistakes(clip: MotionClip, video: Video, tmp_path: Path) -> None:
