@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._format import recording_format as fmt
 from .errors import RecordFailure
 from .shapes import ShapeStore
 
-EXPLODED = 1e6
-"""Metres from where it was first seen beyond which what moves is taken for exploded."""
 _SILENT_TYPES = {"MESH", "EMPTY", "CAMERA", "LIGHT", "LIGHT_PROBE", "ARMATURE", "LATTICE", "SPEAKER"}
 # these arrive a second time as the mesh that is rendered
 _MESH_SOURCES = {"CURVE", "SURFACE", "FONT", "META"}
@@ -158,11 +157,11 @@ def _check_transforms(sightings: Sightings, numbers: np.ndarray, matrices: np.nd
     new = first_rows[seen >= len(sightings.first_transforms)]
     sightings.first_transforms = np.concatenate([sightings.first_transforms, matrices[new]])
     # written so that NaN and infinity fail as well
-    wrong = ~(np.abs(matrices - sightings.first_transforms[numbers]) < EXPLODED).all((1, 2))
+    wrong = ~(np.abs(matrices - sightings.first_transforms[numbers]) < fmt.EXPLODED).all((1, 2))
     if wrong.any():
         key = sightings.keys[numbers[wrong.argmax()]]
         raise RecordFailure(
             f"Object '{key.source}' has exploded at frame {frame}: its transform is not finite or has changed by "
-            f"more than {EXPLODED:.0e} metres.",
+            f"more than {fmt.EXPLODED:.0e} metres.",
             "Make the simulation's steps smaller, or look for bodies that start inside each other.",
         )

@@ -137,11 +137,13 @@ def test_what_stands_still_may_be_farther_than_what_moves() -> None:
         return changed(full_recording(), "bodies.0.transforms", transforms)
 
     check_recording(at(FARTHEST, 0.0))
-    check_recording(at(EXPLODED * 0.9, 1.0))
+    check_recording(at(2 * EXPLODED, 1.0))
     with pytest.raises(RecordingError, match=r"'rigid' lies beyond .* frame 1"):
         check_recording(at(2 * FARTHEST, 0.0))
     with pytest.raises(RecordingError, match=r"'rigid' has exploded at frame 3"):
-        check_recording(at(EXPLODED, 1.0))
+        check_recording(at(0.0, 1.1 * EXPLODED))
+    with pytest.raises(RecordingError, match=r"'rigid' has exploded at frame 3"):
+        check_recording(at(-0.6 * EXPLODED, 1.2 * EXPLODED))
 
 
 def test_particles_that_are_not_there_may_be_anywhere() -> None:
