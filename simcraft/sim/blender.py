@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import operator
 import os
 import shutil
 import signal
@@ -94,7 +95,8 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
     ChildCrash: the child died; the text names the signal and the stage it was in.
     """
     request_file = folder / "request.json"
-    request_file.write_text(json.dumps(request), encoding="utf-8")
+    # numpy's whole numbers are as good as Python's
+    request_file.write_text(json.dumps(request, default=operator.index), encoding="utf-8")
     answer: dict[str, Any] = {}
     stage = "start"
     with log.open("w", encoding="utf-8") as log_file, _child(blender.command(request_file), folder) as child:

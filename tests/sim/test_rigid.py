@@ -1,6 +1,7 @@
 """Bullet scenes from Python data, against closed forms: one child process runs all experiments side by side."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -186,12 +187,82 @@ BODY = rigid.Body("ball", rigid.Sphere(0.5), mass=1.0)
         ({"shape": rigid.Sphere(0.0)}, "radius"),
         ({"shape": rigid.Capsule(0.5, 1.0)}, "capsule"),
         ({"shape": rigid.Mesh(np.zeros((3, 3)), np.array([[0, 1, 3]]))}, "vertices"),
+        ({"shape": rigid.Mesh(np.zeros((3, 2)), np.array([[0, 1, 2]]))}, "vertices"),
+        ({"shape": rigid.Mesh(np.zeros((3, 3)), np.array([[0, 1, 2]]), np.zeros((3, 2)))}, "uv"),
+        ({"shape": rigid.Box(2.0)}, "size"),
+        ({"shape": "box"}, "shape"),
+        ({"position": 5}, "position"),
+        ({"velocity": ("1", "2", "3")}, "velocity"),
+        ({"rotation": 1.0}, "rotation"),
+        ({"mass": 1e-6}, "mass"),
+        ({"mass": None}, "mass"),
+        ({"friction": float("inf")}, "friction"),
+        ({"material": rigid.Material("grey", texture=np.zeros((4, 4), np.uint8))}, r"material\.texture"),
+        ({"material": rigid.Material("float", texture=np.zeros((4, 4, 3)))}, r"material\.texture"),
+        ({"material": rigid.Material("n" * 64)}, "material: name"),
+        ({"material": rigid.Material("grey", roughness=2.0)}, r"material\.roughness"),
+        ({"material": rigid.Material("grey", (1.0, -1.0, 0.0))}, r"material\.base_color"),
     ],
 )
 def test_bad_bodies_are_named(change: dict, told: str) -> None:
     scene = rigid.RigidScene((dataclasses.replace(BODY, **change),))
     with pytest.raises(UserError, match=f"'ball'.*{told}"):
         rigid.simulate(scene)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"camera": rigid.Camera(vertical_fov=200)}, "camera: vertical_fov is 200"),
+        ({"camera": rigid.Camera((1, 2, 3), (1, 2, 3))}, "camera: target"),
+        ({"camera": rigid.Camera(position=5)}, "camera: position is 5"),
+        ({"sun": rigid.Sun(direction=(0, 0, 0))}, "sun: direction"),
+        ({"sun": rigid.Sun(strength=-1)}, "sun: strength"),
+        ({"sun": rigid.Sun(color=(1, 1))}, "sun: color"),
+        ({"sky_color": (0, 0, float("nan"))}, "sky_color"),
+        ({"gravity": -9.81}, "gravity is -9.81"),
+        ({"gravity": (0, 0, float("inf"))}, "gravity"),
+        ({"name": ""}, "scene: name is ''"),
+        # 32 characters, 64 bytes
+        ({"bodies": (dataclasses.replace(BODY, name="ä" * 32),)}, "A body: name is 'ää"),
+        ({"bodies": (dataclasses.replace(BODY, name=7),)}, "A body: name is 7"),
+        ({"bodies": (dataclasses.replace(BODY, name=""),)}, "A body: name is ''"),
+    ],
+)
+def test_bad_scenes_are_named(change: dict, told: str) -> None:
+    with pytest.raises(UserError, match=told) as caught:
+        rigid.simulate(dataclasses.replace(rigid.RigidScene((BODY,)), **change))
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"substeps": 0}, "substeps is 0"),
+        ({"substeps": 2.5}, r"substeps is 2\.5"),
+        ({"solver_iterations": 5000}, "solver_iterations is 5000"),
+        ({"fps": float("inf")}, "fps is inf"),
+        ({"fps": 0}, "fps is 0"),
+        ({"frames": 0}, "frames is 0"),
+        ({"frames": 2.0}, r"frames is 2\.0"),
+    ],
+)
+def test_bad_settings_are_named(settings: dict, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        rigid.simulate(rigid.RigidScene((BODY,)), **settings)
+
+
+@pytest.mark.bpy
+def test_the_longest_names_and_numbers_of_numpy_arrive() -> None:
+    pytest.importorskip("bpy")
+    names = [f"{'n' * 62}{i}" for i in range(2)]
+    balls = [
+        rigid.Body(name, rigid.Sphere(np.float32(0.5)), np.array([3 * i, 0, 4], np.float32), mass=1)
+        for i, name in enumerate(names)
+    ]
+    made = rigid.simulate(rigid.RigidScene(tuple(balls), gravity=np.zeros(3)), np.int64(2), np.float32(24))
+    assert [body.name for body in made.bodies] == names
+    np.testing.assert_allclose(place(made, names[1])[-1], (3, 0, 4), atol=1e-6)
 
 
 def test_constraints_must_bind_two_bodies_that_exist() -> None:
@@ -201,9 +272,9 @@ def test_constraints_must_bind_two_bodies_that_exist() -> None:
     with pytest.raises(UserError, match="to itself"):
         rigid.simulate(rigid.RigidScene((BODY,), (dataclasses.replace(bind, second="ball"),)))
     wall = rigid.Body("wall", rigid.Box((1, 1, 1)))
-    for wrong, told in (({"kind": "rope"}, "kind is 'rope'"), ({"axis": (0, 0, 0)}, "axis")):
-        with pytest.raises(UserError, match=told):
-            rigid.simulate(rigid.RigidScene((BODY, wall), (dataclasses.replace(bind, **wrong),)))
+    for field, value in (("kind", "rope"), ("axis", (0, 0, 0)), ("position", 1)):
+        with pytest.raises(UserError, match=f"{field} is {re.escape(repr(value))}"):
+            rigid.simulate(rigid.RigidScene((BODY, wall), (dataclasses.replace(bind, **{field: value}),)))
     with pytest.raises(UserError, match="called 'ball'"):
         rigid.simulate(rigid.RigidScene((BODY, BODY)))
 
