@@ -12,17 +12,20 @@ down, z forward); pixel coordinates run from 0 to W and 0 to H, so that pixel ce
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
 import os
 import reprlib
 import shutil
+import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +42,10 @@ LARGEST = 2**16
 
 class RecordingError(ValueError):
     """A recording's files are missing, damaged or contradict each other; the text names file and field."""
+
+
+class BeingWritten(RecordingError):
+    """Somebody else is writing to the same path just now."""
 
 
 @dataclass(frozen=True)
@@ -270,6 +277,77 @@ def temporary_sibling(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
 
 
+def replace_folder(new: Path, path: Path) -> None:
+    """Give the folder `new` the name `path`, on the same file system; what had that name is removed afterwards.
+
+    Raises `OSError` where that is not possible; both are then as they were. At no time is there neither.
+    """
+    old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.replaced")
+    replaces = os.path.lexists(path)
+    if replaces:
+        path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        if replaces:
+            old.rename(path)
+        raise
+    if replaces and old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old, ignore_errors=True)
+    elif replaces:
+        old.unlink()
+
+
+@contextlib.contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """While the block runs, nobody else gets into an `only_writer` of the same `path`.
+
+    The operating system's lock of `.NAME.lock` beside `path` ends with the process, however that ends. Raises
+    `BeingWritten`, and `OSError` where the folder of `path` is missing or may not be written.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    file = _locked_file(lock)
+    if file is None:
+        raise BeingWritten(f"Another process is writing {path}.")
+    with file:
+        try:
+            yield
+        finally:
+            # Windows removes no open file; the next writer finds it unlocked
+            with contextlib.suppress(OSError):
+                lock.unlink()
+
+
+def _locked_file(lock: Path) -> IO[bytes] | None:
+    """The file `lock`, open and locked; None where it is locked by somebody else."""
+    while True:
+        file = lock.open("ab")
+        if not _take_lock(file.fileno()):
+            file.close()
+            return None
+        # who had it may have removed the file after it was opened here
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        file.close()
+
+
+def _take_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # any other error: a file system that knows no locks
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+    return True
+
+
 def save_recording(recording: Recording, path: str | os.PathLike[str], work: Path | None = None) -> Path:
     """Write `recording` as the folder `path`, replacing a recording that is there.
 
@@ -281,28 +359,25 @@ def save_recording(recording: Recording, path: str | os.PathLike[str], work: Pat
 
     Raises
     ------
-    RecordingError: the recording contradicts itself, or `path` is something other than a recording.
+    RecordingError: the recording contradicts itself, `path` is something other than a recording, or another process is
+        writing it.
     OSError: the disk is full or not writable; `path` is then as it was.
     """
     check_recording(recording)
     path = Path(path)
-    if path.exists() and not (path / "recording.json").is_file():
-        raise RecordingError(f"{path} exists and is not a recording; it was left as it is.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = work or temporary_sibling(path)
-    temporary.mkdir(exist_ok=True)
-    try:
-        tree = _pack(recording, temporary, "", {})
-        tree = {"format": FORMAT, "version": VERSION, **tree}
-        (temporary / "recording.json").write_text(json.dumps(tree, indent=1), encoding="utf-8")
-        old = temporary_sibling(path)
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with only_writer(path):
+        if path.exists() and not (path / "recording.json").is_file():
+            raise RecordingError(f"{path} exists and is not a recording; it was left as it is.")
+        temporary = work or temporary_sibling(path)
+        temporary.mkdir(exist_ok=True)
+        try:
+            tree = {"format": FORMAT, "version": VERSION, **_pack(recording, temporary, "", {})}
+            (temporary / "recording.json").write_text(json.dumps(tree, indent=1), encoding="utf-8")
+            replace_folder(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
     return path
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from simcraft.assets import asset
-from simcraft.errors import UserError
+from simcraft.errors import Failure, UserError
 from simcraft.progress import Progress, silent
 from simcraft.recording import Recording, load_recording
+from simcraft.recording.format import BeingWritten, only_writer, replace_folder
 from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
 from simcraft.sim.stage import working_folder
 
@@ -118,10 +119,18 @@ def record_in_child(
             log.unlink(missing_ok=True)
             raise
         shutil.move(log, path / "simulate.log")
-        if target.exists():
-            target.rename(stage / "replaced")
-        path.rename(target)
+        _commit(path, target)
     return load_recording(target)
+
+
+def _commit(path: Path, target: Path) -> None:
+    try:
+        with only_writer(target):
+            replace_folder(path, target)
+    except BeingWritten as error:
+        raise UserError(str(error), "Choose another output folder.") from None
+    except OSError as error:
+        raise Failure(f"The recording cannot be given the name {target}: {error.strerror}.", "Try again.") from error
 
 
 def _run_with_fallback(program: Blender, request: dict[str, Any], stage: Path, log: Path, progress: Progress) -> Path:

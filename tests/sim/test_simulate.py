@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -82,6 +83,23 @@ def test_the_log_is_kept_and_an_older_recording_replaced(tmp_path: Path) -> None
         assert recording.frame_count == frames[1]
     assert (tmp_path / "r" / "simulate.log").is_file()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["r"]
+
+
+@pytest.mark.bpy
+def test_an_older_recording_survives_a_failed_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record("moving_cube", tmp_path, out=tmp_path / "r", frames=(1, 3))
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == "recording":
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(Failure, match=r"name .*/r: Input/output error"):
+        record("moving_cube", tmp_path, out=tmp_path / "r", frames=(1, 4))
+    assert sc.load_recording(tmp_path / "r").frame_count == 3
+    assert leftovers(tmp_path) == []
 
 
 @pytest.mark.bpy
