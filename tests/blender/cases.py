@@ -15,7 +15,7 @@ import bpy
 from mathutils import Euler
 
 sys.path.insert(0, str(Path(__file__).parent))
-from zoo import _camera, add_cube, ease, landmark_pixels
+from zoo import LANDMARK, _camera, add_cube, ease, landmark_pixels
 
 CASES: dict[str, Callable[[Any, Path], dict[str, Any]]] = {}
 
@@ -50,7 +50,7 @@ def cases(data: Path) -> Any:
         except RecordError as error:
             note |= {"error": type(error).__name__, "message": error.message, "fix": error.fix}
             continue
-        if scene.camera:
+        if scene.camera or scene.timeline_markers:
             step = range(scene.frame_start, scene.frame_end + 1, scene.frame_step)
             note |= landmark_pixels(scene, step, options.get("size"))
     notes["left alone"] = {"states": _left_alone(data.parent / "left alone", record_scene)}
@@ -145,6 +145,40 @@ def _markers(scene: Any, out: Path) -> dict[str, Any]:
     for frame, clip_end in ((1, 100.0), (5, 500.0)):
         first.clip_end = clip_end
         first.keyframe_insert("clip_end", frame=frame)
+    return {}
+
+
+@case("late markers")
+def _late_markers(scene: Any, out: Path) -> dict[str, Any]:
+    """Recorded from after the switch on, and no camera is active before it."""
+    add_cube("Cube")
+    _second_camera(scene, "PERSP")
+    scene.camera = None
+    scene.frame_start = 7
+    return {"first_frame": True, "preview": False, "samples": 1, "engine": "CYCLES"}
+
+
+@case("markers before")
+def _markers_before(scene: Any, out: Path) -> dict[str, Any]:
+    """The only marker lies at frame 6: its camera is already the one of the frames before."""
+    add_cube("Cube")
+    _second_camera(scene, "PERSP")
+    scene.timeline_markers.remove(scene.timeline_markers[0])
+    return {}
+
+
+@case("moving orthographic")
+def _moving_orthographic(scene: Any, out: Path) -> dict[str, Any]:
+    """A moving, zooming orthographic camera before a cube whose top a shape key carries to the landmark and on."""
+    camera = scene.camera.data
+    camera.type = "ORTHO"
+    ease(camera, "ortho_scale", 7.0, 9.0)
+    cube = add_cube("Deforming", LANDMARK)
+    cube.shape_key_add(name="Basis")
+    key = cube.shape_key_add(name="Up")
+    for point in key.data:
+        point.co.z += 2.0
+    ease(key, "value", 0.0, 1.0)
     return {}
 
 

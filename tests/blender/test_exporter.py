@@ -209,7 +209,10 @@ def test_the_timeline_is_the_scenes(zoo: Built, field: str) -> None:
 CAMERAS = ["portrait", "vertical fit", "horizontal fit", "wide pixels", "tall pixels", "orthographic", "portrait ortho"]
 
 
-@pytest.mark.parametrize("case", [*CAMERAS, "markers", "frame step", "other size"])
+SWITCHES = ["markers", "late markers", "markers before"]
+
+
+@pytest.mark.parametrize("case", [*CAMERAS, "moving orthographic", *SWITCHES, "frame step", "other size"])
 def test_any_camera_projects_like_blender(cases: Built, case: str) -> None:
     notes = cases.notes[case]
     assert "error" not in notes, notes
@@ -222,6 +225,23 @@ def test_each_frame_has_the_clipping_of_its_camera(cases: Built) -> None:
     np.testing.assert_allclose(camera.clip_start, [4.0] * 5 + [0.5] * 5)
     eased = [0, 0.15625, 0.5, 0.84375, 1]
     np.testing.assert_allclose(camera.clip_end, [*(100 + 400 * np.array(eased)), *[50.0] * 5], rtol=1e-5)
+
+
+def test_a_deforming_body_before_a_moving_orthographic_camera(cases: Built) -> None:
+    """Its middle starts at the landmark and rises by two metres: by as many pixels as the camera says."""
+    recording = load_recording(cases.notes["moving orthographic"]["recording"])
+    pixels = np.array(cases.notes["moving orthographic"]["pixels"])
+    cube = next(b for b in recording.bodies if b.name == "Deforming")
+    assert isinstance(cube, DeformingBody)
+    rise = 2 * EASE[:10]
+    # the part of the world's upward direction that the camera sees, downwards in the picture
+    up = np.linalg.inv(recording.camera.camera_to_world)[:, :2, 2]
+    focal = recording.camera.intrinsics[:, 0, 0]
+    np.testing.assert_allclose(focal, 64 / (7 + 2 * EASE[:10]), rtol=1e-5)
+    middle = np.concatenate([cube.vertices.mean(1), np.ones((10, 1))], axis=1)
+    seen = np.einsum("tij,tj->ti", np.linalg.inv(recording.camera.camera_to_world), middle)[:, :2]
+    seen = seen * focal[:, None] + recording.camera.intrinsics[:, :2, 2]
+    np.testing.assert_allclose(seen, pixels + up * (focal * rise)[:, None], atol=2e-3)
 
 
 def test_frame_step_and_rate(cases: Built) -> None:
