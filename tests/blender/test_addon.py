@@ -1,0 +1,10 @@
+"""What the add-on says of itself."""
+
+from __future__ import annotations
+
+import blender_addon
+import simcraft as sc
+
+
+def test_the_add_on_has_the_version_of_the_package() -> None:
+    assert blender_addon.bl_info["version"] == tuple(map(int, sc.__version__.split(".")))
