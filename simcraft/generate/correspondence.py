@@ -87,16 +87,19 @@ def carried_anchors(
     there = pixel_centres(height, width).reshape(-1, 2)[pixels]
     there += _flow(clip, frame, neighbour).reshape(-1, 2)[pixels]
     taps = np.floor(there - 0.5).astype(np.int64)[:, None] + _FOUR
-    weights = (1 - np.abs(there[:, None] - 0.5 - taps)).prod(-1)
-    inside = ((taps >= 0) & (taps < (width, height))).all(-1)
-    taps = taps.clip(0, (width - 1, height - 1))
+    # x and y one by one: numpy is slow at reducing axes of two
+    column, row = taps[..., 0], taps[..., 1]
+    weights = (1 - np.abs(there[:, :1] - 0.5 - column)) * (1 - np.abs(there[:, 1:] - 0.5 - row))
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    taps = np.stack([column.clip(0, width - 1), row.clip(0, height - 1)], -1)
     column, row = taps[..., 0], taps[..., 1]
     sources = anchors.frame[row, column]
     weights *= inside & (labels[row, column] == wanted[:, None]) & (sources >= 0)
     reference = weights.argmax(1)[:, None]
     source = np.take_along_axis(sources, reference, 1)
     offsets = anchors.position[row, column] - (taps + 0.5)
-    apart = np.abs(offsets - np.take_along_axis(offsets, reference[..., None], 1)).max(-1)
+    away = np.abs(offsets - np.take_along_axis(offsets, reference[..., None], 1))
+    apart = np.maximum(away[..., 0], away[..., 1])
     weights = np.where((sources == source) & (apart < _SAME_MOTION), weights, 0)
     total = weights.sum(1)
     known = _seen_in(clip, frame, neighbour).reshape(-1)[pixels] & (total > 1e-9)

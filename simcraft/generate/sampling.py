@@ -82,10 +82,13 @@ def sample_surface(
     found = np.ones(len(positions), bool)
     checked = np.nonzero(~alone)[0]
     taps = cells[checked, None] + _OFFSETS
-    inside = ((taps >= 0) & (taps < (width, height))).all(-1)
-    taps = taps.clip(0, (width - 1, height - 1))  # beyond the image the edge is repeated, as everywhere
-    same = source.labels[taps[..., 1], taps[..., 0]] == wanted[checked, None]
-    clean = same & ~source.mixed[taps[..., 1], taps[..., 0]]
+    column, row = taps[..., 0], taps[..., 1]
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    # beyond the image the edge is repeated, as everywhere
+    taps = np.stack([column.clip(0, width - 1), row.clip(0, height - 1)], -1)
+    pixel = taps[..., 1] * width + taps[..., 0]
+    same = source.labels.reshape(-1)[pixel] == wanted[checked, None]
+    clean = same & ~source.mixed.reshape(-1)[pixel]
     found[checked] = (same & inside)[:, _NEAREST_FOUR].any(1)
     cut = ~clean.all(1) & found[checked]
     distance = np.square(taps[cut] + 0.5 - positions[checked[cut], None]).sum(-1)
