@@ -1,4 +1,8 @@
-"""Videos: frames and what made them, and their files (MP4, WebM, GIF, a folder of PNGs)."""
+"""Videos: frames and what made them, and their files (MP4, WebM, GIF, a folder of PNGs).
+
+ffmpeg is imageio's (the package imageio-ffmpeg, which brings the program along), called directly: imageio itself would
+choose codec settings and lose the comment that tells what made a video.
+"""
 
 from __future__ import annotations
 
