@@ -1,7 +1,7 @@
 """Clips as zarr v3 groups: unsharded, one chunk per frame, so that a loader fetches single frames.
 
-While a clip is being written it lies in `.NAME.partial` beside its final place, with `frames_done.json` counting the
-frames that are whole; the last step renames it. So `NAME` is always complete, and an interrupted writing can resume.
+While a clip is being written it lies in `.NAME.partial` beside its final place, with `writing.json` counting the frames
+that are whole; the last step renames it. So `NAME` is always complete, and an interrupted writing can resume.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,8 +21,9 @@ from simcraft.clip.header import build_clip, check_header
 from simcraft.clip.types import ARRAYS, MotionClip
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent, track
+from simcraft.recording.format import BeingWritten, only_writer, replace_folder
 
-FRAMES_DONE = "frames_done.json"
+STATE = "writing.json"
 _ATTRIBUTE = "simcraft"
 
 
@@ -48,38 +50,50 @@ class ClipWriter:
             writer.finish({"image": image, ...})
 
     `header` is that of `clip_header`; its "arrays" give the shape of every array that will be written. Leaving the
-    block without `finish` keeps what was written, ready for `resume=True` with the same header.
+    block without `finish` keeps what was written, ready for `resume=True` with the same source and header.
     """
 
-    def __init__(self, path: PathLike, header: dict[str, Any], *, force: bool = False, resume: bool = False) -> None:
+    frames_done: int
+    """So many frames are whole on disk."""
+    notes: dict[str, Any]
+    """JSON values that are stored with each frame, for whoever resumes."""
+
+    def __init__(
+        self, path: PathLike, header: dict[str, Any], *, source: str = "", force: bool = False, resume: bool = False
+    ) -> None:
         """Create (or with `resume` reopen) the unfinished clip.
+
+        `source` identifies what the frames are made from. An unfinished clip of another source is worthless and is
+        written afresh; one of the same source with another header is refused, since its settings may be the mistake.
 
         Raises
         ------
-        UserError: `path` exists and `force` is false; the folder is not writable; or the unfinished clip that was to
-            be resumed is another one.
+        UserError: `path` exists and `force` is false; the folder is not writable; another process is writing this
+            clip; or the unfinished clip that was to be resumed has other settings.
         Failure: the disk is full.
         """
         self.path = Path(path)
         self.header = check_header(header, str(path))
         self.frame_count = self.header["arrays"]["flow_forward"][0] + 1
-        self.frames_done = 0
-        refuse_overwrite(self.path, force)
+        self.frames_done, self.notes = 0, {}
+        self._source = source
         self._folder = partial_path(self.path)
-        with write_errors(self.path):
-            if self._folder.exists() and not resume:
-                shutil.rmtree(self._folder)
-            if self._folder.exists():
+        refuse_overwrite(self.path, force)
+        with ExitStack() as held, write_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _enter_alone(held, self.path)
+            if resume and self._has_same_source():
                 self._reopen()
             else:
                 self._create()
             self._arrays = self._open_arrays()
+            self._held = held.pop_all()
 
     def __enter__(self) -> ClipWriter:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return None
+        self._held.close()
 
     def write_frame(self, entries: Mapping[str, np.ndarray]) -> None:
         """Write entry `frames_done` of every per-frame array; those of T-1 entries have none for the last frame."""
@@ -90,7 +104,7 @@ class ClipWriter:
         with write_errors(self.path):
             for name, value in entries.items():
                 self._arrays[name][frame] = value
-            self._mark_done(frame + 1)
+            self._save_state(frame + 1)
 
     def finish(self, whole: Mapping[str, np.ndarray]) -> Path:
         """Write the arrays that are not per frame and give the clip its name; returns its path."""
@@ -102,17 +116,17 @@ class ClipWriter:
         with write_errors(self.path):
             for name, value in whole.items():
                 self._arrays[name][...] = value
-            (self._folder / FRAMES_DONE).unlink()
-            if self.path.is_dir():
-                shutil.rmtree(self.path)
-            self._folder.replace(self.path)
+            self._save_state(self.frame_count, finished=True)
+            replace_folder(self._folder, self.path)
+            (self.path / STATE).unlink()
         return self.path
 
     def _create(self) -> None:
         import zarr
         from zarr.codecs import ZstdCodec
 
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._folder.exists():
+            shutil.rmtree(self._folder)
         group = zarr.open_group(str(self._folder), mode="w", zarr_format=3, attributes={_ATTRIBUTE: self.header})
         for name, shape in self.header["arrays"].items():
             group.create_array(
@@ -122,7 +136,14 @@ class ClipWriter:
                 dtype=ARRAYS[name][1],
                 compressors=ZstdCodec(level=1, checksum=True),  # the checksum tells damaged chunks
             )
-        self._mark_done(0)
+        self._save_state(0)
+
+    def _has_same_source(self) -> bool:
+        state = self._folder / STATE
+        if not state.is_file():  # interrupted before there was anything to keep
+            return False
+        with read_errors(state, "the state of an unfinished SimCraft clip"):
+            return json.loads(state.read_text())["source"] == self._source
 
     def _reopen(self) -> None:
         import zarr
@@ -130,7 +151,8 @@ class ClipWriter:
         with read_errors(self._folder, "an unfinished SimCraft clip"):
             group = zarr.open_group(str(self._folder), mode="r+", zarr_format=3)
             same = dict(group.attrs)[_ATTRIBUTE] == self.header
-            self.frames_done = json.loads((self._folder / FRAMES_DONE).read_text())
+            state = json.loads((self._folder / STATE).read_text())
+            self.frames_done, self.notes = int(state["frames"]), dict(state["notes"])
         if not same or not 0 <= self.frames_done <= self.frame_count:
             raise UserError(
                 f"{self._folder} is an unfinished clip made with other settings; it cannot be resumed.",
@@ -145,11 +167,19 @@ class ClipWriter:
             group = zarr.open_group(str(self._folder), mode="r+", zarr_format=3)
             return {name: group[name] for name in self.header["arrays"]}
 
-    def _mark_done(self, frames: int) -> None:
-        temporary = self._folder / f"{FRAMES_DONE}.new"
-        temporary.write_text(json.dumps(frames))
-        temporary.replace(self._folder / FRAMES_DONE)
+    def _save_state(self, frames: int, finished: bool = False) -> None:
+        state = {"frames": frames, "finished": finished, "source": self._source, "notes": self.notes}
+        temporary = self._folder / f"{STATE}.new"
+        temporary.write_text(json.dumps(state))
+        temporary.replace(self._folder / STATE)
         self.frames_done = frames
+
+
+def _enter_alone(held: ExitStack, path: Path) -> None:
+    try:
+        held.enter_context(only_writer(path))
+    except BeingWritten as error:
+        raise UserError(str(error), "Wait until it is done, or choose another name.") from None
 
 
 def refuse_overwrite(path: Path, force: bool) -> None:
@@ -193,14 +223,17 @@ def read_zarr(path: Path, progress: Progress = silent) -> MotionClip:
 
 def refuse_unfinished(path: Path) -> None:
     """Raise `UserError` where `path` is, or would be, a clip whose writing was interrupted."""
-    folder = path if (path / FRAMES_DONE).is_file() else partial_path(path)
-    if path.exists() and folder != path:
+    folder = path if (path / STATE).is_file() else partial_path(path)
+    if (path.exists() and folder != path) or not (folder / STATE).is_file():
         return
-    if not (folder / FRAMES_DONE).is_file():
+    with read_errors(folder / STATE, "the state of an unfinished SimCraft clip"):
+        state = json.loads((folder / STATE).read_text())
+        frames, finished = int(state["frames"]), state["finished"] is True
+    # interrupted after it got its name, all its arrays are whole
+    if folder == path and finished:
         return
-    done = (folder / FRAMES_DONE).read_text(errors="replace")
     raise UserError(
-        f"{path} is incomplete: its writing was interrupted after {done} frames.",
+        f"{path} is incomplete: its writing was interrupted after {frames} frames.",
         f"Run the command that made it again; what is there lies in {folder}.",
     )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from simcraft.clip.header import clip_header
 from simcraft.clip.store import load_clip, save_clip
-from simcraft.clip.zarr_store import ClipWriter, is_per_frame, partial_path
+from simcraft.clip.zarr_store import STATE, ClipWriter, is_per_frame, partial_path
 from simcraft.errors import Failure, UserError
 
 from .clips import assert_same_clip, random_clip
@@ -229,6 +229,69 @@ def test_resume_refuses_another_clip(tmp_path: Path):
         write_frames(writer, random_clip(frames=4), 1)
     with pytest.raises(UserError, match="other settings"):
         ClipWriter(path, clip_header(random_clip(frames=5)), resume=True)
+
+
+def test_an_unfinished_clip_of_another_source_is_written_afresh(tmp_path: Path):
+    path, clip = tmp_path / "clip.zarr", random_clip(1)
+    with ClipWriter(path, clip_header(random_clip(frames=4)), source="a") as writer:
+        writer.notes["colour"] = "red"
+        write_frames(writer, random_clip(frames=4), 2)
+    with ClipWriter(path, clip_header(random_clip(frames=4)), source="a", resume=True) as writer:
+        assert (writer.frames_done, writer.notes) == (2, {"colour": "red"})
+    with ClipWriter(path, clip_header(clip), source="b", resume=True) as writer:
+        assert (writer.frames_done, writer.notes) == (0, {})
+        write_frames(writer, clip, 3)
+        write_end(writer, clip)
+    assert_same_clip(clip, load_clip(path))
+
+
+def test_one_writer_at_a_time(tmp_path: Path):
+    path, clip = tmp_path / "clip.zarr", random_clip()
+    with ClipWriter(path, clip_header(clip)) as writer:
+        write_frames(writer, clip, 2)
+        for options in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(UserError, match="Another process is writing"):
+                ClipWriter(path, clip_header(clip), **options)
+        write_frames(writer, clip, 3)
+        write_end(writer, clip)
+    assert_same_clip(clip, load_clip(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["clip.zarr"]
+
+
+def test_a_commit_that_fails_loses_neither_the_old_nor_the_new_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    old, new = random_clip(0), random_clip(1)
+    path = save_clip(old, tmp_path / "clip.zarr")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self == partial_path(path):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(Failure, match="Input/output error"):
+        save_clip(new, path, force=True)
+    assert_same_clip(old, load_clip(path))
+    monkeypatch.undo()
+    with ClipWriter(path, clip_header(new), force=True, resume=True) as writer:
+        assert writer.frames_done == writer.frame_count
+        write_end(writer, new)
+    assert_same_clip(new, load_clip(path))
+    assert [p.name for p in tmp_path.iterdir()] == ["clip.zarr"]
+
+
+def test_killed_between_renaming_and_tidying_the_clip_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path, unlink = tmp_path / "clip.zarr", Path.unlink
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        if self.name == STATE:
+            raise KeyboardInterrupt
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        save_clip(random_clip(), path)
+    assert_same_clip(random_clip(), load_clip(path))
 
 
 def test_writer_wants_every_frame(tmp_path: Path):
