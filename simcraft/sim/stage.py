@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from simcraft.errors import UserError
 
@@ -48,7 +48,7 @@ def _owned(folder: Path) -> Iterator[None]:
         unlocked = folder / "claim"
         with contextlib.suppress(OSError):
             file = stack.enter_context(unlocked.open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
             unlocked.rename(folder / _OWNER)
         yield
 
@@ -58,17 +58,24 @@ def _remove_abandoned(target: Path) -> None:
     start = f".{target.name}."
     for folder in target.parent.iterdir():
         middle = folder.name.removeprefix(start).removesuffix(_SUFFIX)
-        if folder.name != f"{start}{middle}{_SUFFIX}" or "." in middle or not _is_abandoned(folder / _OWNER):
-            continue
-        # killed between two renames: this is then the only copy
-        if target.exists() or not (folder / "replaced").exists():
+        of_target = folder.name == f"{start}{middle}{_SUFFIX}" and "." not in middle
+        if of_target and _is_abandoned(folder / _OWNER):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_abandoned(owner: Path) -> bool:
     try:
         with owner.open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(file)
     except OSError:
         return False
     return True
+
+
+def _lock(file: IO[str]) -> None:
+    """Lock an open file until it is closed. Raises `OSError` where it is locked already or nothing can be locked."""
+    try:
+        import fcntl
+    except ImportError:
+        raise OSError("Windows has other locks") from None
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

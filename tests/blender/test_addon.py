@@ -7,4 +7,4 @@ import simcraft as sc
 
 
 def test_the_add_on_has_the_version_of_the_package() -> None:
-    assert blender_addon.bl_info["version"] == tuple(map(int, sc.__version__.split(".")))
+    assert ".".join(map(str, blender_addon.bl_info["version"])) == sc.__version__

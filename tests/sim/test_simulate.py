@@ -302,22 +302,17 @@ def runs(pid: int) -> bool:
 def test_only_abandoned_working_folders_are_removed(tmp_path: Path) -> None:
     target = tmp_path / "r"
     kept = [tmp_path / name for name in (".r.other.partial", ".r.b.abandon.partial", ".q.abandon.partial")]
-    gone, last_copy = tmp_path / ".r.abandon.partial", tmp_path / ".r.between.partial"
-    for folder in (*kept, gone, last_copy):
+    gone = tmp_path / ".r.abandon.partial"
+    for folder in (*kept, gone):
         folder.mkdir()
-    for folder in (*kept[1:], gone, last_copy):
+    for folder in (*kept[1:], gone):
         (folder / "owner").touch()
-    (last_copy / "replaced").mkdir()
     with working_folder(target) as first, working_folder(target) as second:
         assert first != second
         assert first.is_dir() and second.is_dir()
         assert not gone.exists()
-        assert all(folder.is_dir() for folder in (*kept, last_copy))
+        assert all(folder.is_dir() for folder in kept)
     assert not first.exists() and not second.exists()
-    (target / "inside").mkdir(parents=True)
-    (target / "recording.json").touch()
-    with working_folder(target):
-        assert not last_copy.exists()
 
 
 @pytest.mark.bpy
