@@ -23,6 +23,7 @@ import numpy as np
 
 from simcraft.errors import Failure, UserError
 from simcraft.progress import Progress, silent, track
+from simcraft.recording.format import replace_folder
 
 EXTENSIONS = (".mp4", ".webm", ".gif")
 """What a video file may end in; a path without an extension is a folder of PNGs."""
@@ -111,7 +112,7 @@ def save_video(video: Video, path: str | os.PathLike[str], progress: Progress = 
                 temporary.replace(path)
             else:
                 _save_pngs(video, temporary, progress)
-                _replace_folder(temporary, path)
+                replace_folder(temporary, path)
         finally:
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -327,21 +328,6 @@ def _load_index(path: Path) -> dict[str, Any]:
     if problem:
         raise UserError(f"{path}: {problem}.", _WITHOUT_INDEX)
     return about
-
-
-def _replace_folder(new: Path, path: Path) -> None:
-    """Put `new` in the place of the folder `path`, which stays what it was if that fails; renames are atomic."""
-    old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
-    if not path.exists():
-        new.rename(path)
-        return
-    path.rename(old)
-    try:
-        new.rename(path)
-    except BaseException:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_empty_folder(path: Path) -> bool:

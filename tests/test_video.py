@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from simcraft.errors import Cancelled, Failure, UserError
-from simcraft.video import Video, _replace_folder, load_video, save_video
+from simcraft.video import Video, load_video, save_video
 from tests.analytic import sliding_square
 
 MADE_BY = {"generator": "warp", "options": {"text": 'quotes " = ; # \\ and ü'}, "pixels": [1, 0.5, None]}
@@ -197,11 +197,17 @@ def test_names_that_mean_something_to_ffmpeg(
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
-def test_a_replacement_that_fails_leaves_the_old_folder(video: Video, tmp_path: Path) -> None:
+def test_a_replacement_that_fails_leaves_the_old_frames(video: Video, tmp_path: Path) -> None:
+    """The new folder goes away while it is written."""
+
+    def lose_it(stage: str, step: int, steps: int) -> None:
+        if step == steps:
+            (partial,) = tmp_path.glob(".frames.*.partial")
+            partial.rename(tmp_path / "elsewhere")
+
     folder = save_video(video, tmp_path / "frames")
-    with pytest.raises(FileNotFoundError):
-        _replace_folder(tmp_path / "gone", folder)
-    assert [p.name for p in tmp_path.iterdir()] == ["frames"]
+    with pytest.raises(Failure, match="frames could not be written"):
+        save_video(Video(video.frames[:2]), folder, lose_it)
     assert (load_video(folder).frames == video.frames).all()
 
 
