@@ -21,6 +21,7 @@ from simcraft.observe.motion import moves, pair_moves
 from simcraft.observe.raster import Frame, render_frame
 from simcraft.observe.tracks import Seeds, seed_points, track_points
 from simcraft.progress import Progress, silent, track
+from simcraft.recording.digest import digest_of
 from simcraft.recording.format import Recording, RecordingError, check_recording, load_recording
 
 STILL = "Nothing moves: the flow is zero in all frames. Bake the simulation, or move something or the camera."
@@ -86,7 +87,8 @@ def observe_to(
     """Observe straight into the zarr clip `path`, holding a few frames in memory; returns the warnings.
 
     An interrupted run leaves `.NAME.partial` beside `path`; the same call goes on after its last whole frame, unless
-    `force` asks for a fresh start. The other parameters and errors are those of `observe` and `save_clip`.
+    the recording holds something else by now or `force` asks for a fresh start. The other parameters and errors are
+    those of `observe` and `save_clip`.
     "Nothing moves" is among the returned warnings only, since the clip's own are written first.
     """
     from simcraft.clip.header import clip_header
@@ -96,17 +98,18 @@ def observe_to(
     outline = outline_of(observation)
     shapes = shapes_of(outline)
     points = {name: np.empty(shapes[name], ARRAYS[name][1]) for name in ("tracks", "track_visible")}
-    with ClipWriter(path, clip_header(outline), force=force, resume=not force) as writer:
+    source = digest_of(observation.recording)
+    with ClipWriter(path, clip_header(outline), source=source, force=force, resume=not force) as writer:
         start = writer.frames_done
-        moving = start > 0  # what was written before is not read again
         for t, entries in enumerate(entries_of(observation, start, progress)):
             for name, array in points.items():
                 array[:, t] = entries.pop(name)
             if t >= start:
+                # noted with the frame, since what is written is not read again
+                writer.notes["moving"] = writer.notes.get("moving", False) or pair_moves(entries)
                 writer.write_frame(entries)
-                moving = moving or pair_moves(entries)
         writer.finish(points | whole_arrays(observation))
-    return (*outline.metadata["warnings"], *(() if moving else (STILL,)))
+    return (*outline.metadata["warnings"], *(() if writer.notes["moving"] else (STILL,)))
 
 
 def prepare(
@@ -122,7 +125,7 @@ def prepare(
         raise UserError(f"The number of tracks is {tracks}.", "Give 0 or more.")
     crop, layout = crop_of(recording, size), layout_of(recording)
     first = render_frame(recording, layout, 0, crop)
-    seeds = seed_points(first, tracks, recording.seed or 0)
+    seeds = seed_points(first, tracks, abs(recording.seed or 0))
     source = None
     if recording.frames is not None and not preview:
         source = "render"

@@ -217,6 +217,10 @@ def test_each_frame_is_clipped_as_its_own_camera_is():
     np.testing.assert_allclose(clip.depth[:, 0, 0], [2, 10, 2, np.inf], rtol=1e-5)
 
 
+def test_any_whole_number_is_a_seed():
+    assert len(observe(recording([tumbling_box()], still_camera(SIZE), SIZE, seed=-3), tracks=9).tracks) == 9
+
+
 def test_progress_counts_the_frames():
     calls = []
     observe(all_bodies(), tracks=0, progress=lambda stage, step, steps: calls.append((stage, step, steps)))

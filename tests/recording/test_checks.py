@@ -210,6 +210,7 @@ def test_any_value_in_the_index_is_read_or_refused(stored: Path, data: st.DataOb
         index.write_text(whole)
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # headers are Python, damaged ones strange Python
 @fuzz
 @given(which=st.integers(0, 1000), fraction=st.floats(0, 0.999), damage=st.binary(max_size=4))
 def test_damaged_arrays_are_read_or_refused(stored: Path, which: int, fraction: float, damage: bytes) -> None:
