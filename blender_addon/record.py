@@ -79,7 +79,7 @@ def record_scene(
         progress("save", 0, 1)
         warnings = (*physics.warnings, *scene_warnings(scene), *recording.warnings, *images.warnings)
         recording = dataclasses.replace(recording, seed=seed, image=images.first, frames=images.all, warnings=warnings)
-        return fmt.save_recording(recording, out, work=folders[0])
+        return fmt.save_recording(recording, out, work=folders[0], bodies_checked=True)
 
 
 def _check(recording: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simcraft.recording import Recording, RecordingError, load_recording, save_recording
+from simcraft.recording import Recording, RecordingError, format, load_recording, save_recording
 from simcraft.recording.format import EXPLODED, FARTHEST, check_recording
 
 from .test_format import full_recording
@@ -144,6 +144,22 @@ def test_what_stands_still_may_be_farther_than_what_moves() -> None:
         check_recording(at(0.0, 1.1 * EXPLODED))
     with pytest.raises(RecordingError, match=r"'rigid' has exploded at frame 3"):
         check_recording(at(-0.6 * EXPLODED, 1.2 * EXPLODED))
+
+
+def test_bodies_are_read_once_when_saved_and_once_when_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for kind, check in format._CHECKS.items():
+        monkeypatch.setitem(format._CHECKS, kind, lambda who, *rest, check=check: (seen.append(who), check(who, *rest)))
+    names = [f"Body '{body.name}'" for body in full_recording().bodies]
+    path = save_recording(full_recording(), tmp_path / "a")
+    assert seen == names
+    load_recording(path)
+    assert seen == 2 * names
+    check_recording(full_recording())
+    save_recording(full_recording(), tmp_path / "b", bodies_checked=True)
+    assert seen == 3 * names
+    with pytest.raises(RecordingError, match="image"):
+        save_recording(changed(full_recording(), "image", lambda a: a[1:]), tmp_path / "b", bodies_checked=True)
 
 
 def test_particles_that_are_not_there_may_be_anywhere() -> None:
