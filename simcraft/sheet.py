@@ -111,8 +111,13 @@ def _depth_panel(clip: MotionClip, depth: np.ndarray) -> Panel:
     some = np.asarray(depth[:: max(1, clip.frame_count // 8)])
     hit = some[np.isfinite(some)]
     near, far = (float(p) for p in np.percentile(hit, (1, 99))) if len(hit) else (1.0, 2.0)
-    label = f"depth, {near:.3g} to {far:.3g} m" if len(hit) else "depth"
+    label = f"depth, {_metres(near)} to {_metres(far)} m" if len(hit) else "depth"
     return Panel(label, lambda t, size: _enlarged(depth_to_colour(np.asarray(depth[t]), near, far), size))
+
+
+def _metres(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _instances_panel(instances: np.ndarray) -> Panel:

@@ -106,7 +106,7 @@ class Report:
         still = "Nothing moves in the clip."
         if self.standstill_error is not None:
             still = f"A video that stands still would err by {self.standstill_error:.2f} px."
-        verdict = self._verdict(error, floor or 0)
+        verdict = self._verdict(error, floor)
         return f"{verdict}: {error:.2f} px median error{where}, estimator floor {beside}. {still}"
 
     @property
@@ -115,14 +115,17 @@ class Report:
             return "the clip has a single frame"
         return "the clip has no pixel that corresponds to one in the next frame and is visible in both"
 
-    def _verdict(self, error: float, floor: float) -> str:
-        agrees = error <= max(AGREES, 2 * floor)
+    def _verdict(self, error: float, floor: float | None) -> str:
+        agrees = error <= max(AGREES, 2 * (floor or 0))
+        if floor is None and not agrees:
+            # on plain surfaces the estimator alone errs this much
+            return "Could not be judged without true frames (observe with --true-frames)"
         if self.standstill_error is None:
             return "Stood still as simulated" if agrees else "Did not stand still as simulated"
         most = BETTER_THAN_STILL * self.standstill_error
         if agrees and error < most:
             return "Moved as simulated"
-        if agrees and floor >= most:
+        if agrees and (floor or 0) >= most:
             return "Could not be told from a video that stands still"
         return "Did not move as simulated"
 

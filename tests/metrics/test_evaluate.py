@@ -126,6 +126,7 @@ def test_what_is_not_known_is_said(clip: MotionClip) -> None:
     assert report.floor is None and report.likeness is None and report.frame_consistency is None
     assert report.summary.startswith("Moved as simulated: 0.")
     assert "estimator floor unknown (no true frames)." in report.summary
+    assert sc.evaluate(frozen(clip), bare).summary.startswith("Could not be judged without true frames")
     notes = " ".join(report.notes)
     for said in ("no true frames", "no instances", "what is visible", "no CLIP weights"):
         assert said in notes
