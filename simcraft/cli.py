@@ -63,7 +63,9 @@ def simulate(
     samples: Annotated[int | None, typer.Option(min=1, help="Cycles samples of rendered frames.")] = None,
     preview: Preview = False,
     true_frames: Annotated[bool, typer.Option("--true-frames", help="Render every frame, for evaluation.")] = False,
-    blender: Annotated[Path | None, typer.Option(help="Blender to use. Default: the bpy module, then PATH.")] = None,
+    blender: Annotated[
+        Path | None, typer.Option(help="Blender to use. Default: SIMCRAFT_BLENDER, the bpy package, PATH.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -45,22 +45,24 @@ class Blender:
 class ChildCrash(Failure):
     """Blender died without a word, by a signal or an abort of its own."""
 
-    def __init__(self, message: str, fix: str, stage: str) -> None:
+    def __init__(self, message: str, fix: str, stage: str, killed: bool) -> None:
         super().__init__(message, fix)
         self.stage = stage
+        self.killed = killed
+        """By somebody else, such as a system short of memory: the same again would end the same."""
 
 
 def find_blender(blender: str | os.PathLike[str] | None = None) -> Blender:
-    """The Blender to use: `blender` if given, else the bpy package, else SIMCRAFT_BLENDER, else PATH.
+    """The Blender to use: `blender` if given, else SIMCRAFT_BLENDER, else the bpy package, else the one on PATH.
 
     Raises `UserError` where the named one is no executable file, and where there is none at all.
     """
     if blender is not None:
         return _executable(blender, "blender")
-    if importlib.util.find_spec("bpy") is not None:
-        return Blender(None)
     if named := os.environ.get("SIMCRAFT_BLENDER"):
         return _executable(named, "SIMCRAFT_BLENDER")
+    if importlib.util.find_spec("bpy") is not None:
+        return Blender(None)
     if on_path := shutil.which("blender"):
         return Blender(Path(on_path))
     raise UserError(
@@ -175,4 +177,6 @@ def _crash(code: int | None, stage: str, folder: Path, log: Path) -> Failure:
     fix = f"Its last words are in {log}."
     if stage == "open":
         fix = f"Was the file saved by a newer Blender than this one? {fix}"
-    return ChildCrash(f"Blender {death} at the stage '{stage}'.", fix, stage)
+    return ChildCrash(
+        f"Blender {death} at the stage '{stage}'.", fix, stage, code in (-signal.SIGKILL, -signal.SIGTERM)
+    )

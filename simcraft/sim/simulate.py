@@ -49,7 +49,7 @@ def simulate(
     samples: render samples a pixel; the scene's own by default.
     out: folder for the recording. By default it lies in a temporary folder that is removed when Python exits: long
         arrays are mapped from it, so save what you want to keep (`simcraft.save_recording`).
-    blender: a Blender executable; by default the bpy package, else SIMCRAFT_BLENDER, else the `blender` on PATH.
+    blender: a Blender executable; by default the one in SIMCRAFT_BLENDER, else the bpy package, else PATH.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _run_with_fallback(program: Blender, request: dict[str, Any], stage: Path, l
     try:
         return run_child(program, request, stage, log, progress)
     except ChildCrash as crash:
-        if crash.stage != "render":
+        if crash.stage != "render" or crash.killed:
             raise
         request = {**request, "options": {**request["options"], "engine": "CYCLES"}}
         return run_child(program, request, stage, log, progress)

@@ -351,6 +351,17 @@ def test_a_named_blender_must_be_executable(tmp_path: Path) -> None:
         find_blender(tmp_path / "blender")
 
 
+def test_a_blender_that_is_named_comes_before_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = tmp_path / "blender"
+    monkeypatch.setenv("SIMCRAFT_BLENDER", str(named))
+    with pytest.raises(UserError, match="SIMCRAFT_BLENDER"):
+        find_blender()
+    named.touch(mode=0o755)
+    assert find_blender() == Blender(named)
+    monkeypatch.delenv("SIMCRAFT_BLENDER")
+    assert find_blender() == Blender(None)  # the tests have the package
+
+
 def test_the_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PYTHONHOME", "PYTHONPATH", "LD_PRELOAD", "OCIO", "DYLD_LIBRARY_PATH"):
         monkeypatch.setenv(name, "/nowhere")
