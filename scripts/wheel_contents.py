@@ -22,6 +22,5 @@ class WheelContents(BuildHookInterface):
         for source in assets:
             build_data["force_include"][str(source)] = f"simcraft/_assets/{source.relative_to(root).as_posix()}"
         # the add-on brings its own copy of the one writer of recordings
-        build_data["force_include"][str(root / "simcraft/recording/format.py")] = (
-            "simcraft/_assets/blender_addon/recording_format.py"
-        )
+        for source in (root / "simcraft/recording/format").glob("*.py"):
+            build_data["force_include"][str(source)] = f"simcraft/_assets/blender_addon/recording_format/{source.name}"

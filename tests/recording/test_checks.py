@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simcraft.recording import Recording, RecordingError, format, load_recording, save_recording
-from simcraft.recording.format import EXPLODED, FARTHEST, check_recording
+from simcraft.recording import Recording, RecordingError, load_recording, save_recording
+from simcraft.recording.format import EXPLODED, FARTHEST, check, check_recording
 
 from .test_format import full_recording
 
@@ -148,8 +148,8 @@ def test_what_stands_still_may_be_farther_than_what_moves() -> None:
 
 def test_bodies_are_read_once_when_saved_and_once_when_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    for kind, check in format._CHECKS.items():
-        monkeypatch.setitem(format._CHECKS, kind, lambda who, *rest, check=check: (seen.append(who), check(who, *rest)))
+    for kind, test in check._CHECKS.items():
+        monkeypatch.setitem(check._CHECKS, kind, lambda who, *rest, test=test: (seen.append(who), test(who, *rest)))
     names = [f"Body '{body.name}'" for body in full_recording().bodies]
     path = save_recording(full_recording(), tmp_path / "a")
     assert seen == names

@@ -169,3 +169,16 @@ def test_exploded_simulation_names_body_and_frame(value: float) -> None:
     bad = dataclasses.replace(recording, bodies=(dataclasses.replace(recording.bodies[0], transforms=transforms),))
     with pytest.raises(RecordingError, match=r"'square'.*frame 4"):
         check_recording(bad)
+
+
+def test_a_slice_of_a_mapped_array_is_not_taken_for_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.recording"
+    work = temporary_sibling(path)
+    work.mkdir()
+    recording = sliding_square(frames=4)
+    transforms = open_array(work, "long", (9, 4, 4), np.float64)
+    transforms[:] = np.eye(4)
+    transforms[2:6] = recording.bodies[0].transforms
+    body = dataclasses.replace(recording.bodies[0], transforms=transforms[2:6])
+    save_recording(dataclasses.replace(recording, bodies=(body,)), path, work=work)
+    assert same(load_recording(path), recording)

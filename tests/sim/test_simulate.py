@@ -336,7 +336,7 @@ def test_the_add_on_works_outside_the_checkout(tmp_path: Path) -> None:
     """As in a wheel or a zip: the add-on's folder alone, with its own copy of the format."""
     addon = tmp_path / "elsewhere" / "blender_addon"
     shutil.copytree(asset("blender_addon"), addon, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(SCRIPT.parents[2] / "simcraft/recording/format.py", addon / "recording_format.py")
+    shutil.copytree(SCRIPT.parents[2] / "simcraft/recording/format", addon / "recording_format")
     build = {"script": str(SCRIPT), "function": "moving_cube", "data": str(tmp_path)}
     request = {"addon": str(addon), "build": build, "out": str(tmp_path / "r"), "options": {"preview": True}}
     path = run_child(Blender(None), request, tmp_path, tmp_path / "log", lambda stage, step, steps: None)
