@@ -27,10 +27,12 @@ def work_folders(out: Path) -> Iterator[tuple[Path, Path]]:
         work.mkdir()
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".spool", dir=out.parent) as spool:
             yield work, Path(spool)
+    except fmt.BeingWritten as error:
+        raise SceneError(str(error), "Wait for it to end, or choose another output folder.") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RecordFailure(f"The disk of {out.parent} is full.", "Free space, or choose another folder.") from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.ENOENT):
             raise SceneError(f"Nothing can be written to {out.parent}.", "Choose another output folder.") from None
         raise
     finally:

@@ -88,7 +88,9 @@ def _check(recording: Any) -> None:
         fmt.check_recording(recording)
     except fmt.RecordingError as error:
         raise RecordFailure(
-            str(error), "Make the simulation's steps smaller, or look for what starts inside something else."
+            str(error),
+            "Correct what is named; if a simulation threw it there, make its steps smaller, or look for what starts "
+            "inside something else.",
         ) from None
 
 
