@@ -21,6 +21,3 @@ class WheelContents(BuildHookInterface):
         assets[root / "scripts/render_video.py"] = root / "scripts/render_video.py"
         for source in assets:
             build_data["force_include"][str(source)] = f"simcraft/_assets/{source.relative_to(root).as_posix()}"
-        # the add-on brings its own copy of the one writer of recordings
-        for source in (root / "simcraft/recording/format").glob("*.py"):
-            build_data["force_include"][str(source)] = f"simcraft/_assets/blender_addon/recording_format/{source.name}"
