@@ -16,8 +16,10 @@ class WheelContents(BuildHookInterface):
         if version != "standard":
             return
         root = Path(self.root)
-        assets = {p: p for p in (root / "blender_addon").rglob("*.py")}
-        assets |= {p: p for p in (root / "scenes").rglob("*") if p.suffix in {".blend", ".png", ".json"}}
-        assets[root / "scripts/render_video.py"] = root / "scripts/render_video.py"
+        assets = [
+            *(root / "blender_addon").rglob("*.py"),
+            *(path for path in (root / "scenes").iterdir() if path.suffix in {".blend", ".json"}),
+            root / "scripts/render_video.py",
+        ]
         for source in assets:
             build_data["force_include"][str(source)] = f"simcraft/_assets/{source.relative_to(root).as_posix()}"
