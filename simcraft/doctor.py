@@ -67,6 +67,7 @@ def attempt(name: str, look: Callable[[], Check]) -> Check:
 
 
 def package(name: str) -> Check:
+    """Is the Python package installed, and which version?"""
     try:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
@@ -84,6 +85,7 @@ def blender() -> Check:
 
 
 def blender_version(executable: Path) -> str:
+    """What the executable says of itself, such as "Blender 3.4.1"."""
     answer = subprocess.run([str(executable), "--version"], capture_output=True, text=True, check=False, timeout=60)
     return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else "a Blender that does not answer"
 
@@ -102,6 +104,7 @@ def missing_libraries() -> list[str]:
 
 
 def system_libraries() -> Check:
+    """Can everything be loaded that the bpy package loads?"""
     missing = missing_libraries()
     if not missing:
         return Check("System libraries", "ok", "all that bpy loads")
@@ -109,6 +112,7 @@ def system_libraries() -> Check:
 
 
 def device() -> Check:
+    """What torch would compute on."""
     import torch
 
     if torch.cuda.is_available():
@@ -121,6 +125,7 @@ def device() -> Check:
 
 
 def scenes() -> Check:
+    """Are the shipped scenes where they should be?"""
     from simcraft.demos import titles
 
     return Check("Shipped scenes", "ok", ", ".join(titles()))

@@ -166,6 +166,7 @@ def outline_of(observation: Observation) -> MotionClip:
 
 
 def shapes_of(outline: MotionClip) -> dict[str, tuple[int, ...]]:
+    """Shape of every array that the clip will have, by name."""
     return {name: getattr(outline, name).shape for name in ARRAYS if getattr(outline, name) is not None}
 
 

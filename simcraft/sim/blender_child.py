@@ -56,6 +56,7 @@ def say(**event: Any) -> None:
 
 
 def progress(stage: str, step: int, steps: int) -> None:
+    """Tell the parent where the work is."""
     say(event="progress", stage=stage, step=step, steps=steps)
 
 
@@ -131,6 +132,7 @@ def leave_with_parent() -> None:
 
 
 def main() -> int:
+    """Carry out the request that the last argument names; returns the exit code."""
     leave_with_parent()
     request = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     try:

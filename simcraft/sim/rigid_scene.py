@@ -18,18 +18,23 @@ GREY = Material("grey")
 
 @dataclass(frozen=True)
 class Box:
+    """A box around its centre of mass."""
+
     size: Vector3
     """Metres along x, y and z."""
 
 
 @dataclass(frozen=True)
 class Sphere:
+    """A ball around its centre of mass."""
+
     radius: float
+    """Metres."""
 
 
 @dataclass(frozen=True)
 class Cylinder:
-    """Along z."""
+    """Along z, around its centre of mass; metres."""
 
     radius: float
     height: float
@@ -111,23 +116,32 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Camera:
+    """A still perspective camera that looks at a point, z upwards."""
+
     position: Vector3 = (0.0, -8.0, 3.0)
+    """Metres, world frame."""
     target: Vector3 = (0.0, 0.0, 0.5)
+    """Metres, world frame; in the middle of the picture."""
     vertical_fov: float = 40.0
     """Degrees from the bottom to the top of the picture."""
 
 
 @dataclass(frozen=True)
 class Sun:
+    """The only lamp, beside the sky."""
+
     direction: Vector3 = (0.4, 0.5, -1.0)
     """In which the light travels."""
     strength: float = 3.0
     """Watts a square metre on a surface that faces it."""
     color: Vector3 = (1.0, 0.96, 0.9)
+    """Linear RGB."""
 
 
 @dataclass(frozen=True)
 class RigidScene:
+    """Everything that `rigid.simulate` needs to know."""
+
     bodies: tuple[Body, ...]
     constraints: tuple[Constraint, ...] = ()
     camera: Camera = Camera()
@@ -135,4 +149,5 @@ class RigidScene:
     sky_color: Vector3 = (0.55, 0.7, 0.9)
     """Linear RGB radiance."""
     gravity: Vector3 = (0.0, 0.0, -9.81)
+    """Metres a second squared, world frame."""
     name: str = "rigid"

@@ -60,11 +60,13 @@ def check_recording(recording: Recording, *, bodies: bool = True) -> None:
 
 
 def require(condition: Any, message: str) -> None:
+    """Raise `RecordingError` with `message` unless `condition` holds."""
     if not condition:
         raise RecordingError(message)
 
 
 def wrong(name: str, expected: str, value: Any) -> RecordingError:
+    """The error that a field is not what it should be."""
     # values are put into words only where they are wrong: an array's text takes longer than checking it
     return RecordingError(f"{name} should be {expected}, not {reprlib.repr(value)}.")
 
