@@ -122,12 +122,12 @@ def observe(
     """
 
     def work(progress: Any) -> dict[str, Any]:
-        from simcraft.clip.store import save_clip
+        from simcraft.clip.store import check_clip_path, save_clip
         from simcraft.observe import observe, observe_to
-        from simcraft.pipeline import check_output, check_suffix
+        from simcraft.pipeline import check_output
 
         target = out or Path(f"{recording.resolve().name.removesuffix('.recording')}.zarr")
-        check_suffix("clip", target)
+        check_clip_path(target)
         check_output(target, force)
         options: dict[str, Any] = {"tracks": tracks, "preview": preview, "true_frames": true_frames}
         shape = parse_size(size) if size else None
@@ -164,8 +164,8 @@ def generate(
         from simcraft.clip.store import load_clip
         from simcraft.generate import generate
         from simcraft.generate.registry import complete_options, find_generator
-        from simcraft.pipeline import check_output, check_suffix
-        from simcraft.sheet import save_sheet
+        from simcraft.pipeline import check_output
+        from simcraft.sheet import check_sheet_path, save_sheet
         from simcraft.video import check_video_path, save_video
 
         options = parse_pairs(context.obj or ())
@@ -174,7 +174,7 @@ def generate(
         check_video_path(target)
         check_output(target, force)
         if sheet is not None:
-            check_suffix("sheet", sheet)
+            check_sheet_path(sheet)
             check_output(sheet, force)
         loaded = load_clip(clip, progress)
         video = generate(loaded, generator, progress=progress, **options)
@@ -221,12 +221,12 @@ def evaluate(
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import load_clip
         from simcraft.metrics import evaluate
-        from simcraft.pipeline import check_output, check_suffix, report_picture
+        from simcraft.pipeline import check_output, check_report_path, report_picture
         from simcraft.video import load_video
 
         target = out or video.with_suffix(".report.json")
         picture = report_picture(target)
-        check_suffix("report", target)
+        check_report_path(target)
         for path in (target, picture):
             check_output(path, force)
         generated = load_video(video)

@@ -48,30 +48,32 @@ class RenderRequest:
         return {name: path for name, path in named.items() if path is not None}
 
 
-SUFFIXES = {"clip": (".zarr", ".npz"), "sheet": (".png", ".mp4", ".gif", ".webm"), "report": (".json",)}
-
-
 def report_picture(report: Path) -> Path:
     """Where the picture of the report `NAME.json` goes: NAME.png."""
     return report.with_suffix(".png")
 
 
-def check_suffix(what: str, path: Path) -> None:
-    """Raise `UserError` where a clip, sheet or report cannot be written in the format that `path` asks for."""
-    if path.suffix.lower() not in SUFFIXES[what]:
-        raise UserError(f"The {what} cannot be written as {path}.", f"End the name in {' or '.join(SUFFIXES[what])}.")
+def check_report_path(path: Path) -> None:
+    """Raise `UserError` where no report can be written as `path`."""
+    if path.suffix.lower() != ".json":
+        raise UserError(f"The report cannot be written as {path}.", "End the name in .json.")
 
 
 def check_request(request: RenderRequest) -> None:
     """Raise `UserError` for everything that can be known to be wrong before any work: names, formats, options."""
+    from simcraft.clip.store import check_clip_path
     from simcraft.generate.registry import complete_options, find_generator
+    from simcraft.sheet import check_sheet_path
     from simcraft.video import check_video_path
 
     complete_options(find_generator(request.generator), request.options)
     check_video_path(request.out)
-    for what in SUFFIXES:
-        if (path := getattr(request, what)) is not None:
-            check_suffix(what, path)
+    if request.clip is not None:
+        check_clip_path(request.clip)
+    if request.sheet is not None:
+        check_sheet_path(request.sheet)
+    if request.report is not None:
+        check_report_path(request.report)
     taken: dict[Path, str] = {}
     for name, path in request.outputs.items():
         if (other := taken.setdefault(path.absolute(), name)) != name:

@@ -35,6 +35,14 @@ class Panel:
     """Pixels a frame at the rim of the colour wheel; None where colours are no directions."""
 
 
+def check_sheet_path(path: Path) -> None:
+    """Raise `UserError` where no sheet can be written as `path`. Cheap: call it before the work."""
+    if path.suffix.lower() not in (".png", *EXTENSIONS):
+        raise UserError(f"{path}: a sheet is written as .png, {', '.join(EXTENSIONS)}.", "Use one of these endings.")
+    if path.suffix.lower() != ".png":
+        check_video_path(path)
+
+
 def save_sheet(
     clip: MotionClip,
     video: Video | None,
@@ -56,14 +64,12 @@ def save_sheet(
     written.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".png", *EXTENSIONS):
-        raise UserError(f"{path}: a sheet is written as .png, {', '.join(EXTENSIONS)}.", "Use one of these endings.")
+    check_sheet_path(path)
     if video is not None and video.frames.shape[:3] != (clip.frame_count, *clip.image.shape[:2]):
         raise UserError(f"The video has {video.frames.shape[:3]} frames, height and width; the clip has others.")
     panels = make_panels(clip, video)
     if path.suffix.lower() == ".png":
         return save_png(draw_still_sheet(clip, video, panels, rows), path)
-    check_video_path(path)
     frames = [
         draw_moving_sheet(clip, video, panels, t)
         for t in track(range(clip.frame_count), "draw sheet", clip.frame_count, progress)

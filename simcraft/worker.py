@@ -165,9 +165,10 @@ def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) ->
         if mailbox.stop_requested(job):
             raise Cancelled("Stopped before it began.")
         request = parse_request(message)
-        check_request(request)
-        result = {} if message["request"] == "check" else render(request, JobProgress(job, mailbox, send))
-        return {"event": "result", **result}
+        if message["request"] == "check":
+            check_request(request)
+            return {"event": "result"}
+        return {"event": "result", **render(request, JobProgress(job, mailbox, send))}
     except (Exception, KeyboardInterrupt) as error:
         known = explain(error)
         if known is None:

@@ -29,12 +29,17 @@ def save_clip(clip: MotionClip, path: PathLike, *, force: bool = False, progress
     Failure: the disk is full.
     """
     path = Path(path)
+    check_clip_path(path)
     header = clip_header(clip)
     if path.suffix == ".zarr":
         return write_zarr(clip, header, path, force, progress)
-    if path.suffix == ".npz":
-        return _write_npz(clip, header, path, force)
-    raise UserError(f"A clip cannot be saved as {path}.", "End the name in .zarr or .npz.")
+    return _write_npz(clip, header, path, force)
+
+
+def check_clip_path(path: Path) -> None:
+    """Raise `UserError` where no clip can be saved as `path`. Cheap: call it before the work."""
+    if path.suffix not in (".zarr", ".npz"):
+        raise UserError(f"A clip cannot be saved as {path}.", "End the name in .zarr or .npz.")
 
 
 def load_clip(path: PathLike, progress: Progress = silent) -> MotionClip:

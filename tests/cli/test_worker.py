@@ -89,6 +89,7 @@ def test_nothing_moves_is_said_with_a_fix(worker: Worker, tmp_path: Path) -> Non
         ('{"version": 1, "request": "check", "recording": "r", "out": "o.avi"}', "o.avi"),
         ('{"version": 1, "request": "check", "recording": "r", "out": "o.mp4", "sheet": "o.mp4"}', "o.mp4"),
         ('{"version": 1, "request": "check", "recording": "r", "out": "o.mp4", "generator": "magic"}', "magic"),
+        ('{"version": 1, "request": "check", "recording": "r", "out": "o.mp4", "clip": "o.ZARR"}', "o.ZARR"),
     ],
 )
 def test_a_bad_request_is_an_error_and_the_worker_lives(worker: Worker, line: str, words: str) -> None:
