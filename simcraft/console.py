@@ -39,14 +39,15 @@ def _bars() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
     )
     tasks: dict[str, Any] = {}
     with Bars(*columns, console=Console(stderr=True)) as bars:
 
-        def report(stage: str, step: int, steps: int) -> None:
+        def report(stage: str, step: int, steps: int, detail: str = "") -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=steps)
-            bars.update(tasks[stage], completed=step, total=steps)
+                tasks[stage] = bars.add_task(stage, total=steps, detail="")
+            bars.update(tasks[stage], completed=step, total=steps, detail=detail)
 
         yield report
 
@@ -56,7 +57,7 @@ def line_reporter(every: float = 2.0) -> Progress:
     started: dict[str, float] = {}
     printed = 0.0
 
-    def report(stage: str, step: int, steps: int) -> None:
+    def report(stage: str, step: int, steps: int, detail: str = "") -> None:
         nonlocal printed
         now = time.monotonic()
         begin = started.setdefault(stage, now)
@@ -64,7 +65,8 @@ def line_reporter(every: float = 2.0) -> Progress:
             return
         printed = now
         eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
-        print(f"{stage}: {step} of {steps}{eta}", file=sys.stderr, flush=True)
+        figures = f" ({detail})" if detail else ""
+        print(f"{stage}: {step} of {steps}{eta}{figures}", file=sys.stderr, flush=True)
 
     return report
 

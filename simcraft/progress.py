@@ -1,8 +1,8 @@
 """How long-running functions tell where they are.
 
-Every function that can take over a second accepts `progress`, a callable `(stage, step, steps) -> None`. It may raise
-`simcraft.errors.Cancelled` to stop the work at the next safe point. `silent` is the default; the command line draws
-bars from it, the worker writes JSON lines.
+Every function that can take over a second accepts `progress`, a callable `(stage, step, steps, detail="") -> None`.
+It may raise `simcraft.errors.Cancelled` to stop the work at the next safe point. `silent` is the default; the command
+line draws bars from it, the worker writes JSON lines.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Item = TypeVar("Item")
 
 
 class Progress(Protocol):
-    """Called with the name of the stage, the number of finished steps and the number of all steps."""
+    """Called with the name of the stage, the number of finished steps and of all steps, and perhaps a few figures."""
 
-    def __call__(self, stage: str, step: int, steps: int) -> None: ...
+    def __call__(self, stage: str, step: int, steps: int, detail: str = "") -> None: ...
 
 
-def silent(stage: str, step: int, steps: int) -> None:
+def silent(stage: str, step: int, steps: int, detail: str = "") -> None:
     """Report nothing."""
 
 

@@ -12,7 +12,8 @@ Requests (stdin)::
 Events (stdout), each with the request's id::
 
     {"event": "ready", "version": 1, "simcraft": "0.1.0", "python": "3.11.7"}
-    {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null}
+    {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null,
+     "detail": "dt 0.02 s, ..." or ""}
     {"event": "result", "id": "a", "video": FILE, ...}
     {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2}
 
@@ -185,7 +186,7 @@ class JobProgress:
         self.started: dict[str, float] = {}
         self.sent = 0.0
 
-    def __call__(self, stage: str, step: int, steps: int) -> None:
+    def __call__(self, stage: str, step: int, steps: int, detail: str = "") -> None:
         if self.mailbox.stop_requested(self.job):
             raise Cancelled("Stopped.", "What was finished is kept.")
         now = time.monotonic()
@@ -194,7 +195,7 @@ class JobProgress:
             return
         self.sent = now
         eta = (now - begin) / step * (steps - step) if step else None
-        self.send(event="progress", id=self.job, stage=stage, step=step, steps=steps, eta_seconds=eta)
+        self.send(event="progress", id=self.job, stage=stage, step=step, steps=steps, eta_seconds=eta, detail=detail)
 
 
 def read_requests(descriptor: int, mailbox: Mailbox) -> None:

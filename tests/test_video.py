@@ -107,7 +107,7 @@ def test_folder_that_cannot_be_written(video: Video) -> None:
 
 
 def test_cancelling_leaves_nothing(video: Video, tmp_path: Path) -> None:
-    def cancel(stage: str, step: int, steps: int) -> None:
+    def cancel(stage: str, step: int, steps: int, detail: str = "") -> None:
         if step == 3:
             raise Cancelled("stopped")
 
@@ -200,7 +200,7 @@ def test_names_that_mean_something_to_ffmpeg(
 def test_a_replacement_that_fails_leaves_the_old_frames(video: Video, tmp_path: Path) -> None:
     """The new folder goes away while it is written."""
 
-    def lose_it(stage: str, step: int, steps: int) -> None:
+    def lose_it(stage: str, step: int, steps: int, detail: str = "") -> None:
         if step == steps:
             (partial,) = tmp_path.glob(".frames.*.partial")
             partial.rename(tmp_path / "elsewhere")

@@ -210,7 +210,7 @@ def test_interrupted_writing_is_recognised_and_resumes(tmp_path: Path):
 
 
 def test_save_interrupted_by_the_user_leaves_an_incomplete_clip(tmp_path: Path):
-    def stop(stage: str, step: int, steps: int) -> None:
+    def stop(stage: str, step: int, steps: int, detail: str = "") -> None:
         if step == 2:
             raise KeyboardInterrupt
 

@@ -47,7 +47,7 @@ def test_an_interrupted_clip_is_recognised_and_resumed(tmp_path: Path, stop: int
 def interrupt(recording: Recording, path: Path, stop: int) -> None:
     """Observe, as the tests do it, until `stop` frames are written."""
 
-    def cancel(stage: str, step: int, steps: int) -> None:
+    def cancel(stage: str, step: int, steps: int, detail: str = "") -> None:
         if stage == "observe" and step == stop:
             raise Cancelled("Stopped.")
 
@@ -92,7 +92,7 @@ def test_nothing_moves_is_right_after_an_interruption(tmp_path: Path, steps: tup
 def test_one_process_observes_into_a_clip_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
 
-    def meanwhile(stage: str, step: int, steps: int) -> None:
+    def meanwhile(stage: str, step: int, steps: int, detail: str = "") -> None:
         if stage == "observe" and step == 2:
             with pytest.raises(UserError, match="Another process is writing"):
                 observe_to(sliding_square(), path, tracks=50, force=True)

@@ -1,5 +1,6 @@
 """Whatever is wrong with a recording, in memory or on disk, is a `RecordingError` that names the field."""
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -216,7 +217,7 @@ def test_any_value_in_the_index_is_read_or_refused(stored: Path, data: st.DataOb
         if isinstance(parent, dict) and data.draw(st.booleans()):
             del parent[path[-1]]
         else:
-            parent[path[-1]] = data.draw(JUNK)
+            parent[path[-1]] = copy.deepcopy(data.draw(JUNK))  # `just` gives out one object again and again
     try:
         index.write_text(json.dumps(tree))
         load_recording(stored)

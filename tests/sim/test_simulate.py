@@ -247,7 +247,7 @@ def test_a_silent_exit_is_a_crash(tmp_path: Path) -> None:
 def test_stopping_kills_the_child(tmp_path: Path, kind: str, stop: type[BaseException]) -> None:
     pid_file = tmp_path / "pid"
 
-    def wait_then_stop(stage: str, step: int, steps: int) -> None:
+    def wait_then_stop(stage: str, step: int, steps: int, detail: str = "") -> None:
         wait_until(lambda: pid_file.exists() and pid_file.read_text() != "")
         raise stop("enough")
 

@@ -11,6 +11,8 @@ down, z forward); pixel coordinates run from 0 to W and 0 to H, so that pixel ce
 """
 
 from .check import check_recording
+from .effect_kinds import KINDS
+from .effects import Effect, EffectKind, Parameter, Role, SettingError, complete, convert
 from .files import load_recording, open_array, save_recording
 from .folders import only_writer, replace_folder, temporary_sibling
 from .types import (
@@ -37,21 +39,29 @@ __all__ = [
     "BODY_TYPES",
     "EXPLODED",
     "FARTHEST",
+    "KINDS",
     "BeingWritten",
     "Body",
     "CameraTrack",
     "ChangingBody",
     "DeformingBody",
+    "Effect",
+    "EffectKind",
     "Instances",
     "Lighting",
     "Material",
     "Mesh",
+    "Parameter",
     "Particles",
     "Recording",
     "RecordingError",
     "RigidBody",
+    "Role",
+    "SettingError",
     "Volume",
     "check_recording",
+    "complete",
+    "convert",
     "load_recording",
     "only_writer",
     "open_array",

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .effect_kinds import KINDS
+from .effects import Effect, Parameter, SettingError, complete
 from .types import (
     EXPLODED,
     FARTHEST,
@@ -55,6 +57,9 @@ def check_recording(recording: Recording, *, bodies: bool = True) -> None:
         if picture is not None:
             _expect(name, picture, shape)
             require(picture.size > 0, f"{name} has no pixels.")
+    for effect in recording.effects:
+        _check_effect(effect, recording)
+    _check_parts(recording)
     for body in recording.bodies if bodies else ():
         _CHECKS[type(body)](f"Body '{body.name}'", body, numbers, max(1, len(recording.materials)))
 
@@ -79,6 +84,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _is_setting(value: Any) -> bool:
+    return is_number(value) or _is_text(value) or isinstance(value, (bool, np.bool_))
+
+
 # annotation of a field (text, because of the __future__ import) -> what it should hold, in words and as a test
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "str": ("text", _is_text),
@@ -89,6 +98,10 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "tuple[int, int]": ("two whole numbers", lambda v: _is_row(v, is_whole, 2)),
     "tuple[float, float, float]": ("three finite numbers", lambda v: _is_row(v, is_number, 3)),
     "tuple[str, ...]": ("a list of texts", lambda v: _is_row(v, _is_text)),
+    "dict[str, Any]": (
+        "names with numbers, texts or truth values",
+        lambda v: isinstance(v, dict) and _is_row(v, _is_text) and _is_row([*v.values()], _is_setting),
+    ),
     "dict[str, str]": ("names and texts", lambda v: isinstance(v, dict) and _is_row([*v, *v.values()], _is_text)),
 }
 _WHOLE = {"faces", "face_material", "vertex_offsets", "face_offsets", "frame_numbers"}
@@ -220,11 +233,59 @@ def _check_volume(who: str, body: Volume, numbers: np.ndarray, materials: int) -
     _expect(f"{who}: velocity", body.velocity, (*body.density.shape, 3))
     _expect(f"{who}: grid_to_world", body.grid_to_world, (t, 4, 4))
     _check_present(who, body.present, (t,))
+    if body.glow is not None:
+        _expect(f"{who}: glow", body.glow, body.density.shape)
+        _check_range(who, "glow", body.glow)
     for name in ("density", "velocity"):
         _check_range(who, name, getattr(body, name))
     _check_motion(who, body.grid_to_world, numbers)
     _require_frames(np.linalg.det(body.grid_to_world) != 0, f"{who}: grid_to_world is singular", numbers)
     _check_index(who, "material", body.material, materials)
+
+
+def _check_effect(effect: Effect, recording: Recording) -> None:
+    """Its kind, settings and roles are known, and what it points at is there."""
+    who = f"Effect '{effect.name}'"
+    kind = KINDS.get(effect.kind)
+    if kind is None:
+        raise wrong(f"{who}: kind", f"one of {', '.join(KINDS)}", effect.kind)
+    _expect(f"{who}: box_to_world", effect.box_to_world, (4, 4))
+    _check_range(who, "box_to_world", effect.box_to_world)
+    require(np.linalg.det(effect.box_to_world) != 0, f"{who}: its box is flat.")
+    require(effect.material < len(recording.materials), f"{who}: material points past the last material.")
+    _check_settings(who, kind.parameters, effect.settings)
+    bodies = {body.name for body in recording.bodies}
+    for role in effect.roles:
+        what = f"{who}: {role.role} '{role.name}'"
+        require(role.role in kind.roles, f"{what}: a {effect.kind} has no such role, only {', '.join(kind.roles)}.")
+        _check_settings(what, kind.roles[role.role], role.settings)
+        if role.points is None:
+            require(role.name in bodies, f"{what} is not among the bodies.")
+        else:
+            _expect(f"{what}: points", role.points, (recording.frame_count, None, 3))
+            _check_range(what, "points", role.points)
+
+
+def _check_settings(who: str, parameters: tuple[Parameter, ...], settings: dict[str, Any]) -> None:
+    try:
+        complete(parameters, settings)
+    except SettingError as error:
+        raise RecordingError(f"{who}: {error}.") from None
+
+
+def _check_parts(recording: Recording) -> None:
+    """Every `part_of` names an earlier body with as many copies."""
+    copies: dict[str, int] = {}
+    for body in recording.bodies:
+        if not isinstance(body, Instances) or body.transforms.ndim != 4:
+            continue
+        count = body.transforms.shape[1]
+        if body.part_of:
+            whole = f"Body '{body.name}': part_of '{body.part_of}'"
+            require(body.part_of in copies, f"{whole} is no earlier body of instances.")
+            require(copies[body.part_of] == count, f"{whole} has {copies[body.part_of]} copies, not {count}.")
+        else:
+            copies[body.name] = count
 
 
 _CHECKS: dict[type, Callable[[str, Any, np.ndarray, int], None]] = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from .check import check_recording, require, wrong
 from .folders import only_writer, replace_folder, temporary_sibling
-from .types import BODY_TYPES, NESTED, ROWS, Material, Recording, RecordingError
+from .types import BODY_TYPES, NESTED, ROWS, Recording, RecordingError
 
 FORMAT = "simcraft-recording"
 VERSION = 1
@@ -109,6 +109,8 @@ def _pack(value: Any, folder: Path, prefix: str, written: dict[bytes, str]) -> A
         return {"array": _write_array(value, folder, f"{prefix[:-1]}.npy", written)}
     if isinstance(value, (list, tuple)):
         return [_pack(v, folder, f"{prefix}{i}.", written) for i, v in enumerate(value)]
+    if isinstance(value, dict):
+        return {name: v.item() if isinstance(v, np.generic) else v for name, v in value.items()}
     if isinstance(value, np.generic):
         return value.item()
     return value
@@ -160,9 +162,9 @@ def _unpack(cls: type, tree: Any, folder: Path, where: str) -> Any:
 
 
 def _unpack_entry(row: str, tree: Any, folder: Path, where: str) -> Any:
-    """A material, or a body of the type that its `kind` names."""
+    """An entry of the row's only type, or a body of the type that its `kind` names."""
     if row != "tuple[Body, ...]":
-        return _unpack(Material, tree, folder, where)
+        return _unpack(ROWS[row][0], tree, folder, where)
     kind = tree.get("kind") if isinstance(tree, dict) else None
     cls = BODY_TYPES.get(kind) if isinstance(kind, str) else None
     if cls is None:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .effects import Effect, Role
+
 EXPLODED = 1e6
 """Metres from where it was in the first frame: what moves beyond this is taken for exploded."""
 FARTHEST = 1e9
@@ -117,6 +119,9 @@ class Instances:
     present: np.ndarray | None = None
     """(T, N) bool; None means always there."""
     solver: str = ""
+    part_of: str = ""
+    """The name of an earlier `Instances` body with as many copies, whose copy n this copy n is a part of (a bird's
+    wing, a car's wheel): they share one instance id. Empty for what stands alone."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,8 @@ class Volume:
     """(T, X, Y, Z, 3) float32, world metres a second, at cell centres."""
     grid_to_world: np.ndarray
     """(T, 4, 4) float64, from cell units (0 to X, 0 to Y, 0 to Z) to world."""
+    glow: np.ndarray | None = None
+    """(T, X, Y, Z) float32, light emitted by flames, from 0 (none) to about 1 (bright); None where nothing burns."""
     present: np.ndarray | None = None
     solver: str = ""
     material: int = 0
@@ -228,6 +235,8 @@ class Recording:
     """(H, W, 3) uint8 sRGB first frame; None where it was not rendered (the preview then stands in)."""
     frames: np.ndarray | None = None
     """(T, H, W, 3) uint8 sRGB true frames; None unless they were asked for."""
+    effects: tuple[Effect, ...] = ()
+    """What SimCraft's own solvers add, or have added, to the bodies."""
     caption: str = ""
     warnings: tuple[str, ...] = ()
     """What the user should know: stale caches, disabled drivers, frames cut off."""
@@ -244,4 +253,6 @@ NESTED: dict[str, type] = {"Mesh": Mesh, "CameraTrack": CameraTrack, "Lighting":
 ROWS: dict[str, tuple[type, ...]] = {
     "tuple[Material, ...]": (Material,),
     "tuple[Body, ...]": tuple(BODY_TYPES.values()),
+    "tuple[Effect, ...]": (Effect,),
+    "tuple[Role, ...]": (Role,),
 }

@@ -1,0 +1,88 @@
+"""Did a simulation stop moving? Better known before anybody spends time generating a video from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simcraft.recording import (
+    Body,
+    ChangingBody,
+    DeformingBody,
+    Instances,
+    Particles,
+    RigidBody,
+    Volume,
+)
+
+STILL = 1e-4
+"""Of a body's own size a frame: what moves less is taken to stand still."""
+SHARE = 0.5
+"""Of the frames: standing still for longer is worth a warning."""
+
+
+def standstill_warnings(bodies: Sequence[Body], fps: float) -> tuple[str, ...]:
+    """A sentence for each body that is empty throughout, or stands still for the last half of its frames or longer."""
+    warnings = []
+    for body in bodies:
+        speed = speeds(body, fps)
+        if speed is None:
+            warnings.append(f"'{body.name}' is empty in all frames: look at its emitters and their times.")
+            continue
+        moving = np.flatnonzero(speed > STILL * _size(body) * fps)
+        last = int(moving[-1]) + 1 if len(moving) else 0
+        if last == 0:
+            warnings.append(f"'{body.name}' does not move at all.")
+        elif last < SHARE * len(speed):
+            warnings.append(f"'{body.name}' does not move any more after frame {last + 1} of {len(speed)}.")
+    return tuple(warnings)
+
+
+def speeds(body: Body, fps: float) -> np.ndarray | None:
+    """(T,) float, metres a second: the fastest that anything of `body` moves in each frame; None for an empty body."""
+    if isinstance(body, Volume):
+        dense = body.density > 1e-3 * max(float(body.density.max(initial=0.0)), 1e-9)
+        if not dense.any():
+            return None
+        squared = [(v[d] ** 2).sum(-1).max(initial=0.0) for v, d in zip(body.velocity, dense, strict=True)]
+        return np.sqrt(np.array(squared))
+    if isinstance(body, ChangingBody):
+        if not len(body.vertices):
+            return None
+        lengths = np.linalg.norm(np.nan_to_num(body.velocity), axis=1) if body.velocity is not None else None
+        if lengths is None:
+            return np.full(len(body.vertex_offsets) - 1, np.inf)
+        pairs = zip(body.vertex_offsets[:-1], body.vertex_offsets[1:], strict=True)
+        return np.array([lengths[a:b].max(initial=0.0) for a, b in pairs])
+    places = _places(body)
+    if not places.size:
+        return None
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1)
+    if isinstance(body, Particles) and body.present is not None:
+        if not body.present.any():
+            return None
+        steps = np.where(body.present[1:] & body.present[:-1], steps, 0.0)
+    fastest = steps.reshape(len(steps), -1).max(1, initial=0.0) * fps
+    return np.concatenate([fastest, fastest[-1:]])
+
+
+def _places(body: RigidBody | DeformingBody | Instances | Particles) -> np.ndarray:
+    """(T, N, 3): points that move with the body."""
+    if isinstance(body, (RigidBody, Instances)):
+        transforms = body.transforms.reshape(len(body.transforms), -1, 4, 4)
+        reach = float(np.abs(body.vertices).max(initial=0.0))
+        corners = np.concatenate([np.zeros((1, 3)), reach * np.eye(3)])
+        placed = np.einsum("tnij,cj->tnci", transforms[..., :3, :3], corners) + transforms[..., None, :3, 3]
+        return placed.reshape(len(transforms), -1, 3)
+    return np.asarray(body.positions if isinstance(body, Particles) else body.vertices)
+
+
+def _size(body: Body) -> float:
+    """Metres: how large the body is, roughly."""
+    if isinstance(body, Volume):
+        return float(np.abs(np.linalg.det(body.grid_to_world[0][:3, :3])) ** (1 / 3) * max(body.density.shape[1:]))
+    if isinstance(body, Particles):
+        return float(np.ptp(body.positions[0], axis=0).max(initial=1e-6))
+    points = body.vertices.reshape(-1, 3)[:1_000_000]
+    return float(np.ptp(points, axis=0).max(initial=1e-6))
