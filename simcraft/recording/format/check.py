@@ -100,7 +100,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "tuple[str, ...]": ("a list of texts", lambda v: _is_row(v, _is_text)),
     "dict[str, Any]": (
         "names with numbers, texts or truth values",
-        lambda v: isinstance(v, dict) and _is_row(v, _is_text) and _is_row([*v.values()], _is_setting),
+        lambda v: isinstance(v, dict) and _is_row([*v], _is_text) and _is_row([*v.values()], _is_setting),
     ),
     "dict[str, str]": ("names and texts", lambda v: isinstance(v, dict) and _is_row([*v, *v.values()], _is_text)),
 }
