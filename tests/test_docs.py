@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scripts.make_effect_tables import page
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -33,6 +35,10 @@ def test_the_rigid_scene_of_the_guide_bounces() -> None:
     assert 8 < lowest < 22  # up, down to the floor, and up again
     assert heights[lowest] > heights[0]
     assert heights[-1] < heights[lowest]
+
+
+def test_the_page_of_effects_is_that_of_the_table() -> None:
+    assert (ROOT / "docs" / "effects.md").read_text(encoding="utf-8") == page()
 
 
 def test_links_between_pages_exist() -> None:
