@@ -1,0 +1,1 @@
+"""Fluids on grids: smoke and fire (`smoke`), liquids (`liquid`); a quick solver in Taichi, PhiFlow as the reference."""
