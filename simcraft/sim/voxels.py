@@ -1,0 +1,300 @@
+"""Surfaces and shapes as cells of a grid: what is inside, how far away, and how fast the surface moves there.
+
+What an open mesh means. A cell counts as enclosed where more than three of the six rays along the grid's axes find
+it inside. So a closed body is solid, whichever way single faces point; a cup without a lid is *filled* to its rim (five
+rays of six meet it); a plane or a ribbon encloses nothing. That is right for what emits: the cup's content. For
+something to run into, an open surface is a thin wall with two sides, and the cup must be able to hold a drink:
+`obstacle` takes it so, and also closes walls that are thinner than a cell. Use `occupancy` for seeds and emitters,
+`obstacle` for obstacles.
+
+Everywhere `cells` is the grid's size (X, Y, Z), and `grid_to_world` (4, 4) leads from cell units (0 to X, 0 to Y, 0 to
+Z; cell (i, j, k) has its centre at +0.5) to the world in metres; it may rotate, stretch and shear. Two-dimensional
+grids are grids with one layer. Results are bitwise repeatable.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simcraft.errors import UserError
+from simcraft.sim.surroundings import Surface
+
+Cells = tuple[int, int, int]
+
+_NOTHING = np.int64((1 << 63) - 1)
+_EXACT_CELLS = 2.0
+"""Cells around the surface in which its velocity is that of the exactly nearest point."""
+
+
+def occupancy(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
+    """(X, Y, Z) bool: the cells whose centre is enclosed by `surface`.
+
+    Six rays along the grid's axes vote, more than three decide. Along a line that meets the surface as often from
+    outside as from inside, a centre is inside where these do not cancel yet (so overlapping parts unite); else (open
+    surfaces, reversed faces) where the number of crossings is odd (even-odd rule).
+
+    Raises `UserError` where the surface or the grid makes no sense.
+    """
+    _check(surface, cells, grid_to_world)
+    return _enclosed(_all_crossings(surface, cells, grid_to_world), cells)
+
+
+def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
+    """(X, Y, Z) bool: the cells that something that flows from cell to cell must not enter.
+
+    A closed surface blocks what it encloses, an open one only itself. Wherever two neighbouring free cells have a
+    surface between their centres, the one nearer to it is blocked as well: so no wall is too thin to block, and none
+    becomes thicker than need be.
+
+    Raises `UserError` where the surface or the grid makes no sense.
+    """
+    _check(surface, cells, grid_to_world)
+    crossings = _all_crossings(surface, cells, grid_to_world)
+    blocked = _enclosed(crossings, cells) if is_closed(surface) else np.zeros(cells, bool)
+    crossed = [_part(c, axis, 1, -1) != 0 for axis, c in enumerate(crossings)]
+    if not any(c.any() for c in crossed):
+        return blocked
+    distance = _nearest(surface, cells, grid_to_world, float(_cell_edges(grid_to_world).max()))[0]
+    for axis, between in enumerate(crossed):
+        before, after = _part(blocked, axis, 0, -1), _part(blocked, axis, 1, None)
+        leak = between & ~before & ~after
+        first = _part(distance, axis, 0, -1) <= _part(distance, axis, 1, None)
+        before |= leak & first  # views: this writes into `blocked`
+        after |= leak & ~first
+    return blocked
+
+
+def shell(surface: Surface, cells: Cells, grid_to_world: np.ndarray, thickness: float = 0.0) -> np.ndarray:
+    """(X, Y, Z) bool: the surface as a wall, `thickness` metres thick and never thinner than a cell.
+
+    Takes the cells whose centre is within half the thickness, or half the longest edge of a cell where that is more; so
+    no path from cell to neighbouring cell leads through the wall.
+
+    Raises `UserError` where the surface or the grid makes no sense.
+    """
+    _check(surface, cells, grid_to_world)
+    # a hair more than half an edge: a surface in the very middle between two centres would else depend on rounding
+    reach = max(thickness / 2, 0.5001 * float(_cell_edges(grid_to_world).max()))
+    return np.isfinite(_nearest(surface, cells, grid_to_world, reach)[0])
+
+
+def signed_distance(surface: Surface, cells: Cells, grid_to_world: np.ndarray, band: float) -> np.ndarray:
+    """(X, Y, Z) float32: metres from the cell centres to the surface, negative where `occupancy` says inside.
+
+    Exact up to `band` metres from the surface, and `band` or `-band` beyond.
+
+    Raises `UserError` where the surface or the grid makes no sense.
+    """
+    inside = occupancy(surface, cells, grid_to_world)
+    distance = np.minimum(_nearest(surface, cells, grid_to_world, band)[0], np.float32(band))
+    return np.where(inside, -distance, distance)
+
+
+def surface_velocity(surface: Surface, cells: Cells, grid_to_world: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(X, Y, Z, 3) float32: world metres a second of the surface's nearest point, in the cells of `mask`.
+
+    Exactly the nearest point up to two cells from the surface; deeper cells take over the velocity of the nearest of
+    those (or, where the whole grid is far from the surface, of the nearest vertex). 0 outside the mask, and everywhere
+    for a surface without faces.
+
+    Raises `UserError` where the surface, the grid or the mask makes no sense.
+    """
+    _check(surface, cells, grid_to_world)
+    if mask.shape != tuple(cells):
+        raise UserError(f"The mask has {mask.shape} cells; expected {tuple(cells)} as the grid.")
+    result = np.zeros((*cells, 3), np.float32)
+    if not mask.any() or not len(surface.faces) or not surface.velocity.any():
+        return result
+    reach = _EXACT_CELLS * float(_cell_edges(grid_to_world).max())
+    faces = _nearest(surface, cells, grid_to_world, reach)[1]
+    near = np.argwhere(faces >= 0).astype(np.int32)
+    if not len(near):
+        return _vertex_velocity(surface, grid_to_world, mask, result)
+    from simcraft.sim.voxel_kernels import interpolate_at_nearest
+
+    known = np.zeros((len(near), 3), np.float32)
+    points, velocity = (np.ascontiguousarray(a, np.float64) for a in (surface.vertices, surface.velocity))
+    place = np.ascontiguousarray(grid_to_world[:3], np.float64)
+    interpolate_at_nearest(points, _faces(surface), velocity, place, near, faces[faces >= 0], known)
+    result[faces >= 0] = known
+    deep = mask & (faces < 0)
+    if deep.any():
+        from scipy import ndimage
+
+        spacing = _cell_edges(grid_to_world)
+        source = ndimage.distance_transform_edt(faces < 0, spacing, return_distances=False, return_indices=True)
+        result[deep] = result[tuple(source[:, deep])]
+    result[~mask] = 0
+    return result
+
+
+def is_closed(surface: Surface) -> bool:
+    """Does every edge border an even number of faces? Vertices at the same place count as one."""
+    faces = _faces(surface)
+    if not len(faces):
+        return False
+    if _even_edges(faces):
+        return True
+    # one number for each place: equal coordinates give equal sums
+    x, y, z = surface.vertices.T
+    _, places = np.unique(x + y * 0.7548776662466927 + z * 0.5698402909980532, return_inverse=True)
+    return _even_edges(places[faces])
+
+
+def sphere(cells: Cells, grid_to_world: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
+    """(X, Y, Z) bool: the cell centres in a ball; `centre` (3,) and `radius` in world metres."""
+    away: np.ndarray = cell_centres(cells, grid_to_world) - np.asarray(centre, np.float64)
+    return (away**2).sum(-1) <= radius**2
+
+
+def box(cells: Cells, grid_to_world: np.ndarray, box_to_world: np.ndarray) -> np.ndarray:
+    """(X, Y, Z) bool: the cell centres in the box that `box_to_world` (4, 4) makes of the unit cube (0 to 1)."""
+    to_unit = np.linalg.inv(np.asarray(box_to_world, np.float64)) @ np.asarray(grid_to_world, np.float64)
+    unit = cell_centres(cells, to_unit)
+    return ((unit >= 0) & (unit <= 1)).all(-1)
+
+
+def cylinder(cells: Cells, grid_to_world: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
+    """(X, Y, Z) bool: the cell centres within `radius` around the line from `start` to `end` (3,), metres."""
+    axis = np.asarray(end, np.float64) - np.asarray(start, np.float64)
+    away: np.ndarray = cell_centres(cells, grid_to_world) - np.asarray(start, np.float64)
+    along = away @ axis / (axis @ axis)
+    aside2 = (away**2).sum(-1) - along**2 * (axis @ axis)
+    return (along >= 0) & (along <= 1) & (aside2 <= radius**2)
+
+
+def cell_centres(cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
+    """(X, Y, Z, 3) float64: world positions of the cell centres, metres."""
+    matrix = np.asarray(grid_to_world, np.float64)
+    places = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in cells), indexing="ij"), -1)
+    return places @ matrix[:3, :3].T + matrix[:3, 3]
+
+
+# ---------------------------------------------------------------------------------------------------------- crossings
+
+
+def _all_crossings(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> list[np.ndarray]:
+    """For each axis the packed crossings (X, Y, Z) of the lines along it, one longer along that axis."""
+    from simcraft.sim.voxel_kernels import add_crossings
+
+    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
+    local = surface.vertices @ to_grid[:3, :3].T + to_grid[:3, 3]
+    result = []
+    for axis in range(3):
+        order = [(axis + 1) % 3, (axis + 2) % 3, axis]
+        crossings = np.zeros((cells[order[0]], cells[order[1]], cells[axis] + 1), np.int32)
+        add_crossings(np.ascontiguousarray(local[:, order]), _faces(surface), crossings)
+        result.append(crossings.transpose(np.argsort(order)))
+    return result
+
+
+def _enclosed(crossings: list[np.ndarray], cells: Cells) -> np.ndarray:
+    """(X, Y, Z) bool: what most of the six rays find inside."""
+    votes = np.zeros(cells, np.int8)
+    for axis, packed in enumerate(crossings):
+        sums = packed.cumsum(axis, dtype=np.int32)
+        whole_number, whole_signed = _unpack(sums.take([-1], axis))
+        number, signed = _unpack(sums.take(range(cells[axis]), axis))
+        cancels = whole_signed == 0
+        votes += np.where(cancels, signed != 0, number & 1)
+        votes += np.where(cancels, signed != 0, (whole_number - number) & 1)
+    return votes > 3
+
+
+def _unpack(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of crossings, and their signed number."""
+    number = packed & 0xFFFF
+    return number, (packed - number) >> 16
+
+
+def _part(values: np.ndarray, axis: int, start: int, stop: int | None) -> np.ndarray:
+    """A view of entries `start` to before `stop` along `axis`."""
+    return values[(slice(None),) * axis + (slice(start, stop),)]
+
+
+# ---------------------------------------------------------------------------------------------------------- distances
+
+
+def _nearest(surface: Surface, cells: Cells, grid_to_world: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """(X, Y, Z) float32 distance in metres, +inf beyond `reach`; and (X, Y, Z) int32 nearest face, -1 there."""
+    from simcraft.sim.voxel_kernels import find_nearest
+
+    faces, points = _faces(surface), np.ascontiguousarray(surface.vertices, np.float64)
+    keys = np.full(cells, _NOTHING)
+    low, high = _cell_ranges(points, faces, cells, grid_to_world, reach)
+    layers = np.where((high >= low).all(1), high[:, 0] - low[:, 0] + 1, 0)
+    number = np.repeat(np.arange(len(faces)), layers)
+    layer = np.arange(len(number)) - np.repeat(layers.cumsum() - layers, layers) + low[number, 0]
+    slabs = np.stack([number, layer], 1).astype(np.int32)
+    place = np.ascontiguousarray(grid_to_world[:3], np.float64)
+    if len(slabs):
+        find_nearest(points, faces, place, slabs, low, high, float(reach) ** 2, keys)
+    found = keys != _NOTHING
+    squared = (keys >> 32).astype(np.int32).view(np.float32)
+    nearest = np.where(found, keys & 0xFFFFFFFF, -1).astype(np.int32)
+    return np.sqrt(np.where(found, squared, np.float32(np.inf))), nearest
+
+
+def _cell_ranges(
+    points: np.ndarray, faces: np.ndarray, cells: Cells, grid_to_world: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(F, 3) int32 each: the first and last cell along each axis that may be within `reach` metres of each face."""
+    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
+    corners = (points @ to_grid[:3, :3].T + to_grid[:3, 3])[faces]
+    margin = reach * np.linalg.norm(to_grid[:3, :3], axis=1) + 1e-6
+    last = np.array(cells) - 1
+    low = np.clip(np.ceil(corners.min(1) - margin - 0.5), 0, last + 1)
+    high = np.clip(np.floor(corners.max(1) + margin - 0.5), -1, last)
+    return low.astype(np.int32), high.astype(np.int32)
+
+
+def _vertex_velocity(surface: Surface, grid_to_world: np.ndarray, mask: np.ndarray, result: np.ndarray) -> np.ndarray:
+    """`result` with the velocity of the nearest vertex in each cell of `mask`."""
+    from scipy.spatial import KDTree
+
+    used = np.unique(surface.faces)
+    centres = cell_centres(mask.shape, grid_to_world)[mask]  # type: ignore[arg-type]
+    result[mask] = surface.velocity[used[KDTree(surface.vertices[used]).query(centres)[1]]]
+    return result
+
+
+def _cell_edges(grid_to_world: np.ndarray) -> np.ndarray:
+    """(3,): length of a cell's edges in metres."""
+    return np.linalg.norm(np.asarray(grid_to_world, np.float64)[:3, :3], axis=0)
+
+
+# ------------------------------------------------------------------------------------------------------------- checks
+
+
+def _faces(surface: Surface) -> np.ndarray:
+    return np.ascontiguousarray(surface.faces, np.int32).reshape(-1, 3)
+
+
+def _even_edges(faces: np.ndarray) -> bool:
+    """Is every edge there an even number of times? Faces that use a corner twice do not count."""
+    a, b, c = faces.astype(np.int64).T
+    a, b, c = (corner[(a != b) & (b != c) & (c != a)] for corner in (a, b, c))
+    first, second = np.concatenate([a, b, c]), np.concatenate([b, c, a])
+    edges = np.minimum(first, second) << 32 | np.maximum(first, second)
+    return len(edges) > 0 and not (np.unique(edges, return_counts=True)[1] % 2).any()
+
+
+def _check(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> None:
+    """Raise `UserError` for what the kernels could not bear."""
+    if len(cells) != 3 or min(cells) < 1:
+        raise UserError(f"A grid of {cells} cells is none.", "Give three whole numbers from 1.")
+    matrix = np.asarray(grid_to_world, np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-300:
+        raise UserError(
+            "grid_to_world does not place the grid in the world: it should be an invertible (4, 4) matrix.",
+            "Is the domain's box flat?",
+        )
+    if not np.isfinite(surface.vertices).all() or not np.isfinite(surface.velocity).all():
+        raise UserError("A surface has vertices or velocities that are not finite numbers.")
+    if surface.velocity.shape != surface.vertices.shape:
+        raise UserError(f"A surface has {len(surface.vertices)} vertices and {surface.velocity.shape} velocities.")
+    if len(surface.faces) and not 0 <= surface.faces.min() <= surface.faces.max() < len(surface.vertices):
+        raise UserError(
+            f"A surface has faces with vertices {surface.faces.min()} to {surface.faces.max()}, "
+            f"but only {len(surface.vertices)} vertices."
+        )
