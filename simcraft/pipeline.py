@@ -106,22 +106,28 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     Returns the paths written, by name ("video", "clip", "sheet", "report"), plus "summary" (one sentence on adherence)
     and "warnings". Raises `UserError`, `Failure` or `Cancelled`; what was written before stays.
     """
-    from simcraft.clip.store import save_clip
-    from simcraft.generate import generate
-    from simcraft.metrics import evaluate
     from simcraft.observe import moves, observe
     from simcraft.recording import load_recording
-    from simcraft.sheet import save_sheet
-    from simcraft.video import save_video
 
     check_request(request)
     recording = load_recording(request.recording)
     clip = observe(
         recording, request.size, preview=request.preview, true_frames=request.report is not None, progress=progress
     )
-    result: dict[str, Any] = {}
     if not moves(clip):
         raise UserError(*why_still(recording, clip))
+    return render_clip(clip, request, progress)
+
+
+def render_clip(clip: MotionClip, request: RenderRequest, progress: Progress = silent) -> dict[str, Any]:
+    """Generate the video of `clip` and write everything that the request names; results and errors as of `render`."""
+    from simcraft.clip.store import save_clip
+    from simcraft.generate import generate
+    from simcraft.metrics import evaluate
+    from simcraft.sheet import save_sheet
+    from simcraft.video import save_video
+
+    result: dict[str, Any] = {}
     if request.clip is not None:
         result["clip"] = str(save_clip(clip, request.clip, force=request.force, progress=progress))
     video = generate(clip, request.generator, progress=progress, **request.options)
@@ -135,7 +141,7 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
         result["report"] = str(request.report)
         result["summary"] = report.summary
     result["generator"] = request.generator
-    result["warnings"] = list(clip.metadata["warnings"])
+    result["warnings"] = list(clip.metadata.get("warnings", ()))
     return result
 
 
