@@ -15,18 +15,16 @@ bl_info = {
     "category": "Render",
 }
 
-CLASSES: tuple[type, ...] = ()
-
 
 def register() -> None:
-    import bpy
+    """Let every object have the properties of `properties.py`."""
+    from . import properties
 
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    properties.register()
 
 
 def unregister() -> None:
-    import bpy
+    """Undo `register`."""
+    from . import properties
 
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    properties.unregister()

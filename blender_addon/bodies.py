@@ -26,14 +26,14 @@ class Trace:
     """(n,) shape numbers."""
     transforms: np.ndarray
     """(n, 4, 4) float64, object to world."""
+    shown: np.ndarray
+    """(n,) bool, false where it is not rendered: known to simulations, but to no camera."""
 
     def present(self, count: int) -> np.ndarray | None:
-        """(T,) bool; None where it is there in every frame."""
-        if len(self.frames) == count:
-            return None
+        """(T,) bool; None where it is seen in every frame."""
         mask = np.zeros(count, bool)
-        mask[self.frames] = True
-        return mask
+        mask[self.frames] = self.shown
+        return None if mask.all() else mask
 
     def held(self, count: int) -> np.ndarray:
         """(T,) row to use for each recorded frame: the last one seen, or before that the first."""
@@ -71,14 +71,16 @@ def traces(sightings: Sightings) -> list[Trace]:
     bounds = np.searchsorted(rows[order, 0], np.arange(len(sightings.keys) + 1))
     pieces = (order[a:b] for a, b in pairwise(bounds))
     return [
-        Trace(key, frames[piece], rows[piece, 1], transforms[piece])
+        Trace(key, frames[piece], rows[piece, 1], transforms[piece], rows[piece, 2] > 0)
         for key, piece in zip(sightings.keys, pieces, strict=True)
+        # what is scaled to nothing in every frame is nowhere
+        if len(piece)
     ]
 
 
-def build_bodies(all_traces: list[Trace], builder: BodyBuilder) -> list[Any]:
-    """The recording's bodies, one for each trace, or for each group of instances of one rigid mesh."""
-    bodies: list[Any] = []
+def build_bodies(all_traces: list[Trace], builder: BodyBuilder) -> dict[Key, Any]:
+    """The recording's bodies, by their first key: one a trace, or a group of instances of one rigid mesh."""
+    bodies: dict[Key, Any] = {}
     names = _Names()
     for group in _groups(all_traces):
         trace = group[0]
@@ -94,7 +96,7 @@ def build_bodies(all_traces: list[Trace], builder: BodyBuilder) -> list[Any]:
             else:
                 make = _changing
             body = make(names.unique(_name(trace.key)), trace, builder, len(bodies))
-        bodies.append(body)
+        bodies[trace.key] = body
     return bodies
 
 
@@ -134,7 +136,7 @@ def _instances(name: str, group: list[Trace], builder: BodyBuilder, number: int)
     present = np.zeros((count, len(group)), bool)
     for i, trace in enumerate(group):
         transforms[:, i] = trace.transforms[trace.held(count)]
-        present[trace.frames, i] = True
+        present[trace.frames, i] = trace.shown
     return fmt.Instances(
         name,
         builder.store.mesh(shape),

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from .camera import CameraFrame, camera_frame
+from .effect_export import Cast, StageLog
 from .lighting import lighting
 from .materials import MaterialTable
 from .particles import ParticleLog
 from .physics import Physics, reset_caches, smoke_domains
+from .results import results
 from .shapes import ShapeStore
 from .timeline import Timeline
 from .walk import ChangeLog, Sightings, look, renderable_objects
@@ -28,6 +30,7 @@ class Gathered:
     sightings: Sightings
     particles: ParticleLog
     cameras: list[CameraFrame]
+    stage: StageLog
     lighting: Any
     """`recording_format.Lighting` of the first frame."""
 
@@ -35,6 +38,7 @@ class Gathered:
 def gather(
     scene: Any,
     view_layer: Any,
+    cast: Cast,
     timeline: Timeline,
     physics: Physics,
     size: tuple[int, int],
@@ -43,35 +47,38 @@ def gather(
 ) -> Gathered:
     """Step through the frames in order and look at each recorded one.
 
-    `folders` are where the recording grows and where vertices wait. Raises `SceneError` and `RecordFailure`.
+    `cast` is who takes part in effects; `folders` are where the recording grows and where vertices wait. Raises
+    `SceneError` and `RecordFailure`.
     """
     import bpy
 
     work, spool = folders
-    offered = renderable_objects(view_layer.layer_collection) - smoke_domains(scene)
+    offered = renderable_objects(view_layer.layer_collection) - smoke_domains(scene) - cast.domain_names
+    offered -= results(scene)
     materials = MaterialTable()
     particles = ParticleLog(scene, offered, work, len(timeline.frames))
-    seen = Gathered(ShapeStore(spool, materials), materials, Sightings(), particles, [], None)
+    seen = Gathered(ShapeStore(spool, materials), materials, Sightings(), particles, [], StageLog(cast), None)
     reset_caches(scene)
     changed = ChangeLog(view_layer)
     bpy.app.handlers.frame_change_post.append(changed)
     try:
-        for frame in _steps(timeline, physics, progress):
+        for frame in steps(timeline, physics, progress):
             scene.frame_set(frame)
             if frame not in timeline:
                 continue
             depsgraph = view_layer.depsgraph
             seen.cameras.append(camera_frame(scene, depsgraph, size))
             seen.lighting = seen.lighting or lighting(scene, depsgraph, offered)
-            look(depsgraph, frame, offered, changed.take(), seen.store, seen.sightings)
+            look(depsgraph, frame, offered, cast.actor_names, changed.take(), seen.store, seen.sightings)
             particles.look(depsgraph, frame, materials)
+            seen.stage.look(depsgraph)
     finally:
         bpy.app.handlers.frame_change_post.remove(changed)
         seen.store.close()
     return seen
 
 
-def _steps(timeline: Timeline, physics: Physics, progress: Progress) -> Iterator[int]:
+def steps(timeline: Timeline, physics: Physics, progress: Progress) -> Iterator[int]:
     """The frames to step to."""
     frames = range(physics.start, timeline.last + 1) if physics.every_frame else timeline.frames
     progress("simulate", 0, len(frames))

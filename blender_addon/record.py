@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from . import properties
 from ._format import recording_format as fmt
 from .bodies import BodyBuilder, Trace, build_bodies, traces
 from .camera import CameraFrame
 from .checks import check_scene, check_seed, scene_warnings
+from .effect_export import build_effects, find_cast
 from .errors import RecordFailure, SceneError
 from .folders import work_folders
 from .gather import Gathered, Progress, gather
@@ -62,6 +64,7 @@ def record_scene(
     RecordFailure: the simulation exploded, or the disk is full.
     """
     out = Path(out).absolute()
+    properties.register()
     size = picture_size(scene, size)
     timeline = plan_timeline(scene, frames)
     check_scene(scene)
@@ -71,8 +74,9 @@ def record_scene(
         _apply_seed(scene, seed, changes)
         timeline, physics = plan_physics(scene, timeline, _is_module())
         view_layer = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
-        show_as_rendered(scene, view_layer, changes)
-        seen = gather(scene, view_layer, timeline, physics, size, folders, progress)
+        cast = find_cast(view_layer)
+        show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))
+        seen = gather(scene, view_layer, cast, timeline, physics, size, folders, progress)
         recording = _recording(scene, timeline, size, seen, folders[0])
         _check(recording)
         images = render_frames(scene, timeline.frames, size, wish, folders[0], progress)
@@ -107,8 +111,11 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
         emitters(scene),
         fluid_velocities(scene),
     )
-    bodies = [*build_bodies(found, builder), *seen.particles.bodies()]
-    if not bodies:
+    built = build_bodies(found, builder)
+    bodies = [*built.values(), *seen.particles.bodies()]
+    by_object = {body.name if key.persistent_id else key.owner: body for key, body in built.items()}
+    effects, effect_warnings = build_effects(seen.stage, by_object, seen.materials, len(timeline.frames))
+    if not bodies and not effects:
         raise SceneError(
             "Nothing in the scene can be recorded: no object that is rendered has faces.",
             "Add a mesh, or enable objects and collections for rendering.",
@@ -123,14 +130,19 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
         frame_numbers=np.array(timeline.frames, np.int32),
         materials=tuple(seen.materials.materials),
         lighting=seen.lighting,
-        warnings=(*_what_was_left_out(seen, found), *_standstill(seen, found, camera, timeline)),
+        effects=effects,
+        warnings=(
+            *_what_was_left_out(seen, found),
+            *effect_warnings,
+            *(() if effects else _standstill(seen, found, camera, timeline)),
+        ),
         software={"blender": bpy.app.version_string, "engine": scene.render.engine},
     )
 
 
 def _what_was_left_out(seen: Gathered, found: list[Trace]) -> list[str]:
     recorded = {t.key.owner for t in found} | seen.particles.owners
-    faceless = sorted(seen.sightings.faceless - recorded)
+    faceless = sorted(seen.sightings.faceless - recorded - seen.stage.points.keys())
     unsupported = sorted(seen.sightings.unsupported.items())
     return [f"Object '{name}' has no faces and was left out." for name in faceless] + [
         f"Object '{name}' is of type {kind}, which is not recorded." for name, kind in unsupported
@@ -140,7 +152,7 @@ def _what_was_left_out(seen: Gathered, found: list[Trace]) -> list[str]:
 def _standstill(seen: Gathered, found: list[Trace], camera: Any, timeline: Timeline) -> list[str]:
     """A warning where neither a body nor the camera moves."""
     moves = (
-        any(t.moves or len(t.frames) != len(timeline.frames) for t in found)
+        any(t.moves or t.present(len(timeline.frames)) is not None for t in found)
         or bool(seen.particles.owners)
         or bool((camera.camera_to_world != camera.camera_to_world[0]).any())
         or bool((camera.intrinsics != camera.intrinsics[0]).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -80,16 +80,17 @@ def temporary_changes(scene: Any) -> Iterator[Changes]:
     put_back()
 
 
-def show_as_rendered(scene: Any, view_layer: Any, changes: Changes) -> None:
+def show_as_rendered(scene: Any, view_layer: Any, changes: Changes, needed: Collection[Any] = ()) -> None:
     """Let the viewport's evaluation, which scripts can read, show what a render would show.
 
-    What is hidden from render is not hidden here, but left out later: it may still collide with what is seen.
+    What is hidden from render is not hidden here, but left out later: it may still collide with what is seen. Of the
+    objects that are `needed`, even those are shown that nobody wants to see.
     """
     changes.set(scene.render, "simplify_subdivision", scene.render.simplify_subdivision_render)
     changes.set(scene.render, "simplify_child_particles", scene.render.simplify_child_particles_render)
     _show_collections(view_layer.layer_collection, changes)
     for obj in scene.objects:
-        if not obj.hide_render or obj.animation_data:
+        if not obj.hide_render or obj.animation_data or obj in needed:
             changes.set(obj, "hide_viewport", False)
             changes.unhide(obj, view_layer)
         changes.set(obj, "show_instancer_for_viewport", obj.show_instancer_for_render)

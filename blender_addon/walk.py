@@ -36,7 +36,7 @@ class Sightings:
 
     keys: list[Key] = field(default_factory=list)
     frames: list[np.ndarray] = field(default_factory=list)
-    """Per recorded frame: (n, 2) int32, the number of the key and of the shape."""
+    """Per recorded frame: (n, 3) int32, the number of the key, of the shape, and 1 where a camera can see it."""
     transforms: list[np.ndarray] = field(default_factory=list)
     """Per recorded frame: (n, 4, 4) float64."""
     faceless: set[str] = field(default_factory=set)
@@ -77,7 +77,13 @@ def renderable_objects(layer_collection: Any) -> set[str]:
 
 
 def look(
-    depsgraph: Any, frame: int, offered: set[str], changed: set[str], store: ShapeStore, sightings: Sightings
+    depsgraph: Any,
+    frame: int,
+    offered: set[str],
+    backstage: set[str],
+    changed: set[str],
+    store: ShapeStore,
+    sightings: Sightings,
 ) -> None:
     """Add one frame to `sightings`.
 
@@ -85,16 +91,18 @@ def look(
     ----------
     frame: its number, for errors.
     offered: names from `renderable_objects`.
+    backstage: names of objects that are looked at even where they are not rendered.
     changed: names of objects whose geometry may differ from when they were last looked at.
 
     Raises `RecordFailure` where a transform is not finite or far from what it was at first.
     """
     numbers: list[int] = []
     shapes: list[int] = []
+    shown: list[bool] = []
     transforms = array("d")
     # an object may have materials of its own on a mesh that it shares
     shapes_now: dict[tuple[int, tuple[int, ...]], int] = {}
-    for key, obj, matrix in _visible(depsgraph, offered, sightings):
+    for key, obj, matrix, seen in _things(depsgraph, offered, backstage, sightings):
         shape = sightings.last_shape.get(key)
         if shape is None or key.owner in changed or key.source in changed:
             look_of = (obj.data.as_pointer(), tuple(store.materials.slots(obj)))
@@ -104,19 +112,22 @@ def look(
             sightings.last_shape[key] = shape
         numbers.append(sightings.numbers.setdefault(key, len(sightings.numbers)))
         shapes.append(shape)
+        shown.append(seen)
         transforms.extend(chain.from_iterable(matrix))
     sightings.keys = list(sightings.numbers)
-    rows = np.array([numbers, shapes], np.int32).T
+    rows = np.array([numbers, shapes, shown], np.int32).T
     matrices = np.array(transforms, np.float64).reshape(-1, 4, 4)
     _check_transforms(sightings, rows[:, 0], matrices, frame)
     # scaled to nothing: a common way to hide
-    shown = matrices[:, :3, :3].any((1, 2))
-    sightings.frames.append(rows[shown])
-    sightings.transforms.append(matrices[shown])
+    has_size = matrices[:, :3, :3].any((1, 2))
+    sightings.frames.append(rows[has_size])
+    sightings.transforms.append(matrices[has_size])
 
 
-def _visible(depsgraph: Any, offered: set[str], sightings: Sightings) -> Iterator[tuple[Key, Any, Any]]:
-    """(key, evaluated mesh object, matrix) of everything with faces that is rendered.
+def _things(
+    depsgraph: Any, offered: set[str], backstage: set[str], sightings: Sightings
+) -> Iterator[tuple[Key, Any, Any, bool]]:
+    """(key, evaluated mesh object, matrix, is it rendered) of everything with faces that is rendered or backstage.
 
     Object and matrix are only valid until the next step.
     """
@@ -129,7 +140,8 @@ def _visible(depsgraph: Any, offered: set[str], sightings: Sightings) -> Iterato
             name = owner.original.name_full
             owners[pointer] = (name, name in offered and not owner.hide_render)
         name, allowed = owners[pointer]
-        if not allowed or not _is_rendered(instance, obj, owner, is_instance):
+        rendered = allowed and _is_rendered(instance, obj, owner, is_instance)
+        if not rendered and (is_instance or name not in backstage):
             continue
         if obj.type != "MESH":
             if obj.type not in _SILENT_TYPES | _MESH_SOURCES:
@@ -138,7 +150,7 @@ def _visible(depsgraph: Any, offered: set[str], sightings: Sightings) -> Iterato
             sightings.faceless.add(name)
         else:
             persistent_id = tuple(instance.persistent_id) if is_instance else ()
-            yield Key(name, obj.original.name_full, persistent_id), obj, instance.matrix_world
+            yield Key(name, obj.original.name_full, persistent_id), obj, instance.matrix_world, rendered
 
 
 def _is_rendered(instance: Any, obj: Any, owner: Any, is_instance: bool) -> bool:

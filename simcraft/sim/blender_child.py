@@ -103,6 +103,8 @@ def open_scene(request: dict[str, Any]) -> Any:
 def run(request: dict[str, Any]) -> Path:
     """Record what the request asks for; returns the finished recording's folder."""
     addon = load_package(Path(request["addon"]))
+    # before the scene is opened: what it says of simulations is among these properties
+    addon.register()
     record = importlib.import_module(f"{addon.__name__}.record")
     return record.record_scene(open_scene(request), request["out"], progress=progress, **request["options"])
 
