@@ -92,7 +92,7 @@ def advance(solver: Solver[State], state: State, until: float) -> Iterator[tuple
         longest = solver.stable_step(state)
         if not longest > 0:
             raise _stopped(solver, state, 0.0, "stable step")
-        dt = rest / math.ceil(rest / longest - 1e-9)
+        dt = rest / max(1, math.ceil(rest / longest - 1e-9))
         state = _careful_step(solver, state, dt, HALVINGS)
         yield state, dt
 
