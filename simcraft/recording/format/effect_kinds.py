@@ -70,13 +70,26 @@ MATERIAL_EMITTER = (
 FLOCK = (
     WARM_UP,
     Parameter("count", 200, "Number of agents.", "", 1, 1_000_000),
-    Parameter("size", 0.3, "Length (of a bird, its wing span).", "m", 0.001, 1000),
-    Parameter("speed", 4.0, "Cruising speed.", "m/s", 0.01, 200),
+    Parameter("size", 0.6, "Wing span of the built-in bird; twice the distance kept to obstacles.", "m", 0.001, 1000),
+    Parameter("speed", 6.0, "Cruising speed.", "m/s", 0.01, 200),
     Parameter("separation", 0.3, "Weight of keeping apart.", "", 0, 100),
     Parameter("alignment", 4.0, "Weight of flying where the neighbours fly.", "", 0, 100),
     Parameter("cohesion", 1.5, "Weight of staying together.", "", 0, 100),
+    Parameter("wander", 0.4, "Weight of whims that neighbours share.", "", 0, 100),
     Parameter("radius", 1.5, "How far an agent sees its neighbours.", "m", 0.01, 1000),
-    Parameter("beat", 3.0, "Wing beats.", "1/s", 0, 50),
+    Parameter("clearance", 2.0, "Distance at which obstacles turn agents away.", "m", 0.01, 1000),
+    Parameter("beat", 4.0, "Wing beats.", "1/s", 0, 50),
+    Parameter(
+        "start",
+        "together",
+        "As one flock, or all over the domain in all directions.",
+        choices=("together", "scattered"),
+    ),
+)
+FLOCK_GOAL = (Parameter("weight", 1.0, "Weight of flying to the nearest goal.", "", 0, 100),)
+PREDATOR = (
+    Parameter("weight", 8.0, "Weight of fleeing.", "", 0, 100),
+    Parameter("reach", 5.0, "Distance at which agents flee.", "m", 0.01, 1000),
 )
 CROWD = (
     WARM_UP,
@@ -84,13 +97,16 @@ CROWD = (
     Parameter("speed", 1.34, "Preferred walking speed.", "m/s", 0.1, 5),
     Parameter("size", 1.75, "Height of a person.", "m", 0.1, 10),
     Parameter("radius", 0.25, "Radius that a person keeps clear.", "m", 0.05, 2),
+    Parameter("leave", False, "People are gone when they have reached the last goal; otherwise they turn round."),
 )
+CROWD_GOAL = (Parameter("radius", 1.0, "How near one has to come.", "m", 0.1, 1000),)
 TRAFFIC = (
     WARM_UP,
     Parameter("count", 24, "Number of cars.", "", 1, 100_000),
     Parameter("speed", 12.0, "Desired speed.", "m/s", 0.5, 80),
     Parameter("headway", 1.5, "Desired time gap to the car in front.", "s", 0.2, 10),
     Parameter("gap", 2.0, "Smallest gap to the car in front.", "m", 0.1, 50),
+    Parameter("lane_width", 3.5, "Width of a lane.", "m", 1, 20),
     Parameter("lane_changes", True, "Let cars change lanes where that is faster and safe."),
 )
 
@@ -120,10 +136,10 @@ KINDS: dict[str, EffectKind] = {
         "Flock",
         "Birds or fish that fly together (boids).",
         FLOCK,
-        {"obstacle": (), "goal": (), "predator": (), "body": ()},
+        {"obstacle": (), "goal": FLOCK_GOAL, "predator": PREDATOR, "body": ()},
     ),
     "crowd": EffectKind(
-        "Crowd", "People who walk to goals (social force).", CROWD, {"obstacle": (), "goal": (), "body": ()}
+        "Crowd", "People who walk to goals (social force).", CROWD, {"obstacle": (), "goal": CROWD_GOAL, "body": ()}
     ),
     "traffic": EffectKind(
         "Traffic",
