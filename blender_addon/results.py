@@ -5,9 +5,51 @@ from __future__ import annotations
 from typing import Any
 
 MARK = "simcraft_result"
-"""The custom property of every object, collection and data-block that was made to show results."""
+"""The custom property of every collection, object and data-block that was made to show results."""
+COLLECTION = "SimCraft results"
 
 
 def results(scene: Any) -> set[str]:
     """Full names of the objects in `scene` that show results."""
     return {obj.name_full for obj in scene.objects if MARK in obj}
+
+
+def marked(block: Any) -> Any:
+    """`block`, with the mark."""
+    block[MARK] = True
+    return block
+
+
+def results_collection(scene: Any) -> Any:
+    """The scene's collection of results; a new one where there is none."""
+    import bpy
+
+    found = next((c for c in scene.collection.children if MARK in c), None)
+    if found is None:
+        found = marked(bpy.data.collections.new(COLLECTION))
+        scene.collection.children.link(found)
+    return found
+
+
+def new_object(name: str, data: Any, collection: Any) -> Any:
+    """An object of the results."""
+    import bpy
+
+    obj = marked(bpy.data.objects.new(name, data))
+    collection.objects.link(obj)
+    return obj
+
+
+def remove_results(scene: Any) -> None:
+    """Take all results out of `scene`, and with them the data that nothing else uses."""
+    import bpy
+
+    for collection in [c for c in scene.collection.children if MARK in c]:
+        objects = list(collection.objects)
+        actions = [o.animation_data.action for o in objects if o.animation_data and o.animation_data.action]
+        bpy.data.batch_remove([*objects, *dict.fromkeys(actions), collection])
+    # what was used by what has gone: meshes, then materials, then images
+    for blocks in (bpy.data.meshes, bpy.data.materials, bpy.data.images):
+        unused = [block for block in blocks if MARK in block and not block.users]
+        if unused:
+            bpy.data.batch_remove(unused)
