@@ -29,6 +29,7 @@ from simcraft.sim.fluid.boundary import Boundary, Obstacle
 from simcraft.sim.fluid.forces import confinement, lift
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.fluid.inflow import feed
+from simcraft.sim.fluid.open_air import admit_air
 from simcraft.sim.fluid.smoke_state import Fire, Inflow, SmokeConfig, SmokeState
 from simcraft.sim.fluid.smoke_volume import bounds, capture, gather
 from simcraft.sim.fluid.staggered import fastest
@@ -98,7 +99,7 @@ def step(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
     """The air `dt` seconds later. Raises `Diverged`."""
     operators, time = _operators(config), state.time + dt
     boundary = config.boundary_at(time)
-    state = operators.advect(config, state, dt)
+    state = admit_air(config, operators.advect(config, state, dt), state.velocity, dt)
     state = feed(state, config.inflows_at(time), dt, config.seed, first=state.time == -config.warm_up)
     if config.fire:
         state = burn(config.fire, state, dt)

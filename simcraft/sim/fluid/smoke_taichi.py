@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simcraft.sim.fluid.grid import Faces, Sides
+from simcraft.sim.fluid.grid import Faces
 from simcraft.sim.fluid.pressure import project
 from simcraft.sim.fluid.smoke_state import SmokeConfig, SmokeState
 from simcraft.taichi_runtime import ti
@@ -27,22 +27,21 @@ def advect(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
 
     MacCormack's scheme with limiter (Selle et al., "An unconditionally stable MacCormack method", J. Sci. Comput.
     2008): a semi-Lagrangian step forth and one back tell the error, half of it is taken off, and the result is kept
-    within the values that the first lookup saw. Through open sides comes clean air (0); along walls, and for the
-    velocity, the nearest value continues outside.
+    within the values that the first lookup saw. Outside the box the nearest value continues.
     """
-    grid, flow, open_sides = config.grid, _deep(state.velocity), _deep_sides(config.sides)
+    grid, flow = config.grid, _deep(state.velocity)
     reach = float(dt / grid.spacing)
     cells = (flow[0].shape[0] - 1, *flow[0].shape[1:])
     moved = _displacements(flow, cells, (0.5, 0.5, 0.5), reach)
     carried: dict[str, Any] = {
-        name: _carry(getattr(state, name).reshape(cells), moved, open_sides).reshape(grid.cells)
+        name: _carry(getattr(state, name).reshape(cells), moved).reshape(grid.cells)
         for name in ("density", "temperature", *(("fuel",) if config.fire else ()))
     }
     velocity: list[np.ndarray] = []
     for axis in (0, 1, 2) if grid.dimension == 3 else (0, 2):
         offset = tuple(0.0 if d == axis else 0.5 for d in range(3))
         moved = _displacements(flow, flow[axis].shape, offset, reach)
-        velocity.append(_carry(flow[axis], moved, None).reshape(grid.face_shape(len(velocity))))
+        velocity.append(_carry(flow[axis], moved).reshape(grid.face_shape(len(velocity))))
     return replace(state, velocity=tuple(velocity), **carried)
 
 
@@ -54,10 +53,6 @@ def _deep(velocity: Faces) -> Faces:
     return across, np.zeros((up.shape[0], 2, across.shape[2]), np.float32), up
 
 
-def _deep_sides(open_sides: Sides) -> Sides:
-    return open_sides if len(open_sides) == 3 else (open_sides[0], (False, False), open_sides[1])
-
-
 def _displacements(flow: Faces, shape: tuple[int, ...], offset: tuple[float, ...], reach: float) -> np.ndarray:
     """(*shape, 3): how many cells the flow goes in a step at samples that sit at `offset` cells from their index."""
     moved = np.empty((*shape, 3), np.float32)
@@ -65,26 +60,13 @@ def _displacements(flow: Faces, shape: tuple[int, ...], offset: tuple[float, ...
     return moved
 
 
-def _carry(field: np.ndarray, moved: np.ndarray, open_sides: Sides | None) -> np.ndarray:
+def _carry(field: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """`field` after a MacCormack step."""
-    ring = 0 if open_sides is None else 1
     forth, low, high = np.empty_like(field), np.empty_like(field), np.empty_like(field)
     carried = np.empty_like(field)
-    _look_back(_surrounded(field, open_sides), moved, ring, forth, low, high)
-    _correct(field, _surrounded(forth, open_sides), moved, ring, forth, low, high, carried)
+    _look_back(field, moved, forth, low, high)
+    _correct(field, forth, moved, low, high, carried)
     return carried
-
-
-def _surrounded(field: np.ndarray, open_sides: Sides | None) -> np.ndarray:
-    """`field` in a ring of what lies outside: 0 beyond open sides, the nearest value beyond walls."""
-    if open_sides is None:
-        return field
-    padded = np.pad(field, 1, mode="edge")
-    for axis, sides in enumerate(open_sides):
-        for is_open, end in zip(sides, (0, -1), strict=True):
-            if is_open:
-                padded[(slice(None),) * axis + (end,)] = 0
-    return padded
 
 
 @ti.func
@@ -132,18 +114,16 @@ def _sample_flow(
 
 
 @ti.kernel
-def _look_back(field: Array, moved: Array, ring: ti.i32, forth: Array, low: Array, high: Array):
+def _look_back(field: Array, moved: Array, forth: Array, low: Array, high: Array):
     for i, j, k in ti.ndrange(forth.shape[0], forth.shape[1], forth.shape[2]):
-        place = vec3(i - moved[i, j, k, 0], j - moved[i, j, k, 1], k - moved[i, j, k, 2]) + ring
+        place = vec3(i - moved[i, j, k, 0], j - moved[i, j, k, 1], k - moved[i, j, k, 2])
         forth[i, j, k], low[i, j, k], high[i, j, k] = look_up(field, place)
 
 
 @ti.kernel
-def _correct(
-    field: Array, surrounded: Array, moved: Array, ring: ti.i32, forth: Array, low: Array, high: Array, carried: Array
-):
+def _correct(field: Array, forth: Array, moved: Array, low: Array, high: Array, carried: Array):
     for i, j, k in ti.ndrange(forth.shape[0], forth.shape[1], forth.shape[2]):
-        place = vec3(i + moved[i, j, k, 0], j + moved[i, j, k, 1], k + moved[i, j, k, 2]) + ring
-        back = look_up(surrounded, place)[0]
+        place = vec3(i + moved[i, j, k, 0], j + moved[i, j, k, 1], k + moved[i, j, k, 2])
+        back = look_up(forth, place)[0]
         value = forth[i, j, k] + 0.5 * (field[i, j, k] - back)
         carried[i, j, k] = ti.max(low[i, j, k], ti.min(value, high[i, j, k]))
