@@ -69,7 +69,9 @@ class MotionClip:
     frames_source: str | None = None
     """"render" or "preview": what made `frames`."""
     coverage: np.ndarray | None = None
-    """(T, H, W) float32, alpha of smoke, 0 to 1."""
+    """(T, H, W) float32, 0 to 1: alpha of smoke and flames, 1 - transmittance of all volumes between the camera and the
+    nearest surface (or the background); None where there are no volumes at all. From 0.5 on a pixel belongs to the
+    smoke: `depth`, `instances`, flow and visibility are its own, below that those of what is behind it."""
     normals: np.ndarray | None = None
     """(T, H, W, 3) float32, unit, camera space, facing the camera; 0 for background."""
     captions: tuple[str, ...] = ()

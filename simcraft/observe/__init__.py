@@ -50,8 +50,9 @@ def observe(
 
     Bodies that are absent from the other frame have no flow there (`flow_valid_*` is false, never a silent zero), nor
     have bodies of changing mesh whose velocity is unknown. The background moves like a point at infinity; behind an
-    orthographic camera that turns it has no flow. Volumes are left out, with a warning in `metadata["warnings"]`;
-    where nothing moves at all there is a warning too. Instance ids are explained in `simcraft.observe.geometry`.
+    orthographic camera that turns it has no flow. Smoke is seen by a march through its volumes; what it covers, and
+    what that means for every field, is told in `simcraft.observe.smoke`. Where nothing moves at all there is a warning
+    in `metadata["warnings"]`. Instance ids are explained in `simcraft.observe.geometry`.
 
     Parameters
     ----------

@@ -88,12 +88,63 @@ def carry(
 
 
 def carry_image(here: Frame, there: Frame, position: np.ndarray, *, relative: bool) -> tuple[np.ndarray, np.ndarray]:
-    """`carry` for all pixels of `here`: `position` is (H, W, 2) float32, the results are (H, W) bool."""
+    """`carry` for all pixels of `here`, smoke included: `position` is (H, W, 2) float32, the results (H, W) bool."""
     shape = here.sides.shape
     way = passage(here, there)
+    missing = position.copy() if here.smoke is not None else position
     flat = here.sides.reshape(-1), here.coordinates.reshape(-1, 3), position.reshape(-1, 2)
     valid, visible = carry(way, *flat, relative=relative)
-    return valid.reshape(shape), visible.reshape(shape)
+    valid, visible = valid.reshape(shape), visible.reshape(shape)
+    if there.smoke is not None:
+        landing = position + pixel_centres(shape) if relative else position
+        visible &= ~covered(there, landing)
+    if here.smoke is not None:
+        _carry_smoke(here, there, missing, position, valid, visible, relative=relative)
+    return valid, visible
+
+
+def _carry_smoke(
+    here: Frame,
+    there: Frame,
+    missing: np.ndarray,
+    position: np.ndarray,
+    valid: np.ndarray,
+    visible: np.ndarray,
+    *,
+    relative: bool,
+) -> None:
+    """Write `position`, `valid` and `visible` where smoke covers the pixels of `here`; `missing` (H, W, 2) is what
+    stands in `position` where there is none."""
+    assert here.smoke is not None
+    covers, owner = here.smoke.covers, here.smoke.owner
+    way, known = here.smoke.way(there.index - here.index)
+    present = here.geometry.owner_present & there.geometry.owner_present
+    known = known & (present[owner] != 0) & covers
+    centres = pixel_centres(covers.shape)
+    position[covers] = missing[covers]
+    position[known] = way[known] if relative else (way + centres)[known]
+    valid[covers] = known[covers]
+    visible[covers] = (known & covered(there, centres + way, here.instances))[covers]
+
+
+def pixel_centres(shape: tuple[int, ...]) -> np.ndarray:
+    """(H, W, 2) float32 image positions of the centres of H x W pixels."""
+    y, x = np.indices(shape, np.float32)
+    return np.stack([x, y], axis=-1) + np.float32(0.5)
+
+
+def covered(there: Frame, positions: np.ndarray, instances: np.ndarray | None = None) -> np.ndarray:
+    """(...) bool: is there smoke, of the id in `instances` (...) if given, at image positions (..., 2) of `there`?
+
+    False outside the image, and where a position is NaN.
+    """
+    if there.smoke is None:
+        return np.zeros(positions.shape[:-1], bool)
+    height, width = there.smoke.alpha.shape
+    inside = ((positions >= 0) & (positions < (width, height))).all(axis=-1)
+    column, line = np.where(inside[..., None], positions, 0).astype(np.int64).transpose(-1, *range(positions.ndim - 1))
+    found = inside & there.smoke.covers[line, column]
+    return found if instances is None else found & (there.instances[line, column] == instances)
 
 
 def flow_of(here: Frame, there: Frame) -> Flow:
@@ -106,8 +157,8 @@ def flow_of(here: Frame, there: Frame) -> Flow:
 def flow_between(recording: Recording | str | Path, i: int, j: int, size: tuple[int, int] | None = None) -> Flow:
     """Exact flow of every pixel of frame i to any other frame j (indices from 0).
 
-    Surfaces whose mesh changes from frame to frame are followed along their velocity, to the next and the previous
-    frame only; farther away their flow is invalid.
+    Surfaces whose mesh changes from frame to frame and smoke are followed along their velocity, to the next and the
+    previous frame only; farther away their flow is invalid.
 
     Parameters
     ----------

@@ -1,12 +1,14 @@
 """From a Recording's bodies to the world geometry of one frame, in arrays that kernels can read.
 
-Everything visible is a *surface*: a sphere (one particle) or a triangle, numbered from 0. Spheres come first, then the
-triangles of rigid, deforming and instanced bodies: these *persistent* surfaces have the same number in all frames.
-The triangles of changing bodies come last, new ones in each frame. Each surface belongs to one *owner*: a body, one
-copy of an instanced body or one particle; owners come and go (`present`) and carry the instance id.
+Everything visible but smoke is a *surface*: a sphere (one particle) or a triangle, numbered from 0. Spheres come first,
+then the triangles of rigid, deforming and instanced bodies: these *persistent* surfaces have the same number in all
+frames. The triangles of changing bodies come last, new ones in each frame. Each surface belongs to one *owner*: a body,
+one copy of an instanced body or one particle; owners come and go (`present`) and carry the instance id. A volume is an
+owner without surfaces; `simcraft.observe.volumes` has its grids.
 
 Instance ids: 1 and up in the order of `Recording.bodies`; a body has one id, an `Instances` body one id a copy, all
-the particles of a body share one. Where that exceeds 65,535 the copies of each body share an id too.
+the particles of a body share one. Copies of a part (`Instances.part_of`) share the ids of the whole's copies, and only
+the whole is in the table. Where that exceeds 65,535 the copies of each body share an id too.
 """
 
 from __future__ import annotations
@@ -254,37 +256,45 @@ def _number_owners(
 ) -> tuple[np.ndarray, np.ndarray, tuple[InstanceInfo, ...], tuple[str, ...]]:
     """Instance id and body of each owner in the order of bodies, the table of ids, and what the user should know."""
     bodies = recording.bodies
-    copies = [b.transforms.shape[1] if isinstance(b, Instances) else 1 for b in bodies]
+    wholes = [b for b in bodies if not (isinstance(b, Instances) and b.part_of)]
     warnings = [
-        f"Volume '{b.name}' was left out: this version of observe sees surfaces and particles only."
-        for b in bodies
-        if isinstance(b, Volume)
-    ]
-    warnings += [
         f"'{b.name}' changes its mesh from frame to frame and has no velocity: its flow is unknown and marked so."
         for b in bodies
         if isinstance(b, ChangingBody) and b.velocity is None
     ]
-    share = sum(copies) > LARGEST_ID
-    if len(bodies) > LARGEST_ID:
+    if len(wholes) > LARGEST_ID:
         raise UserError(
-            f"The recording has {len(bodies)} bodies; at most {LARGEST_ID} can be told apart.",
+            f"The recording has {len(wholes)} bodies; at most {LARGEST_ID} can be told apart.",
             "Join static bodies, or record copies as one Instances body.",
         )
+    share = sum(b.transforms.shape[1] if isinstance(b, Instances) else 1 for b in wholes) > LARGEST_ID
     if share:
         warnings.append(f"There are over {LARGEST_ID} instances: all copies of a body share one id.")
     ids, owner_body = [], []
     table: list[InstanceInfo] = []
+    first_id: dict[str, int] = {}
     for b, body in enumerate(bodies):
-        count = len(body.radius) if isinstance(body, Particles) else copies[b]
+        count = _owner_count(body)
         own_ids = isinstance(body, Instances) and not share
-        first = len(table) + 1
+        part = isinstance(body, Instances) and body.part_of
+        first = first_id[part] if part else len(table) + 1
         ids.append(first + np.arange(count) if own_ids else np.full(count, first))
         owner_body.append(np.full(count, b))
+        if part:
+            continue
+        if isinstance(body, Instances):
+            first_id[body.name] = first
         names = [f"{body.name}[{n}]" for n in range(count)] if own_ids else [body.name]
         material = _material_name(recording, body)
         table += [InstanceInfo(first + n, name, material, body.solver) for n, name in enumerate(names)]
     return _join(ids, (0,), np.int32), _join(owner_body, (0,), np.int32), tuple(table), tuple(warnings)
+
+
+def _owner_count(body: Body) -> int:
+    """One for each particle, one for each copy, one for any other body."""
+    if isinstance(body, Particles):
+        return len(body.radius)
+    return body.transforms.shape[1] if isinstance(body, Instances) else 1
 
 
 def _material_name(recording: Recording, body: Body) -> str:

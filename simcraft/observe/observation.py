@@ -145,7 +145,9 @@ def outline_of(observation: Observation) -> MotionClip:
         "W": crop.size[0],
         "N": len(observation.seeds.sides),
     }
-    absent = {"coverage"} if observation.frames_source else {"coverage", "frames"}
+    absent = set() if observation.frames_source else {"frames"}
+    if observation.first.smoke is None:
+        absent.add("coverage")
     arrays: dict[str, Any] = {
         name: np.broadcast_to(np.zeros((), dtype), tuple(sizes.get(n, n) for n in shape))  # type: ignore[arg-type]
         for name, (shape, dtype) in ARRAYS.items()
@@ -215,12 +217,14 @@ def entries_of(observation: Observation, start: int, progress: Progress) -> Iter
 def _still_entries(here: Frame, first: Frame) -> dict[str, np.ndarray]:
     to_first = np.full((*here.depth.shape, 2), np.nan, np.float32)
     _, seen = carry_image(here, first, to_first, relative=False)
+    smoke = {} if here.smoke is None else {"coverage": here.smoke.alpha}
     return {
         "depth": here.depth,
         "instances": here.instances,
         "normals": here.normals,
         "to_first": to_first,
         "to_first_visible": seen,
+        **smoke,
     }
 
 

@@ -7,6 +7,7 @@ What else is asked of a frame (flow, tracks, shading) is a gather from this buff
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,18 @@ from simcraft.observe import kernels
 from simcraft.observe.camera import Crop, View, view_of
 from simcraft.observe.geometry import Geometry, Layout, geometry_of
 from simcraft.observe.resolve import resolve
+from simcraft.observe.smoke import Smoke, see_smoke
+from simcraft.observe.volumes import grids_of, has_volumes
 from simcraft.recording.format import Recording
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Geometry, camera and visibility buffer of one frame; H x W pixels."""
+    """Geometry, camera and visibility buffer of one frame; H x W pixels.
+
+    `sides` and `coordinates` are of the surfaces, be they behind smoke or not; `depth`, `instances` and `normals` are
+    the smoke's where it covers them (`smoke.covers`).
+    """
 
     index: int
     """Frame index in the recording, from 0."""
@@ -41,7 +48,9 @@ class Frame:
     instances: np.ndarray
     """(H, W) uint16: instance id, 0 for background."""
     normals: np.ndarray
-    """(H, W, 3) float32: unit geometric normal in camera axes, facing the camera; 0 for background."""
+    """(H, W, 3) float32: unit geometric normal in camera axes, facing the camera; 0 for background and smoke."""
+    smoke: Smoke | None = None
+    """What is seen of the volumes; None where the recording has none in any frame."""
 
     @property
     def surfaces(self) -> np.ndarray:
@@ -77,8 +86,21 @@ class NearestSurfaces:
 
 
 def render_frame(recording: Recording, layout: Layout, frame: int, crop: Crop) -> Frame:
-    """Rasterise frame index `frame` of `recording` for the image that `crop` describes."""
-    return rasterise(frame, geometry_of(recording, layout, frame), view_of(recording.camera, frame, crop))
+    """Rasterise frame index `frame` of `recording` for the image that `crop` describes, and see its smoke."""
+    surfaces = rasterise(frame, geometry_of(recording, layout, frame), view_of(recording.camera, frame, crop))
+    if not has_volumes(recording):
+        return surfaces
+    after, before = (
+        view_of(recording.camera, other, crop) if 0 <= other < recording.frame_count else None
+        for other in (frame + 1, frame - 1)
+    )
+    grids = grids_of(recording, layout, frame)
+    smoke = see_smoke(grids, surfaces.depth, surfaces.view, after, before, 1 / recording.fps)
+    covers = smoke.covers
+    surfaces.depth[covers] = smoke.depth[covers]
+    surfaces.instances[covers] = layout.owner_instance[smoke.owner[covers]]
+    surfaces.normals[covers] = 0
+    return dataclasses.replace(surfaces, smoke=smoke)
 
 
 def project(points: np.ndarray, view: View) -> np.ndarray:
@@ -89,7 +111,7 @@ def project(points: np.ndarray, view: View) -> np.ndarray:
 
 
 def rasterise(index: int, geometry: Geometry, view: View) -> Frame:
-    """The visibility buffer of `geometry` seen through `view`."""
+    """The visibility buffer of the surfaces of `geometry` seen through `view`."""
     nearest = nearest_surfaces(geometry, view)
     (width, height), projected = view.size, nearest.projected
     seen = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simcraft.observe.flow import carry, passage
+from simcraft.observe.flow import carry, covered, passage
 from simcraft.observe.raster import Frame
 
 
@@ -24,10 +24,13 @@ class Seeds:
 def seed_points(first: Frame, count: int, seed: int) -> Seeds:
     """Choose `count` different pixels that see a surface (all of them if there are fewer), evenly over the image.
 
+    Where smoke covers a surface, nothing is seen of it.
+
     The pixels are put in Morton order, in which neighbours in the list are neighbours in the image, and one is drawn
     at random from each of `count` equal stretches of the list.
     """
-    y, x = np.nonzero(first.sides >= 0)
+    seen = first.sides >= 0
+    y, x = np.nonzero(seen if first.smoke is None else seen & ~first.smoke.covers)
     order = np.argsort(_spread_bits(x) | _spread_bits(y) << np.uint64(1), kind="stable")
     count = min(count, len(order))
     stretches = np.arange(count + 1) * len(order) // max(count, 1)
@@ -37,10 +40,13 @@ def seed_points(first: Frame, count: int, seed: int) -> Seeds:
 
 
 def track_points(seeds: Seeds, there: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (N, 2) float32 of the seeds in frame `there`, NaN where they do not exist, and (N,) bool visibility."""
+    """Positions (N, 2) float32 of the seeds in frame `there`, NaN where they do not exist, and (N,) bool visibility.
+
+    What smoke covers is not visible.
+    """
     position = np.full((len(seeds.sides), 2), np.nan, np.float32)
     _, visible = carry(passage(seeds.frame, there), seeds.sides, seeds.coordinates, position)
-    return position, visible
+    return position, visible & ~covered(there, position)
 
 
 def _spread_bits(values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from simcraft.recording import (
     Particles,
     Recording,
     RigidBody,
+    Volume,
 )
 
 FRAMES = 3
@@ -187,3 +188,26 @@ def swarm(triangles: int, size: tuple[int, int], frames: int = FRAMES) -> Record
         poses = [pose(start + way * t, rotation(0, turn[0] * t) @ rotation(2, turn[1] * t)) for t in range(frames)]
         bodies.append(rigid(f"ball {n}", shape, poses))
     return recording(bodies, moving_camera(size, frames=frames), size, name=f"swarm of {triangles} triangles")
+
+
+def smoke_box(
+    density: np.ndarray | float,
+    low: tuple[float, float, float] = (-1, -1, 0),
+    size: float = 2.0,
+    speed: tuple[float, float, float] = (0, 0, 0),
+    turn: np.ndarray | None = None,
+    frames: int = FRAMES,
+    cells: int = 8,
+    fps: float = 24.0,
+    **more,
+) -> Volume:
+    """A cubic volume of `size` metres that moves as a whole by `speed` metres a frame; its corner starts at `low`.
+
+    `density` is one number for all `cells` a side, or (X, Y, Z) for all frames.
+    """
+    field = np.full((cells, cells, cells), density) if np.ndim(density) == 0 else np.asarray(density)
+    grids = np.stack([pose(tuple(np.add(low, np.multiply(t, speed))), turn) for t in range(frames)])
+    grids[:, :3, :3] *= size / field.shape[0]
+    velocity = np.broadcast_to(np.multiply(speed, fps), (frames, *field.shape, 3)).astype(np.float32)
+    name = more.pop("name", "smoke")
+    return Volume(name, np.repeat(field[None], frames, axis=0).astype(np.float32), velocity, grids, **more)

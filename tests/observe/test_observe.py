@@ -10,7 +10,7 @@ import pytest
 import simcraft
 from simcraft.errors import UserError
 from simcraft.observe import flow_between, moves, observe
-from simcraft.recording import Instances, Material, Mesh, Volume, save_recording
+from simcraft.recording import Instances, Material, Mesh, save_recording
 
 from . import closed_forms as truth
 from .scenes import (
@@ -147,12 +147,22 @@ def test_changing_meshes_without_velocity_have_no_flow():
     assert clip.flow_valid_forward[0][~seen].all()
 
 
-def test_volumes_are_left_out_with_a_warning():
-    density, speed = np.ones((3, 2, 2, 2), np.float32), np.zeros((3, 2, 2, 2, 3), np.float32)
-    smoke = Volume("smoke", density, speed, np.repeat(np.eye(4)[None], 3, axis=0))
-    clip = observe(recording([tumbling_box(), smoke], moving_camera(SIZE), SIZE))
-    assert any("smoke" in warning for warning in clip.metadata["warnings"])
-    assert set(np.unique(clip.instances)) == {0, 1}
+def test_copies_of_parts_share_the_ids_of_the_whole():
+    whole = crowd()
+    lifted = np.array(whole.transforms)
+    lifted[..., 2, 3] += 1.0
+    hats = dataclasses.replace(whole, name="hats", transforms=lifted, part_of="crowd")
+    aside = rigid("box", box(), [pose((0, 30, 1))] * 3)
+    clip = observe(recording([whole, aside, hats, floor()], moving_camera(SIZE), SIZE))
+    table = {row.id: row.name for row in clip.instance_table}
+    assert table == {**{n + 1: f"crowd[{n}]" for n in range(4)}, 5: "box", 6: "floor"}
+    alone = whole, dataclasses.replace(hats, part_of="")
+    bare = [observe(recording([body, floor()], moving_camera(SIZE), SIZE)).instances for body in alone]
+    for n in (1, 2, 3, 4):
+        body, hat = (ids[1] == n for ids in bare)
+        assert hat.sum() > 20
+        assert (clip.instances[1][body | hat] == n).mean() > 0.95  # a few pixels lie behind a neighbour
+    assert not (clip.instances[0] == 4).any()
 
 
 def test_too_many_copies_for_16_bits_share_ids():
