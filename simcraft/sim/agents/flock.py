@@ -55,7 +55,8 @@ class Flock:
     beat: float = 4.0
     """Wing beats a second."""
     start: str = "together"
-    """"together" in one flock that comes from the low end of x and flies along it, or "scattered" over the box in all directions."""
+    """"together" in one flock that comes from the low end of x and flies along it, or "scattered": all over the box, in
+    all directions."""
     warm_up: float = 0.0
     """Seconds before the first frame that the simulation starts."""
     seed: int = 0

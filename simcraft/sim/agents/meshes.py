@@ -25,7 +25,7 @@ PLUMAGE, BELLY, TIP, BEAK = range(4)
 
 
 def bird(span: float) -> Model:
-    """A gull, `span` metres from tip to tip; asks for the rows `phase` of its beat and `effort` (0 glides, 1 climbs)."""
+    """A gull, `span` metres from tip to tip; asks for the rows `phase` of its beat and `effort`, 0 glides, 1 climbs."""
     parts = [part("", _bird_body(), span)]
     for side, name in ((1.0, "left"), (-1.0, "right")):
         inner = part(f"{name} wing", _inner_wing(side), span, (0.03, side * 0.035, 0.025), angle=_beat(side))
@@ -51,8 +51,8 @@ def _fold(side: float) -> Angle:
 def _bird_body() -> Piece:
     sections = [
         (-0.20, 0.018, 0.014, 0.012), (-0.13, 0.042, 0.036, 0.004), (-0.02, 0.06, 0.056, 0.0),
-        (0.08, 0.056, 0.052, 0.0), (0.145, 0.036, 0.038, 0.014), (0.175, 0.036, 0.037, 0.024), (0.205, 0.036, 0.036, 0.028),
-        (0.235, 0.026, 0.026, 0.026), (0.25, 0.012, 0.012, 0.022),
+        (0.08, 0.056, 0.052, 0.0), (0.145, 0.036, 0.038, 0.014), (0.175, 0.036, 0.037, 0.024),
+        (0.205, 0.036, 0.036, 0.028), (0.235, 0.026, 0.026, 0.026), (0.25, 0.012, 0.012, 0.022),
     ]  # fmt: skip
     rings = [ring((x, 0, z), (0, width, 0), (0, 0, height), 10) for x, width, height, z in sections]
     body = loft(rings, lambda middle, normal: BELLY if normal[2] < -0.35 or middle[0] > 0.15 else PLUMAGE)
@@ -88,7 +88,7 @@ SHIRT, TROUSERS, SKIN, HAIR, SHOES = range(5)
 
 
 def person(height: float) -> Model:
-    """A person `height` metres tall; asks for the rows `phase` of the walk, radians, and `swing` (0 stands, 1 walks)."""
+    """A person, `height` metres tall; asks for the rows `phase` of the walk, radians, and `swing`, 0 stands, 1 walks."""
     parts = [part("", _torso(), height)]
     for side, name, lead in ((1.0, "left", 0.0), (-1.0, "right", np.pi)):
         y = (0.0, 1.0, 0.0)
@@ -230,10 +230,10 @@ def _car_body() -> Piece:
     # (z, rear x, front x, half the width)
     cabin = [(0.9, -1.95, 1.05, 0.8), (0.97, -1.85, 0.9, 0.79), (1.36, -1.2, 0.12, 0.64), (1.43, -1.05, -0.1, 0.58)]
     corners = []
-    for z, rear, front, width in cabin:
+    for level, rear, front, half in cabin:
         x = np.array([front, front - 0.12, rear + 0.12, rear, rear, rear + 0.12, front - 0.12, front])
-        y = np.array([0.93, 1.0, 1.0, 0.93, -0.93, -1.0, -1.0, -0.93]) * width
-        corners.append(np.stack([x, y, np.full(8, z)], 1))
+        y = np.array([0.93, 1.0, 1.0, 0.93, -0.93, -1.0, -1.0, -0.93]) * half
+        corners.append(np.column_stack([x, y, np.full(8, level)]))
     upper = loft(corners, lambda middle, normal: GLASS if 0.97 < middle[2] < 1.36 else PAINT)
     pillars = [block((-0.45, s * 0.716, 1.16), (0.09, 0.03, 0.42), PAINT, lean=s * -0.37) for s in (1, -1)]
     arches = [disc((x, s * 0.8, WHEEL_RADIUS), 0.4, 0.215, lambda n: TRIM, s) for x in (1.36, -1.32) for s in (1, -1)]

@@ -1,0 +1,294 @@
+"""A crowd: people who walk to goals, give way to each other, and go round walls.
+
+    from simcraft.sim.agents import crowd
+
+    recording = crowd.simulate(crowd.Crowd(count=80, seed=7), frames=72)
+
+The forces are those of Helbing and Molnar ("Social force model for pedestrian dynamics", Physical Review E 51, 1995);
+that nobody overlaps is not left to them but to each step, see `crowd_kernels.walk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from simcraft.errors import UserError
+from simcraft.recording import Recording
+from simcraft.sim.agents.bodies import Model, gather_agents
+from simcraft.sim.agents.routes import Goal, Routes, distance_to_line, plan_routes
+from simcraft.sim.agents.walls import Walls, WallsOverTime, no_walls, sample_walls, sort_walls
+from simcraft.sim.solver import Snapshot, Solver, record
+
+TURNING_TIME = 0.25
+"""Seconds in which a body turns to where it walks."""
+SIGHT = 8.0
+"""Radii: whoever is farther away is not heeded."""
+LONGEST_STEP = 0.05
+"""Seconds: a tenth of the time in which people change their pace."""
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who walks, and where."""
+
+    floor: tuple[float, float] = (16.0, 10.0)
+    """Metres along x and y, from the origin; people start there."""
+    count: int = 60
+    speed: float = 1.34
+    """Preferred walking speed, metres a second; each person's own differs a little (by a tenth)."""
+    size: float = 1.75
+    """Height of a person in metres."""
+    radius: float = 0.25
+    """Metres: nobody comes nearer to another than two of it, or to a wall than one."""
+    leave: bool = False
+    """Is who reaches a goal gone? Otherwise the next goal follows, after the last the first."""
+    goals: tuple[Goal, ...] = ()
+    """By default the two ends of the floor; a single one is completed by the end that is farther away."""
+    walls: WallsOverTime = no_walls
+    warm_up: float = 0.0
+    """Seconds before the first frame that the simulation starts."""
+    seed: int = 0
+    floor_to_world: np.ndarray = field(default_factory=lambda: np.eye(4))
+    """(4, 4), rigid: where the floor lies in the world, its z axis up."""
+
+
+@dataclass(frozen=True)
+class CrowdState:
+    """The n people who are there, in the frame of the floor."""
+
+    time: float
+    id: np.ndarray
+    """(n,) int64: a person keeps it."""
+    position: np.ndarray
+    """(n, 2) float64, metres."""
+    velocity: np.ndarray
+    """(n, 2) float64, metres a second."""
+    heading: np.ndarray
+    """(n, 2) float64, unit vector."""
+    goal: np.ndarray
+    """(n,) int32, index of the goal that the person walks to."""
+    lane: np.ndarray
+    """(n,) float64, 0 to 1: where on the goal's line the person aims at."""
+    pace: np.ndarray
+    """(n,) float64, the person's preferred speed."""
+    phase: np.ndarray
+    """(n,) float64, radians of the walk: a full turn is two steps."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a crowd's steps need of its surroundings, made once."""
+
+    goals: tuple[Goal, ...]
+    routes: Routes | None
+    """None where no wall is in the way."""
+
+
+def solver(
+    crowd: Crowd, *, model: Model | None = None, name: str = "crowd", first_material: int = 0
+) -> Solver[CrowdState]:
+    """The simulation of `crowd`.
+
+    Parameters
+    ----------
+    model: what a person looks like; by default the built-in one.
+    name: of the bodies that come out.
+    first_material: how many materials the recording has that the crowd is added to.
+
+    Raises `UserError` where the numbers make no sense or the floor has no room.
+    """
+    from simcraft.sim.agents.meshes import person
+
+    _check(crowd)
+    looks = model or person(crowd.size)
+    place = place_of(crowd)
+    corners = np.array(np.meshgrid((0, crowd.floor[0]), (0, crowd.floor[1]), (0, crowd.size))).reshape(3, -1).T
+    placed = corners @ np.asarray(crowd.floor_to_world)[:3, :3].T + crowd.floor_to_world[:3, 3]
+    return Solver(
+        name=name,
+        init=lambda: initial_state(crowd, place),
+        step=lambda state, dt: step(crowd, place, state, dt),
+        stable_step=lambda state: stable_step(crowd),
+        measure=_measure,
+        capture=lambda state: _capture(crowd, state),
+        gather=lambda snapshots: gather_agents(snapshots, looks, name, "crowd", crowd.floor_to_world, first_material),
+        bounds=np.stack([placed.min(0), placed.max(0)]),
+        fix="Lower the walking speed.",
+    )
+
+
+def simulate(crowd: Crowd, frames: int = 48, fps: float = 24.0, **options: Any) -> Recording:
+    """Record `frames` frames of `crowd`; `options` are those of `simcraft.sim.solver.record`."""
+    return record(solver(crowd), frames, fps, warm_up=crowd.warm_up, seed=crowd.seed, **options)
+
+
+def stable_step(crowd: Crowd) -> float:
+    """Seconds: nobody goes farther than half a radius, and forces change little."""
+    return min(LONGEST_STEP, 0.25 * crowd.radius / crowd.speed)
+
+
+def place_of(crowd: Crowd) -> Place:
+    """The goals, with those that go without saying, and the ways to them round the walls of the first moment."""
+    goals = crowd.goals or (_end(crowd, 0.0), _end(crowd, 1.0))
+    if len(goals) == 1 and not crowd.leave:
+        middles = [np.add(end.start, end.end) / 2 for end in (_end(crowd, 0.0), _end(crowd, 1.0))]
+        goals = (*goals, _end(crowd, float(np.argmax([distance_to_line(middle, goals[0]) for middle in middles]))))
+    segments = crowd.walls(-crowd.warm_up)
+    routes = plan_routes(goals, segments, np.array(crowd.floor), 1.3 * crowd.radius) if len(segments) else None
+    return Place(goals, routes)
+
+
+def initial_state(crowd: Crowd, place: Place) -> CrowdState:
+    """The crowd at the start of the warm-up. Raises `UserError` where there is no room for it."""
+    random = np.random.default_rng(crowd.seed)
+    goal = (np.arange(crowd.count) % len(place.goals)).astype(np.int32)
+    position = _starting_places(crowd, place, random)
+    lane = random.random(crowd.count)
+    pace = crowd.speed * np.clip(random.normal(1, 0.1, crowd.count), 0.7, 1.3)
+    heading = _targets(place, goal, lane) - position
+    heading /= np.maximum(np.linalg.norm(heading, axis=1, keepdims=True), 1e-9)
+    return CrowdState(
+        time=-crowd.warm_up,
+        id=np.arange(crowd.count),
+        position=position,
+        velocity=pace[:, None] * heading,
+        heading=heading,
+        goal=goal,
+        lane=lane,
+        pace=pace,
+        phase=random.uniform(0, 2 * np.pi, crowd.count),
+    )
+
+
+def step(crowd: Crowd, place: Place, state: CrowdState, dt: float) -> CrowdState:
+    """The crowd `dt` seconds later: look around, steer, walk, arrive."""
+    from simcraft.sim.agents import crowd_kernels as kernels
+    from simcraft.sim.agents.cells import cells_over, sort_by_cell
+
+    cells = cells_over(np.zeros(2), np.array(crowd.floor), SIGHT * crowd.radius)
+    sorted_ = sort_by_cell(cells, state.position)
+    walls = _walls_near(crowd, cells, state.time)
+    order, grid = sorted_.order, (sorted_.starts, cells.low, cells.size, cells.shape, crowd.radius)
+    position, velocity, pace = state.position[order], state.velocity[order], state.pace[order]
+    target = _targets(place, state.goal[order], state.lane[order])
+    solid = (walls.segments, walls.starts, walls.numbers)
+    routes = place.routes or Routes(np.zeros((1, 1, 1)), np.zeros((1, 1, 1, 2)), 0.0)
+    acceleration = np.empty_like(position)
+    kernels.steer(
+        position, velocity, pace, state.goal[order], target, *grid, crowd.speed, *solid,
+        routes.distance, routes.direction, routes.cell, acceleration,
+    )  # fmt: skip
+    moved, flown = np.empty_like(position), np.empty_like(position)
+    near = np.empty((len(order), kernels.MOST_NEAR), np.int32)
+    kernels.walk(position, velocity, acceleration, pace, dt, *grid, *solid, near, moved, flown)
+    new_position, new_velocity = np.empty_like(moved), np.empty_like(flown)
+    new_position[order], new_velocity[order] = moved, flown
+    return _arrive(crowd, place, _stride(crowd, state, new_position, new_velocity, dt))
+
+
+def _stride(crowd: Crowd, state: CrowdState, position: np.ndarray, velocity: np.ndarray, dt: float) -> CrowdState:
+    """Turn the bodies to where they walk, and let legs cover the way."""
+    from simcraft.sim.agents.meshes import STRIDE
+
+    speed = np.linalg.norm(velocity, axis=1, keepdims=True)
+    # who hardly moves keeps looking where they looked
+    turn = (1 - np.exp(-dt / TURNING_TIME)) * np.minimum(speed / (0.3 * state.pace[:, None]), 1)
+    heading = state.heading + turn * (velocity / np.maximum(speed, 1e-9) - state.heading)
+    heading += 1e-6 * np.column_stack([-state.heading[:, 1], state.heading[:, 0]])  # about turn: by the left
+    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
+    length = STRIDE * crowd.size * (0.4 + 0.6 * np.minimum(speed[:, 0] / 1.34 * (1.75 / crowd.size) ** 0.5, 1.3))
+    phase = np.mod(state.phase + 2 * np.pi * speed[:, 0] * dt / length, 2 * np.pi)
+    return replace(state, time=state.time + dt, position=position, velocity=velocity, heading=heading, phase=phase)
+
+
+def _arrive(crowd: Crowd, place: Place, state: CrowdState) -> CrowdState:
+    """Who has reached a goal walks to the next, or is gone."""
+    away = np.stack([distance_to_line(state.position, goal) - goal.radius for goal in place.goals])
+    there = away[state.goal, np.arange(len(state.goal))] <= 0
+    if not there.any():
+        return state
+    if not crowd.leave:
+        return replace(state, goal=np.where(there, (state.goal + 1) % len(place.goals), state.goal).astype(np.int32))
+    rows = ("id", "position", "velocity", "heading", "goal", "lane", "pace", "phase")
+    return replace(state, **{name: getattr(state, name)[~there] for name in rows})
+
+
+def _targets(place: Place, goal: np.ndarray, lane: np.ndarray) -> np.ndarray:
+    """(n, 2): each person's own point on the line of its goal."""
+    ends = np.array([(g.start, g.end) for g in place.goals], np.float64)[goal]
+    return ends[:, 0] + lane[:, None] * (ends[:, 1] - ends[:, 0])
+
+
+def _end(crowd: Crowd, side: float) -> Goal:
+    """One end of the longer axis of the floor, as a line to walk to."""
+    long = int(np.argmax(crowd.floor))
+    margin = 2 * crowd.radius
+    line = np.empty((2, 2))
+    line[:, long] = margin + side * (crowd.floor[long] - 2 * margin)
+    line[:, 1 - long] = margin, crowd.floor[1 - long] - margin
+    return Goal((line[0, 0], line[0, 1]), (line[1, 0], line[1, 1]), margin)
+
+
+def _walls_near(crowd: Crowd, cells: Any, time: float) -> Walls:
+    return sort_walls(crowd.walls(time), cells, cells.size)
+
+
+def _starting_places(crowd: Crowd, place: Place, random: np.random.Generator) -> np.ndarray:
+    """(count, 2): a shaken lattice, as wide as the floor allows; where a way leads to the goals, and clear of walls."""
+    floor, least = np.array(crowd.floor) - 2 * crowd.radius, 2.1 * crowd.radius
+    spacing = float(np.sqrt(np.prod(floor) / crowd.count))
+    while spacing > least:
+        counts = np.maximum((floor / spacing).astype(int), 1)
+        sites = np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in counts), indexing="ij"), -1).reshape(-1, 2)
+        # shaken by less than half of what is free between neighbours
+        shake = random.uniform(-0.5, 0.5, sites.shape) * (np.minimum(floor / counts, 3 * least) - least) * 0.9
+        sites = crowd.radius + sites * (floor / counts) + np.maximum(shake, 0) + np.minimum(shake, 0)
+        sites = sites[_free(crowd, place, sites)]
+        if len(sites) >= crowd.count:
+            return np.ascontiguousarray(random.permutation(sites)[: crowd.count])
+        spacing *= 0.9
+    raise UserError(
+        f"The floor of {crowd.floor[0]:g} x {crowd.floor[1]:g} m has no room for {crowd.count} people.",
+        "Make the domain larger, or lower count or radius.",
+    )
+
+
+def _free(crowd: Crowd, place: Place, sites: np.ndarray) -> np.ndarray:
+    """(n,) bool: which `sites` (n, 2) are clear of walls and have a way to every goal."""
+    if place.routes is None:
+        return np.ones(len(sites), bool)
+    from scipy.spatial import cKDTree
+
+    samples = sample_walls(crowd.walls(-crowd.warm_up), 0.5 * crowd.radius)
+    clear = cKDTree(samples).query(sites)[0] > 1.2 * crowd.radius
+    index = np.clip((sites / place.routes.cell).astype(int), 0, np.array(place.routes.distance.shape[1:]) - 1)
+    return clear & np.isfinite(place.routes.distance[:, index[:, 0], index[:, 1]]).all(0)
+
+
+def _measure(state: CrowdState) -> Mapping[str, float]:
+    speed = np.linalg.norm(state.velocity, axis=1)
+    return {"people": float(len(speed)), "speed m/s": float(speed.mean()) if len(speed) else 0.0}
+
+
+def _capture(crowd: Crowd, state: CrowdState) -> Snapshot:
+    count = len(state.id)
+    speed = np.linalg.norm(state.velocity, axis=1)
+    return {
+        "id": state.id,
+        "position": np.column_stack([state.position, np.zeros(count)]),
+        "forward": np.column_stack([state.heading, np.zeros(count)]),
+        "up": np.tile([0.0, 0.0, 1.0], (count, 1)),
+        "phase": state.phase,
+        "swing": np.minimum(speed / 1.34 * (1.75 / crowd.size) ** 0.5, 1.2),
+    }
+
+
+def _check(crowd: Crowd) -> None:
+    sizes = {"count": crowd.count, "size": crowd.size, "speed": crowd.speed, "radius": crowd.radius}
+    for name, value in {**sizes, "floor": min(crowd.floor)}.items():
+        if not 0 < value < 1e9:
+            raise UserError(f"The crowd's {name} is {value}; expected a positive number.")
