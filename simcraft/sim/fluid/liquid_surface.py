@@ -1,0 +1,91 @@
+"""The surface around a liquid's particles, as a closed triangle mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simcraft.sim.fluid.grid import Faces, Grid
+from simcraft.sim.fluid.liquid import LiquidState
+
+FINER = 2
+"""Nodes of the surface a cell."""
+PADDING = 3
+"""Nodes around the box, so that the surface closes."""
+RADIUS = 0.5
+"""Cells: of a lone particle's drop."""
+REACH = 1.0
+"""Cells: particles this near to a node shape the surface there."""
+SMOOTHING = 0.7
+"""Nodes: what the level set is blurred by, so that single particles do not show."""
+
+
+@dataclass(frozen=True)
+class SurfaceMesh:
+    """Triangles that enclose the liquid; they turn counterclockwise seen from outside."""
+
+    vertices: np.ndarray
+    """(V, 3) float32, metres from the box's lower corner."""
+    faces: np.ndarray
+    """(F, 3) int32."""
+    velocity: np.ndarray
+    """(V, 3) float32, metres a second."""
+
+
+def liquid_surface(grid: Grid, state: LiquidState) -> SurfaceMesh:
+    """The surface of a 3D liquid, without one where there are no particles."""
+    from skimage.measure import marching_cubes
+
+    level = level_set(grid, state)
+    if not (level < 0).any():
+        return SurfaceMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32))
+    nodes, faces, _, _ = marching_cubes(level, 0.0, gradient_direction="ascent")
+    vertices = ((nodes - PADDING) * (grid.spacing / FINER)).astype(np.float32)
+    velocity = velocity_at(grid, state.velocity, vertices)
+    return SurfaceMesh(vertices, faces.astype(np.int32), velocity)
+
+
+def level_set(grid: Grid, state: LiquidState) -> np.ndarray:
+    """Float32 at the nodes: cells to the surface, negative inside, exact only near it.
+
+    The distance to the mean of the particles around, less a radius (Zhu and Bridson 2005, section 5), blurred a little,
+    and cut off at the box.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    from simcraft.sim.fluid.liquid_surface_kernels import distance_to_mean
+    from simcraft.sim.fluid.liquid_taichi import sort_particles
+
+    shape = tuple(FINER * n + 1 + 2 * PADDING for n in grid.cells)
+    level = np.full(shape, RADIUS, np.float32)
+    if len(state.ids):
+        particles = sort_particles(grid, state)
+        count = np.diff(particles.first).reshape(grid.cells).astype(np.int32)
+        distance_to_mean(
+            particles.state.positions, particles.first, count, grid.spacing, REACH, RADIUS, FINER, PADDING, level
+        )
+    level = gaussian_filter(level, SMOOTHING)
+    return np.maximum(level, _beyond_box(grid))
+
+
+def _beyond_box(grid: Grid) -> np.ndarray:
+    """At the nodes: cells to the box, negative inside, a hair more than that so that no node lies on it."""
+    beyond = np.full((1,) * grid.dimension, -np.inf, np.float32)
+    for axis, count in enumerate(grid.cells):
+        place = (np.arange(FINER * count + 1 + 2 * PADDING, dtype=np.float32) - PADDING) / FINER
+        outside = np.maximum(-place, place - count) + 0.01
+        beyond = np.maximum(beyond, outside.reshape([-1 if d == axis else 1 for d in range(len(grid.cells))]))
+    return beyond
+
+
+def velocity_at(grid: Grid, velocity: Faces, places: np.ndarray) -> np.ndarray:
+    """(K, dimension) float32: the faces' velocity at places (K, dimension) in metres, linear in between."""
+    from scipy.ndimage import map_coordinates
+
+    components = []
+    for axis, component in enumerate(velocity):
+        offset = np.where(np.arange(grid.dimension) == axis, 0.0, 0.5)
+        at = (places / grid.spacing - offset).T
+        components.append(map_coordinates(component, at, order=1, mode="nearest"))
+    return np.stack(components, 1).astype(np.float32)
