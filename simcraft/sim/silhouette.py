@@ -59,7 +59,7 @@ def check_mask(mask: np.ndarray, name: str = "The mask", size: tuple[int, int] |
     return mask
 
 
-def image_coverage(mask: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+def image_coverage(mask: np.ndarray, cells: tuple[int, ...]) -> np.ndarray:
     """(X, Z) float32: the share of each cell's area that lies inside `mask` (H, W), exactly, for any two sizes."""
     upright = np.flip(np.asarray(mask, np.float64), 0).T
     return (_overlaps(upright.shape[0], cells[0]) @ upright @ _overlaps(upright.shape[1], cells[1]).T).astype(
@@ -68,7 +68,7 @@ def image_coverage(mask: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
 
 
 def image_mask(
-    source: np.ndarray | str | os.PathLike[str], cells: tuple[int, int], size: tuple[int, int] | None = None
+    source: np.ndarray | str | os.PathLike[str], cells: tuple[int, ...], size: tuple[int, int] | None = None
 ) -> np.ndarray:
     """(X, Z) bool: the cells of a grid over the whole picture that lie inside a mask with at least half of their area.
 
