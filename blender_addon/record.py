@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,11 @@ from .checks import check_scene, check_seed, scene_warnings
 from .effect_export import build_effects, find_cast
 from .errors import RecordFailure, SceneError
 from .folders import work_folders
-from .gather import Gathered, Progress, gather
-from .physics import emitters, fluid_velocities, plan_physics, solvers
+from .gather import Gathered, Progress, gather, steps
+from .physics import emitters, fluid_velocities, plan_physics, reset_caches, solvers
 from .render import RenderWish, render_frames
 from .restore import Changes, show_as_rendered, temporary_changes
+from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
 
 
@@ -73,7 +77,7 @@ def record_scene(
     with work_folders(out) as folders, temporary_changes(scene) as changes:
         _apply_seed(scene, seed, changes)
         timeline, physics = plan_physics(scene, timeline, _is_module())
-        view_layer = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+        view_layer = _view_layer(scene)
         cast = find_cast(view_layer)
         show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))
         seen = gather(scene, view_layer, cast, timeline, physics, size, folders, progress)
@@ -84,6 +88,81 @@ def record_scene(
         warnings = (*physics.warnings, *scene_warnings(scene), *recording.warnings, *images.warnings)
         recording = dataclasses.replace(recording, seed=seed, image=images.first, frames=images.all, warnings=warnings)
         return fmt.save_recording(recording, out, work=folders[0], bodies_checked=True)
+
+
+def asks_for_effects(scene: Any) -> bool:
+    """Is there anything in `scene` that Blender does not simulate itself?"""
+    properties.register()
+    return bool(find_cast(_view_layer(scene)).domains)
+
+
+def render_solved(
+    scene: Any,
+    recording: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    true_frames: bool = False,
+    samples: int | None = None,
+    engine: str | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Render `scene` with the results of its effects, as they are in the solved recording of it.
+
+    The scene is stepped as it was when it was recorded, so everything else is where it was then. The results are taken
+    out again, with those that were shown before. Writes into the new folder `out`: `image.npy`, the first frame,
+    (H, W, 3) uint8 sRGB; with `true_frames` also `frames.npy`, (T, H, W, 3); `warnings.json`, a list of texts; and
+    pictures that shaders read.
+
+    The other parameters are those of `record_scene`. Raises `SceneError` and `RecordFailure`.
+    """
+    solved = fmt.load_recording(recording)
+    out = Path(out).absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    numbers = tuple(int(n) for n in solved.frame_numbers)
+    timeline = Timeline(numbers if true_frames else numbers[:1], solved.fps, explicit=False)
+    view_layer = _view_layer(scene)
+    cast = find_cast(view_layer)
+    with temporary_changes(scene) as changes:
+        changes.on_undo(partial(hide, scene))
+        warnings = show(recording, scene, files=out / "shown")
+        _apply_seed(scene, solved.seed, changes)
+        timeline, physics = plan_physics(scene, timeline, _is_module())
+        show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))
+        for domain in cast.domains:
+            changes.set(domain, "hide_render", True)
+        if hasattr(scene, "cycles"):
+            # since 5.0 volumes are sampled without steps, which takes ten times as long
+            changes.set(scene.cycles, "volume_biased", True)
+        reset_caches(scene)
+        for frame in steps(timeline, physics, lambda _, step, count: progress("replay", step, count)):
+            scene.frame_set(frame)
+        wish = RenderWish(True, true_frames, samples, engine)
+        images = render_frames(scene, timeline.frames, solved.size, wish, out, progress)
+    assert images.first is not None
+    np.save(out / "image.npy", images.first)
+    (out / "warnings.json").write_text(json.dumps([*warnings, *images.warnings]), encoding="utf-8")
+    return out
+
+
+def add_first_frame(
+    scene: Any, recording: str | os.PathLike[str], *, samples: int | None = None, progress: Progress = silent
+) -> None:
+    """Render the first frame of `scene` with the results of its effects, and write it into the solved recording of it.
+
+    The parameters are those of `render_solved`, and so is what is raised.
+    """
+    with tempfile.TemporaryDirectory(prefix="simcraft-") as folder:
+        out = render_solved(scene, recording, folder, samples=samples, progress=progress)
+        solved = fmt.load_recording(recording)
+        warnings = json.loads((out / "warnings.json").read_text(encoding="utf-8"))
+        image = np.load(out / "image.npy", allow_pickle=False)
+    pictured = dataclasses.replace(solved, image=image, warnings=(*solved.warnings, *warnings))
+    fmt.save_recording(pictured, recording, bodies_checked=True)
+
+
+def _view_layer(scene: Any) -> Any:
+    """The view layer that is recorded."""
+    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
 
 
 def _check(recording: Any) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 MARK = "simcraft_result"
 """The custom property of every collection, object and data-block that was made to show results."""
+REPLACED = "simcraft_replaced"
+"""The custom property of objects that were rendered, and are not while results stand in for them."""
 COLLECTION = "SimCraft results"
 
 
@@ -40,10 +42,21 @@ def new_object(name: str, data: Any, collection: Any) -> Any:
     return obj
 
 
+def replace_objects(scene: Any, names: set[str]) -> None:
+    """Do not show the objects of these full names any more: results stand in for them."""
+    for obj in scene.objects:
+        if obj.name_full in names and not obj.hide_render and obj.library is None:
+            obj.hide_render, obj[REPLACED] = True, True
+
+
 def remove_results(scene: Any) -> None:
-    """Take all results out of `scene`, and with them the data that nothing else uses."""
+    """Take all results out of `scene`, and with them the data that nothing else uses; show again what they replaced."""
     import bpy
 
+    for obj in scene.objects:
+        if REPLACED in obj:
+            obj.hide_render = False
+            del obj[REPLACED]
     for collection in [c for c in scene.collection.children if MARK in c]:
         objects = list(collection.objects)
         actions = [o.animation_data.action for o in objects if o.animation_data and o.animation_data.action]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ._format import recording_format as fmt
 from .properties import NONE, register
-from .results import MARK, marked, remove_results, results, results_collection
+from .results import MARK, marked, remove_results, replace_objects, results, results_collection
 from .shader import Graph
 from .shown_surfaces import show_copies, show_particles, show_sequence
 from .shown_volume import show_volume
@@ -39,15 +42,20 @@ def show(recording: str | os.PathLike[str], scene: Any, *, files: Path | None = 
     shutil.rmtree(files, ignore_errors=True)
     collection = results_collection(scene)
     numbers = [int(n) for n in loaded.frame_numbers]
-    materials = _Materials(loaded)
+    made = _made_by_effects(loaded, scene)
+    described = loaded.materials or (fmt.Material("default"),)
+    materials = _blender_materials(described, made)
+    # what has melted away is not seen beside the liquid that it is now
+    gone = {b.name for b in loaded.bodies if b.present is not None and not np.any(b.present)}
+    replace_objects(scene, gone)
     warnings = []
-    for index, body in enumerate(_made_by_effects(loaded, scene)):
+    for index, body in enumerate(made):
         if body.kind in ("changing", "deforming"):
             show_sequence(body, numbers, materials, collection)
         elif body.kind == "particles":
             show_particles(body, numbers, materials, collection)
         elif body.kind == "volume":
-            color = materials.color(body.material)
+            color = described[body.material].base_color
             show_volume(body, numbers, color, collection, files.absolute() / f"volume_{index}")
         else:
             copies = body.transforms.shape[1] if body.kind == "instances" else 1
@@ -58,7 +66,7 @@ def show(recording: str | os.PathLike[str], scene: Any, *, files: Path | None = 
 
 
 def hide(scene: Any) -> None:
-    """Remove everything that `show` has added to `scene`."""
+    """Remove everything that `show` has added to `scene`, and render again what it stood for."""
     remove_results(scene)
 
 
@@ -74,28 +82,24 @@ def _made_by_effects(recording: Any, scene: Any) -> list[Any]:
     return [body for body in recording.bodies if not is_own(body.name)]
 
 
-class _Materials:
-    """The Blender material of each of a recording's: the file's own of that name, or else one made to look like it."""
+def _blender_materials(described: Sequence[Any], bodies: Sequence[Any]) -> dict[int, Any]:
+    """Number -> material of what `bodies` use: the file's own of that name, or else one made to look like it."""
+    import bpy
 
-    def __init__(self, recording: Any) -> None:
-        self._described = recording.materials or (fmt.Material("default"),)
-        self._made: dict[int, Any] = {}
+    materials = {}
+    for number in sorted(set().union(*map(_used_materials, bodies))):
+        own = bpy.data.materials.get(described[number].name)
+        materials[number] = own if own is not None and MARK not in own else _material(described[number])
+    return materials
 
-    def __getitem__(self, index: int) -> Any:
-        import bpy
 
-        if index not in self._made:
-            described = self._described[index]
-            own = bpy.data.materials.get(described.name)
-            self._made[index] = own if own is not None and MARK not in own else _material(described)
-        return self._made[index]
-
-    def __len__(self) -> int:
-        return len(self._described)
-
-    def color(self, index: int) -> tuple[float, float, float]:
-        """Linear RGB."""
-        return tuple(self._described[index].base_color)  # type: ignore[return-value]
+def _used_materials(body: Any) -> set[int]:
+    """The numbers of the materials of a body's surface."""
+    if body.kind == "volume":
+        return set()
+    if body.kind in ("changing", "particles"):
+        return {body.material}
+    return {0} if body.mesh.face_material is None else {int(n) for n in np.unique(body.mesh.face_material)}
 
 
 def _material(described: Any) -> Any:

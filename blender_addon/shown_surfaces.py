@@ -5,7 +5,7 @@ A sequence of objects with keyframed visibility works in every Blender, and need
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from .results import marked, new_object
 _BALL_SUBDIVISIONS = 2
 
 
-def show_sequence(body: Any, numbers: Sequence[int], materials: Sequence[Any], collection: Any) -> None:
+def show_sequence(body: Any, numbers: Sequence[int], materials: Mapping[int, Any], collection: Any) -> None:
     """A body whose shape changes (`ChangingBody`, `DeformingBody`): one object a frame."""
     for t, vertices, mesh in _shapes(body, materials):
         data = new_mesh(f"{body.name}.{numbers[t]}", vertices, **mesh)
         _show_in(new_object(data.name, data, collection), t, numbers, body.present)
 
 
-def show_particles(body: Any, numbers: Sequence[int], materials: Sequence[Any], collection: Any) -> None:
+def show_particles(body: Any, numbers: Sequence[int], materials: Mapping[int, Any], collection: Any) -> None:
     """`Particles`: one object a frame, with a ball on each of its faces. Blender scales what stands on a face by the
     square root of the face's area."""
     ball = _ball(body.name, materials[body.material])
@@ -42,7 +42,7 @@ def show_particles(body: Any, numbers: Sequence[int], materials: Sequence[Any], 
             _show_in(obj, t, numbers, None)
 
 
-def show_copies(body: Any, numbers: Sequence[int], materials: Sequence[Any], collection: Any) -> None:
+def show_copies(body: Any, numbers: Sequence[int], materials: Mapping[int, Any], collection: Any) -> None:
     """`Instances` and `RigidBody`: objects with the same mesh and keyframed transforms."""
     count = len(numbers)
     transforms = np.asarray(body.transforms).reshape(count, -1, 4, 4)
@@ -90,7 +90,7 @@ def new_mesh(
     return mesh
 
 
-def _shapes(body: Any, materials: Sequence[Any]) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
+def _shapes(body: Any, materials: Mapping[int, Any]) -> Iterator[tuple[int, np.ndarray, dict[str, Any]]]:
     """(frame index, vertices (V, 3), what else `new_mesh` is to know) of each frame with a surface."""
     if body.kind == "deforming":
         painted = _painted(body.mesh, materials)
@@ -103,16 +103,18 @@ def _shapes(body: Any, materials: Sequence[Any]) -> Iterator[tuple[int, np.ndarr
         yield t, vertices, {"faces": faces, "smooth": True, "materials": own}
 
 
-def _painted(mesh: Any, materials: Sequence[Any]) -> dict[str, Any]:
+def _painted(mesh: Any, materials: Mapping[int, Any]) -> dict[str, Any]:
     """What `new_mesh` is to know of a recording's mesh, with only the materials that it uses."""
+    used: Sequence[int]
+    slots: np.ndarray | None
     if mesh.face_material is None:
-        used, slots = np.zeros(1, int), None
+        used, slots = [0], None
     else:
         used, slots = np.unique(mesh.face_material, return_inverse=True)
     return {
         "faces": mesh.faces,
         "smooth": mesh.smooth,
-        "materials": [materials[i] for i in used],
+        "materials": [materials[int(i)] for i in used],
         "face_material": slots,
         "uv": mesh.uv,
     }

@@ -50,7 +50,7 @@ def show_volume(
 
 
 def atlas(grid: np.ndarray, columns: int) -> np.ndarray:
-    """(rows Y, columns X) of a grid (X, Y, Z): slice z in column z mod `columns`, row z // `columns`; y and rows upwards."""
+    """(rows Y, columns X) of a grid (X, Y, Z): slice z is in column z mod `columns`, row z // `columns`; y upwards."""
     x, y, z = grid.shape
     rows = -(-z // columns)
     slices = np.zeros((rows * columns, y, x), np.float32)

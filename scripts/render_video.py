@@ -3,9 +3,9 @@
     blender -b scene.blend -P scripts/render_video.py
     blender -b scene.blend -P scripts/render_video.py -- --out video.mp4 --size 512x512 --frames 1:48
 
-Runs inside any Blender from 3.4 on: records the scene here, then lets the engine (a separate Python that has simcraft)
-observe it and paint the video. Without arguments the video goes beside the .blend. Every other `--name value` goes to
-the generator, see `simcraft generators`.
+Runs inside any Blender from 3.4 on: records the scene here, and lets the engine (a separate Python that has simcraft)
+simulate what Blender does not, observe it all and paint the video. Without arguments the video goes beside the .blend.
+Every other `--name value` goes to the generator, see `simcraft generators`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import bpy
 
 from blender_addon.engine import Engine, EngineError, find_engine_python
 from blender_addon.errors import RecordError, SceneError
-from blender_addon.record import record_scene
+from blender_addon.record import add_first_frame, asks_for_effects, record_scene
 
 
 def parse_arguments(arguments: list[str]) -> tuple[argparse.Namespace, dict[str, str]]:
@@ -124,22 +124,39 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
         with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
             list(engine.run(request="check", id="check", **request))
             show = LinePrinter(stream)
-            record_scene(
-                bpy.context.scene,
-                recording,
-                frames=arguments.frames,
-                size=arguments.size,
-                preview=arguments.preview,
-                seed=arguments.seed,
-                samples=arguments.samples,
-                progress=show,
-            )
-            for event in engine.run(request="render", id="render", **request):
-                if event["event"] == "progress":
-                    show(event["stage"], event["step"], event["steps"])
-            return event
+            record(arguments, recording, engine, show)
+            return carry_out(engine, show, request="render", id="render", **request)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def record(arguments: argparse.Namespace, recording: Path, engine: Engine, show: LinePrinter) -> None:
+    """Record the opened scene, with the results of its effects in it and in the picture of the first frame."""
+    scene = bpy.context.scene
+    has_effects = asks_for_effects(scene)
+    record_scene(
+        scene,
+        recording,
+        frames=arguments.frames,
+        size=arguments.size,
+        preview=arguments.preview or has_effects,
+        seed=arguments.seed,
+        samples=arguments.samples,
+        progress=show,
+    )
+    if not has_effects:
+        return
+    carry_out(engine, show, request="solve", id="solve", recording=recording)
+    if not arguments.preview:
+        add_first_frame(scene, recording, samples=arguments.samples, progress=show)
+
+
+def carry_out(engine: Engine, show: LinePrinter, **request: Any) -> dict[str, Any]:
+    """The engine's result of one request; its progress is printed."""
+    for event in engine.run(**request):
+        if event["event"] == "progress":
+            show(event["stage"], event["step"], event["steps"], event.get("detail", ""))
+    return event
 
 
 def absolute(path: Path | None) -> Path | None:
@@ -169,14 +186,15 @@ class LinePrinter:
         self.started: dict[str, float] = {}
         self.printed = 0.0
 
-    def __call__(self, stage: str, step: int, steps: int) -> None:
+    def __call__(self, stage: str, step: int, steps: int, detail: str = "") -> None:
         now = time.monotonic()
         begin = self.started.setdefault(stage, now)
         if 0 < step < steps and now - self.printed < 2:
             return
         self.printed = now
         eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
-        print(f"{stage}: {step} of {steps}{eta}", flush=True, file=self.stream)
+        figures = f" ({detail})" if detail else ""
+        print(f"{stage}: {step} of {steps}{eta}{figures}", flush=True, file=self.stream)
 
 
 def main() -> int:

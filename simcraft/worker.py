@@ -6,6 +6,7 @@ Requests (stdin)::
      "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false,
      "force": false}
     {"version": 1, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
+    {"version": 1, "request": "solve", "id": "a", "recording": DIR}   simulate its effects, and write them into it
     {"version": 1, "request": "cancel", "id": "a"}
     {"version": 1, "request": "quit"}
 
@@ -14,7 +15,8 @@ Events (stdout), each with the request's id::
     {"event": "ready", "version": 1, "simcraft": "0.1.0", "python": "3.11.7"}
     {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null,
      "detail": "dt 0.02 s, ..." or ""}
-    {"event": "result", "id": "a", "video": FILE, ...}
+    {"event": "result", "id": "a", "video": FILE, ...}         of "render"
+    {"event": "result", "id": "a", "warnings": [...]}          of "solve"
     {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2}
 
 A "check" that finds nothing wrong has an empty result. Jobs run one after the other, in order. When stdin closes
@@ -39,6 +41,8 @@ import simcraft
 from simcraft.console import explain
 from simcraft.errors import Cancelled, UserError
 from simcraft.pipeline import RenderRequest, check_request, render
+from simcraft.progress import Progress
+from simcraft.recording import load_recording, save_recording
 
 VERSION = 1
 PROGRESS_SECONDS = 0.1
@@ -88,10 +92,10 @@ class Mailbox:
         return self.closed.is_set() or job in self.cancelled
 
 
-def parse_request(message: dict[str, Any]) -> RenderRequest:
-    """Validate a "render" or "check" message.
+def request_kind(message: dict[str, Any]) -> str:
+    """What a message asks for: "render", "check" or "solve".
 
-    Raises `UserError` that names the field and what it should be.
+    Raises `UserError` where it is no request of this version.
     """
     if "problem" in message:
         raise UserError(message["problem"], "Send one JSON object a line.")
@@ -100,13 +104,30 @@ def parse_request(message: dict[str, Any]) -> RenderRequest:
             f"Field 'version' is {message.get('version')!r}; this engine speaks version {VERSION}.",
             "Install the same version of the add-on and the engine.",
         )
-    if message.get("request") not in ("render", "check"):
-        raise UserError(f"Field 'request' is {message.get('request')!r}; expected render, check, cancel or quit.")
+    kind = message.get("request")
+    if kind not in ("render", "check", "solve"):
+        raise UserError(f"Field 'request' is {kind!r}; expected render, check, solve, cancel or quit.")
+    return str(kind)
+
+
+def parse_render(message: dict[str, Any]) -> RenderRequest:
+    """The fields of a "render" or "check" message.
+
+    Raises `UserError` that names the field and what it should be.
+    """
+    values = _values(message, tuple(_FIELDS), ("recording", "out"))
+    if "size" in values:
+        values["size"] = _pixels(values["size"])
+    return RenderRequest(**values)
+
+
+def _values(message: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, Any]:
+    """What the `known` fields of a message hold, those that are `needed` among them."""
     envelope = ("version", "request", "id")
     values: dict[str, Any] = {k: v for k, v in message.items() if k not in envelope and v is not None}
-    if unknown := sorted(set(values) - set(_FIELDS)):
-        raise UserError(f"Unknown field '{unknown[0]}'.", f"Known: {', '.join(sorted(_FIELDS))}.")
-    for name in ("recording", "out"):
+    if unknown := sorted(set(values) - set(known)):
+        raise UserError(f"Unknown field '{unknown[0]}'.", f"Known: {', '.join(sorted(known))}.")
+    for name in needed:
         if name not in values:
             raise UserError(f"Field '{name}' is missing; it should be a path.")
     for name, value in list(values.items()):
@@ -115,9 +136,7 @@ def parse_request(message: dict[str, Any]) -> RenderRequest:
             raise UserError(f"Field '{name}' is {value!r}; it should be {what}.")
         if what == "a path":
             values[name] = Path(message[name])
-    if "size" in values:
-        values["size"] = _pixels(values["size"])
-    return RenderRequest(**values)
+    return values
 
 
 # field -> (JSON type, what it is)
@@ -165,17 +184,31 @@ def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) ->
     try:
         if mailbox.stop_requested(job):
             raise Cancelled("Stopped before it began.")
-        request = parse_request(message)
-        if message["request"] == "check":
+        kind, progress = request_kind(message), JobProgress(job, mailbox, send)
+        if kind == "solve":
+            folder = _values(message, ("recording",), ("recording",))["recording"]
+            return {"event": "result", "warnings": solve(folder, progress)}
+        request = parse_render(message)
+        if kind == "check":
             check_request(request)
             return {"event": "result"}
-        return {"event": "result", **render(request, JobProgress(job, mailbox, send))}
+        return {"event": "result", **render(request, progress)}
     except (Exception, KeyboardInterrupt) as error:
         known = explain(error)
         if known is None:
             traceback.print_exc(file=sys.stderr)
             known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
         return {"event": "error", "message": known[0], "fix": known[1], "exit_code": known[2]}
+
+
+def solve(folder: Path, progress: Progress) -> list[str]:
+    """Simulate the effects of the recording in `folder` and write it again with what they add; returns its warnings."""
+    from simcraft.sim.effects import simulate_effects
+
+    recording = load_recording(folder)
+    solved = simulate_effects(recording, progress=progress)
+    save_recording(solved, folder)
+    return list(solved.warnings)
 
 
 class JobProgress:

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -83,13 +83,22 @@ def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("DYLD_")}
 
 
-def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path, progress: Progress) -> Path:
-    """Run one request (see `blender_child`) in a child process and return the recording's folder.
+def run_child(
+    blender: Blender,
+    request: dict[str, Any],
+    folder: Path,
+    log: Path,
+    progress: Progress,
+    solve: Callable[[Path], Path] | None = None,
+) -> Path:
+    """Run one request (see `blender_child`) in a child process and return the folder that it made last.
 
     Parameters
     ----------
     folder: an existing folder for the request file and Blender's temporary files.
     log: the file that gets everything Blender says.
+    solve: from the folder of a recording to that of the same one with its effects simulated; needed where the request
+        has `images`. It runs while the child waits, and what it raises ends the child.
 
     Raises
     ------
@@ -106,6 +115,8 @@ def run_child(blender: Blender, request: dict[str, Any], folder: Path, log: Path
             if event["event"] == "progress":
                 stage = event["stage"]
                 progress(stage, event["step"], event["steps"])
+            elif event["event"] == "recorded" and solve is not None:
+                _tell(child, {"solved": str(solve(Path(event["path"])))})
             else:
                 answer = event
                 break
@@ -150,6 +161,14 @@ def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
         for pipe in (child.stdin, child.stdout):
             if pipe:
                 pipe.close()
+
+
+def _tell(child: subprocess.Popen[str], message: dict[str, Any]) -> None:
+    """Write one line to the child, which may have died meanwhile: that its stdout has ended says so."""
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        child.stdin.write(json.dumps(message) + "\n")
+        child.stdin.flush()
 
 
 def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, Any]]:

@@ -15,12 +15,19 @@ The request (JSON) has
             Next to bpy it may use numpy and the standard library. An error it raises is shown to the user when it has
             `message` and `fix`, and counts as the user's mistake where its class is a ValueError.
 `options`   keyword arguments for `blender_addon.record.record_scene`
+`images`    folder to make; or null, or missing, where the parent simulates no effects
+
+A scene may ask for effects, which Blender does not simulate and the parent does. Where it does, and pictures are wanted
+of it, and there is a folder `images` for them, then the child records everything but the pictures, says {"event":
+"recorded", "path"}, and waits with the scene open for one line of JSON on stdin: {"solved": folder of the recording
+with the effects' results}. It shows them in the scene, renders into `images` (see `record.render_solved`), and is done;
+the path it then tells is that of `images`. Otherwise there is one pass, and the path is the recording's.
 
 It answers on stdout with lines of `@simcraft ` and JSON: {"event": "progress", "stage", "step", "steps"}, then
 {"event": "done", "path"} or {"event": "error", "kind": "user" | "failure", "message", "fix"}. Everything else that
 appears there is Blender's own chatter.
 
-Its stdin is a pipe that the parent holds and never writes to: where it ends, the parent is gone and the child leaves.
+Its stdin is a pipe that the parent holds: where it ends, the parent is gone and the child leaves.
 """
 
 from __future__ import annotations
@@ -28,6 +35,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import queue
 import sys
 import threading
 import traceback
@@ -100,13 +108,21 @@ def open_scene(request: dict[str, Any]) -> Any:
     return scene or bpy.context.scene
 
 
-def run(request: dict[str, Any]) -> Path:
-    """Record what the request asks for; returns the finished recording's folder."""
+def run(request: dict[str, Any], answers: queue.Queue[dict[str, Any]]) -> Path:
+    """Record what the request asks for; returns the folder of the finished recording, or of the pictures of it."""
     addon = load_package(Path(request["addon"]))
     # before the scene is opened: what it says of simulations is among these properties
     addon.register()
     record = importlib.import_module(f"{addon.__name__}.record")
-    return record.record_scene(open_scene(request), request["out"], progress=progress, **request["options"])
+    scene, options = open_scene(request), request["options"]
+    wants_pictures = not options.get("preview") or options.get("true_frames")
+    if not (request.get("images") and wants_pictures and record.asks_for_effects(scene)):
+        return record.record_scene(scene, request["out"], progress=progress, **options)
+    first_pass = {**options, "preview": True, "true_frames": False}
+    path = record.record_scene(scene, request["out"], progress=progress, **first_pass)
+    say(event="recorded", path=str(path))
+    chosen = {name: options[name] for name in ("true_frames", "samples", "engine") if name in options}
+    return record.render_solved(scene, answers.get()["solved"], request["images"], progress=progress, **chosen)
 
 
 def explain(error: BaseException) -> dict[str, str]:
@@ -122,23 +138,31 @@ def explain(error: BaseException) -> dict[str, str]:
     return {"kind": "failure", "message": f"{type(error).__name__}: {str(error).strip()}", "fix": ""}
 
 
-def leave_with_parent() -> None:
-    """Watch stdin from a thread of its own: Blender lets others run while it simulates, renders or opens a file."""
+def listen_to_parent() -> queue.Queue[dict[str, Any]]:
+    """What the parent writes to stdin, a line a message; where it ends the process leaves.
 
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
+    From a thread of its own: Blender lets others run while it simulates, renders or opens a file.
+    """
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def listen() -> None:
+        rest = b""
+        while block := os.read(0, 4096):
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                answers.put(json.loads(line))
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=listen, daemon=True).start()
+    return answers
 
 
 def main() -> int:
     """Carry out the request that the last argument names; returns the exit code."""
-    leave_with_parent()
+    answers = listen_to_parent()
     request = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
     try:
-        path = run(request)
+        path = run(request, answers)
     except Exception as error:
         say(event="error", **explain(error))
         return 1
