@@ -6,31 +6,23 @@ backend compiles what it can; it needs the extra `jax`, and takes its time to st
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from simcraft.errors import UserError
+from simcraft.sim.fluid.phiflow_runtime import backend, compiled  # isort: skip  (before phi: it says what is missing)
+from phi import field, geom, math
+from phi.field import CenteredGrid, Field, StaggeredGrid
+from phi.math import dual, extrapolation, spatial
+from phi.physics import advect as phi_advect
+from phi.physics import fluid as phi_fluid
+
 from simcraft.sim.fluid.boundary import Boundary
 from simcraft.sim.fluid.grid import Faces, Grid
 from simcraft.sim.fluid.pressure import Projected, left_divergence
 from simcraft.sim.fluid.smoke_state import SmokeConfig, SmokeState
 from simcraft.sim.solver import Diverged
-
-try:
-    from phi import field, geom, math
-    from phi.field import CenteredGrid, Field, StaggeredGrid
-    from phi.math import dual, extrapolation, spatial
-    from phi.physics import advect as phi_advect
-    from phi.physics import fluid as phi_fluid
-    from phiml import backend as phi_backend
-except ModuleNotFoundError as error:
-    raise UserError(
-        "The solver 'phiflow' needs the package phiflow.", "Install it: pip install -e .[phiflow]"
-    ) from error
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
 """How small the solver makes the divergence: as a share of what it was, and in 1/s (root of the sum of squares)."""
@@ -41,10 +33,9 @@ def advect(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
     """`state` carried along its velocity for `dt` seconds by PhiFlow's MacCormack scheme."""
     grid = config.grid
     names = ("density", "temperature", *(("fuel",) if config.fire else ()))
-    with _backend(config.backend):
+    with backend(config.backend):
         scalars = [_cells(grid, getattr(state, name), extrapolation.BOUNDARY) for name in names]
-        carry = _compiled(_carry, config.backend)
-        carried, turned = carry(scalars, _faces(grid, state.velocity), math.tensor(dt, convert=True))
+        carried, turned = _carry(scalars, _faces(grid, state.velocity), math.tensor(dt, convert=True))
         fields: dict[str, Any] = {name: _array(values) for name, values in zip(names, carried, strict=True)}
         return replace(state, velocity=tuple(_array(component) for component in turned), **fields)
 
@@ -58,7 +49,7 @@ def project(config: SmokeConfig, velocity: Faces, boundary: Boundary, pressure: 
     grid = config.grid
     velocity = boundary.apply(velocity)
     fluid = boundary.fluid.astype(np.float32)
-    with _backend(config.backend):
+    with backend(config.backend):
         flow, openness = _faces(grid, velocity), _faces(grid, boundary.openness)
         # each closed region on its own: with one mean for all, regions that obstacles cut off make CG diverge
         flowing_out = boundary.without_mean(_array(field.divergence(flow)))
@@ -66,7 +57,7 @@ def project(config: SmokeConfig, velocity: Faces, boundary: Boundary, pressure: 
         guess = pressure * fluid * np.float32(dt)
         right, guess, active = (_cells(grid, values, extrapolation.ZERO) for values in (flowing_out, guess, fluid))
         try:
-            potential, flow = _compiled(_take_off, config.backend)(right, guess, flow, openness, active)
+            potential, flow = _take_off(right, guess, flow, openness, active)
         except (math.Diverged, math.NotConverged):
             raise Diverged("pressure") from None
         velocity = tuple(_array(flow.vector[name]) for name in flow.vector.item_names)
@@ -74,6 +65,7 @@ def project(config: SmokeConfig, velocity: Faces, boundary: Boundary, pressure: 
     return Projected(velocity, pressure, left_divergence(grid, velocity, boundary, dt))
 
 
+@compiled
 def _carry(scalars: list[Field], flow: Field, dt: Any) -> tuple[list[Field], list[Field]]:
     """Cells and velocity components after a MacCormack step.
 
@@ -87,6 +79,7 @@ def _carry(scalars: list[Field], flow: Field, dt: Any) -> tuple[list[Field], lis
     )
 
 
+@compiled
 def _take_off(right: Field, guess: Field, flow: Field, openness: Field, active: Field) -> tuple[Field, Field]:
     """The potential with Laplacian `right`, and `flow` less its gradient."""
     # A bare Solve() picks a direct solver in closed boxes, which jit cannot compile, and which diverges in float32. The
@@ -134,18 +127,3 @@ def _axes(grid: Grid) -> str:
 
 def _box(grid: Grid) -> Any:
     return geom.Box(**dict(zip(_axes(grid), grid.size, strict=True)))
-
-
-def _backend(name: str) -> Any:
-    """PhiFlow's backend "numpy" or "jax", to be used in a `with`; raises `UserError` where jax is missing."""
-    if name == "numpy":
-        return phi_backend.NUMPY
-    try:
-        return phi_backend.init_backend("jax")
-    except (ModuleNotFoundError, ImportError, AssertionError) as error:
-        raise UserError("The backend 'jax' needs the package jax.", "Install it: pip install -e .[jax]") from error
-
-
-@lru_cache(maxsize=8)
-def _compiled(function: Callable[..., Any], backend: str) -> Callable[..., Any]:
-    return function
