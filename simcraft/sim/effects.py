@@ -11,7 +11,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
-from simcraft.recording import Effect, Recording
+from simcraft.recording import Body, ChangingBody, Effect, Instances, Particles, Recording
 from simcraft.recording.format import KINDS, SettingError, complete, convert
 from simcraft.sim.solver import Contribution, SimulationStopped, Solver, simulate_frames
 from simcraft.sim.standstill import standstill_warnings
@@ -163,11 +163,29 @@ def _with(recording: Recording, number: int, made: Contribution) -> Recording:
     solved = replace(recording.effects[number], solved=True)
     return replace(
         recording,
-        bodies=(*recording.bodies, *made.bodies),
+        bodies=(*(_hidden(b) if b.name in made.hidden else b for b in recording.bodies), *made.bodies),
         materials=(*recording.materials, *made.materials),
         effects=(*recording.effects[:number], solved, *recording.effects[number + 1 :]),
         warnings=(*recording.warnings, *standstill_warnings(made.bodies, recording.fps)),
     )
+
+
+def _hidden(body: Body) -> Body:
+    """`body` where nobody sees it; later effects still run into it."""
+    never = np.zeros(_times_present(body), bool)
+    return replace(body, present=never)
+
+
+def _times_present(body: Body) -> tuple[int, ...]:
+    """Shape of `present`: a truth value a frame, and for particles and instances one each."""
+    if isinstance(body, Instances):
+        return body.transforms.shape[:2]
+    if isinstance(body, Particles):
+        return body.positions.shape[:2]
+    if isinstance(body, ChangingBody):
+        return (len(body.vertex_offsets) - 1,)
+    frames = {"rigid": "transforms", "deforming": "vertices", "volume": "density"}[body.kind]
+    return (len(getattr(body, frames)),)
 
 
 def _seed(recording: Recording, seed: int | None) -> int:

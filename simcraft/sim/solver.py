@@ -58,6 +58,8 @@ class Contribution:
     bodies: tuple[Body, ...]
     """All frames of each; material indices count the recording's own materials first, then `materials`."""
     materials: tuple[Material, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Names of bodies of the recording that `bodies` stand for: they are not seen any more."""
 
 
 @dataclass(frozen=True)

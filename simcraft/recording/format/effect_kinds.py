@@ -8,7 +8,10 @@ SOLVER = Parameter("solver", "taichi", "The quick solver, or the PhiFlow referen
 WARM_UP = Parameter("warm_up", 0.0, "Simulated before the first frame, while everything else stands still.", "s", 0, 60)
 RESOLUTION = Parameter("resolution", 48, "Cells along the longest side of the domain.", "cells", 8, 512)
 
-OBSTACLE = (Parameter("friction", 0.3, "Share of the tangential speed that a touch takes away.", "", 0, 1),)
+OBSTACLE = (
+    Parameter("friction", 0.4, "Coulomb's coefficient: 0 is ice; 0.7 holds on a slope of 35 degrees.", "", 0, 10),
+    Parameter("sticky", False, "Whatever touches it stays there."),
+)
 FLUID_OBSTACLE = ()
 
 SMOKE = (
@@ -17,7 +20,7 @@ SMOKE = (
     WARM_UP,
     Parameter("buoyancy", 0.6, "Upward acceleration of smoke of density 1.", "m/s²", -20, 20),
     Parameter("heat_buoyancy", 2.0, "Upward acceleration of smoke of temperature 1.", "m/s²", -20, 20),
-    Parameter("vorticity", 0.25, "Strength of vorticity confinement, which keeps swirls alive.", "", 0, 5),
+    Parameter("vorticity", 2.0, "Strength of vorticity confinement, which keeps swirls alive.", "1/s", 0, 50),
     Parameter("dissipation", 0.1, "Share of the density lost.", "1/s", 0, 20),
     Parameter("cooling", 0.8, "Share of the temperature lost.", "1/s", 0, 20),
     Parameter("thickness", 12.0, "Optical density of smoke of density 1.", "1/m", 0, 10000),
@@ -25,7 +28,7 @@ SMOKE = (
     Parameter("wind_x", 0.0, "Wind along the domain's x axis that smoke starts with and enters by.", "m/s", -20, 20),
 )
 FIRE = (
-    Parameter("burning_rate", 1.5, "Share of the fuel that burns.", "1/s", 0, 20),
+    Parameter("burning_rate", 1.5, "Fuel that burns in a second, in units of density.", "1/s", 0, 20),
     Parameter("flame_heat", 1.0, "Temperature that burnt fuel of density 1 gives.", "", 0, 20),
     Parameter("soot", 0.6, "Smoke that burnt fuel of density 1 leaves.", "", 0, 5),
 )
@@ -36,6 +39,7 @@ SMOKE_EMITTER = (
     Parameter("start", 0.0, "When it begins.", "s", 0, 1000),
     Parameter("stop", 1000.0, "When it ends.", "s", 0, 1000),
     Parameter("once", False, "Fill the emitter's volume once, instead of feeding it all the time."),
+    Parameter("variation", 0.3, "By what share density, heat and fuel wander in space and time.", "", 0, 1),
 )
 LIQUID = (
     SOLVER,
@@ -57,12 +61,26 @@ MATERIAL = (
     RESOLUTION,
     WARM_UP,
     Parameter("gravity", -9.81, "Acceleration along the world's z axis.", "m/s²", -50, 50),
-    Parameter("output", "mesh", "What comes back: a surface mesh, or the particles.", choices=("mesh", "particles")),
+    Parameter("wall_friction", 0.4, "Coulomb's coefficient of the domain's floor, walls and ceiling.", "", 0, 10),
+    Parameter(
+        "output",
+        "mesh",
+        "What comes back: jelly's own mesh deformed and a surface around all else, or the particles.",
+        choices=("mesh", "particles"),
+    ),
 )
 MATERIAL_EMITTER = (
     Parameter("material", "jelly", "What it is made of.", choices=("water", "jelly", "snow", "sand")),
-    Parameter("density", 1000.0, "Mass of a cubic metre.", "kg/m³", 1, 20000),
-    Parameter("stiffness", 50000.0, "Young's modulus of jelly, snow and sand; bulk modulus of water.", "Pa", 100, 1e8),
+    Parameter("density", 0.0, "Mass of a cubic metre; 0 for the material's own.", "kg/m³", 0, 20000),
+    Parameter(
+        "stiffness",
+        0.0,
+        "Young's modulus of jelly, snow and sand; bulk modulus of water. 0 for what bears its own weight well.",
+        "Pa",
+        0,
+        1e8,
+    ),
+    Parameter("friction_angle", 35.0, "How steep a slope of sand holds.", "degrees", 1, 60),
     Parameter("speed_x", 0.0, "Initial speed along the world's x axis.", "m/s", -50, 50),
     Parameter("speed_y", 0.0, "Initial speed along the world's y axis.", "m/s", -50, 50),
     Parameter("speed_z", 0.0, "Initial speed along the world's z axis.", "m/s", -50, 50),

@@ -1,0 +1,130 @@
+# mypy: disable-error-code="valid-type, index, attr-defined"
+"""How each material answers a deformation: its stress, and what of the deformation it forgets.
+
+All solids here are isotropic, so each law is written for the principal stretches s of the elastic deformation gradient
+F = U diag(s) V^T, and its Kirchhoff stress is U diag(t) U^T.
+"""
+
+from simcraft.sim.mpm.substances import LAWS
+from simcraft.taichi_runtime import ti
+
+WATER, JELLY, SNOW, SAND = range(len(LAWS))
+
+WATER_EXPONENT = 7.0
+"""Of Tait's equation of state."""
+LEAST_WATER, MOST_WATER = 0.5, 1.0
+"""Volume relative to rest. Water does not pull: what is spread out has no pressure, and no memory of it."""
+SNOW_CRUSHES, SNOW_TEARS = 0.025, 0.0075
+"""Compression and stretch beyond which snow yields (Stomakhin et al. 2013, table 2)."""
+SNOW_HARDENING = 10.0
+"""Exponent of hardening (the same table)."""
+SNOW_SOFTEST, SNOW_HARDEST = 0.05, 8.0
+"""Limits of the factor by which hardening changes the stiffness, so that steps cannot become arbitrarily short."""
+LEAST_STRETCH = 0.05
+"""Of sand: keeps the logarithm finite."""
+
+
+@ti.func
+def water_pressure(volume: ti.f32, bulk: ti.f32) -> ti.f32:
+    """Tait's equation, Pa, for a volume relative to rest."""
+    return bulk / WATER_EXPONENT * (ti.pow(volume, -WATER_EXPONENT) - 1.0)
+
+
+@ti.func
+def corotated_stress(stretch: ti.template(), mu: ti.f32, lam: ti.f32, D: ti.template()):
+    """Principal Kirchhoff stresses of the fixed corotated solid (Stomakhin et al. 2012)."""
+    volume = ti.cast(1.0, ti.f32)
+    for d in ti.static(range(D)):
+        volume *= stretch[d]
+    return 2.0 * mu * (stretch - 1.0) * stretch + lam * volume * (volume - 1.0)
+
+
+@ti.func
+def snow_yield(stretch: ti.template(), plastic: ti.f32, D: ti.template()):
+    """Stretches clamped to what snow bears (Stomakhin et al. 2013, equation 11), and the plastic volume after it."""
+    elastic = stretch
+    for d in ti.static(range(D)):
+        elastic[d] = ti.min(ti.max(stretch[d], 1.0 - SNOW_CRUSHES), 1.0 + SNOW_TEARS)
+        plastic *= stretch[d] / elastic[d]
+    return elastic, ti.min(ti.max(plastic, 0.1), 10.0)
+
+
+@ti.func
+def snow_hardness(plastic: ti.f32) -> ti.f32:
+    """Factor of both moduli (Stomakhin et al. 2013, equation 4)."""
+    return ti.min(ti.max(ti.exp(SNOW_HARDENING * (1.0 - plastic)), SNOW_SOFTEST), SNOW_HARDEST)
+
+
+@ti.func
+def sand_yield(stretch: ti.template(), gained: ti.f32, mu: ti.f32, lam: ti.f32, slope: ti.f32, D: ti.template()):
+    """Stretches returned to the Drucker-Prager cone (Klar et al. 2016, equation 27), and the volume gained (log).
+
+    The volume that sand gained while it flew apart is taken from the next compression (Tampubolon et al. 2017,
+    section 4.3.4), so that it does not swell.
+    """
+    strain = ti.log(ti.max(stretch, LEAST_STRETCH))
+    volume = strain.sum() + gained
+    shear = strain - strain.sum() / D
+    amount = shear.norm() + 1e-20
+    elastic = stretch
+    left = ti.cast(0.0, ti.f32)
+    if volume >= 0.0:
+        elastic = ti.Vector([1.0 for _ in ti.static(range(D))])
+        left = volume
+    else:
+        excess = amount + (D * lam + 2.0 * mu) / (2.0 * mu) * volume * slope
+        elastic = ti.exp(shear * (1.0 - ti.max(excess, 0.0) / amount) + volume / D)
+    return elastic, left
+
+
+@ti.func
+def sand_stress(stretch: ti.template(), mu: ti.f32, lam: ti.f32):
+    """Principal Kirchhoff stresses of Hencky's solid (Klar et al. 2016, section 6.1)."""
+    strain = ti.log(stretch)
+    return 2.0 * mu * strain + lam * strain.sum()
+
+
+@ti.func
+def rotated(basis: ti.template(), principal: ti.template(), other: ti.template(), D: ti.template()):
+    """basis diag(principal) other^T."""
+    scaled = basis
+    for row in ti.static(range(D)):
+        for column in ti.static(range(D)):
+            scaled[row, column] = basis[row, column] * principal[column]
+    return scaled @ other.transpose()
+
+
+@ti.func
+def respond(trial: ti.template(), plastic: ti.f32, constants: ti.template(), kind: ti.i32, D: ti.template()):
+    """What a material makes of a trial deformation gradient (D, D).
+
+    Returns its elastic part, the new `plastic` of `MaterialState`, the Kirchhoff stress in Pa and the speed of sound
+    in m/s. Of water only `plastic` counts, which already is the new volume.
+    """
+    law = ti.cast(constants[kind, 0], ti.i32)
+    density, mu, lam = constants[kind, 1], constants[kind, 2], constants[kind, 3]
+    identity = ti.Matrix.identity(ti.f32, D)
+    elastic, stress, sound = identity, identity, ti.cast(0.0, ti.f32)
+    if law == WATER:
+        stress = -plastic * water_pressure(plastic, lam) * identity
+        sound = ti.sqrt(lam / density * ti.pow(plastic, 1.0 - WATER_EXPONENT))
+    else:
+        U, sigma, V = ti.svd(trial)
+        stretch = ti.Vector([sigma[d, d] for d in ti.static(range(D))])
+        hardness = ti.cast(1.0, ti.f32)
+        if law == JELLY:
+            elastic = trial
+        elif law == SNOW:
+            stretch, plastic = snow_yield(stretch, plastic, D)
+            hardness = snow_hardness(plastic)
+            elastic = rotated(U, stretch, V, D)
+        else:
+            stretch, plastic = sand_yield(stretch, plastic, mu, lam, constants[kind, 4], D)
+            elastic = rotated(U, stretch, V, D)
+        if law == SAND:
+            stress = rotated(U, sand_stress(stretch, mu, lam), U, D)
+        else:
+            stress = rotated(U, corotated_stress(stretch, hardness * mu, hardness * lam, D), U, D)
+        # stretched solids of this kind stiffen with the square of the stretch
+        sound = ti.sqrt(hardness * (lam + 2.0 * mu) / density) * ti.max(1.0, stretch.max())
+    return elastic, plastic, stress, sound
