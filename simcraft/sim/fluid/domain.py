@@ -1,0 +1,102 @@
+"""A fluid's domain in a scene: the box of an effect as a grid, and the scene's bodies as cells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from simcraft.errors import UserError
+from simcraft.recording import Effect, Recording, RigidBody
+from simcraft.sim import voxels
+from simcraft.sim.fluid.boundary import Obstacle
+from simcraft.sim.fluid.grid import Grid
+from simcraft.sim.surroundings import Surroundings
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """The box of an effect, divided into cubic cells."""
+
+    grid: Grid
+    to_world: np.ndarray
+    """(4, 4) float64: metres from the box's lower corner to the world; a rotation and a shift."""
+
+    @property
+    def cells(self) -> tuple[int, int, int]:
+        return self.grid.cells  # type: ignore[return-value]
+
+    @property
+    def grid_to_world(self) -> np.ndarray:
+        """(4, 4) float64, from cell units to the world."""
+        return self.to_world @ np.diag([self.grid.spacing] * 3 + [1.0])
+
+    def direction(self, vectors: np.ndarray) -> np.ndarray:
+        """(..., 3) world vectors along the box's own axes."""
+        turned: np.ndarray = vectors @ self.to_world[:3, :3]
+        return turned
+
+
+def domain_of(effect: Effect, resolution: int) -> Domain:
+    """The box of `effect` with `resolution` cells along its longest side. Raises `UserError` where it is no box.
+
+    Sides that are no whole number of cells long are rounded; the lower corner stays.
+    """
+    edges = np.asarray(effect.box_to_world, np.float64)[:3, :3]
+    size = np.linalg.norm(edges, axis=0)
+    axes = edges / np.maximum(size, 1e-12)
+    is_turned = np.allclose(axes.T @ axes, np.eye(3), atol=1e-3) and np.linalg.det(axes) > 0
+    if not (np.isfinite(edges).all() and size.min() > 1e-6 * size.max() > 0 and is_turned):
+        raise UserError(
+            f"The domain '{effect.name}' is flat, sheared or mirrored ({', '.join(f'{s:g}' for s in size)} m).",
+            "Make it a box; it may be turned.",
+        )
+    spacing = float(size.max()) / resolution
+    cells = tuple(max(1, round(float(s) / spacing)) for s in size)
+    to_world = np.eye(4)
+    to_world[:3, :3], to_world[:3, 3] = axes, np.asarray(effect.box_to_world, np.float64)[:3, 3]
+    return Domain(Grid(cells, spacing), to_world)
+
+
+def obstacle_of(
+    domain: Domain, surroundings: Surroundings, names: Sequence[str]
+) -> Obstacle | Callable[[float], Obstacle] | None:
+    """All bodies of `names` together, once and for all where none of them moves, else as a function of time."""
+    if not names:
+        return None
+    resting = _solids(domain, surroundings, [name for name in names if not surroundings.moves(name)], 0.0)
+    moving = [name for name in names if surroundings.moves(name)]
+    if not moving:
+        return resting
+
+    @lru_cache(maxsize=4)
+    def at(time: float) -> Obstacle:
+        pushing = _solids(domain, surroundings, moving, time)
+        return Obstacle(resting.cells | pushing.cells, pushing.velocity)
+
+    return at
+
+
+def _solids(domain: Domain, surroundings: Surroundings, names: Sequence[str], time: float) -> Obstacle:
+    """The cells that the bodies `names` block, and how they move."""
+    blocked = np.zeros(domain.cells, bool)
+    velocity = np.zeros((*domain.cells, 3), np.float32)
+    for name in names:
+        surface = surroundings.surface(name, time)
+        cells = voxels.obstacle(surface, domain.cells, domain.grid_to_world)
+        speed = voxels.surface_velocity(surface, domain.cells, domain.grid_to_world, cells)
+        velocity[cells] = domain.direction(speed[cells].astype(np.float64))
+        blocked |= cells
+    return Obstacle(blocked, velocity)
+
+
+def axis_of(recording: Recording, name: str, time: float) -> np.ndarray:
+    """(3,) float64: the own z axis of the body `name` in the world; the world's for bodies without a transform."""
+    body = next((b for b in recording.bodies if b.name == name), None)
+    if not isinstance(body, RigidBody):
+        return np.array([0.0, 0.0, 1.0])
+    frame = round(min(max(time * recording.fps, 0.0), recording.frame_count - 1.0))
+    axis = np.asarray(body.transforms[frame], np.float64)[:3, 2]
+    return axis / max(float(np.linalg.norm(axis)), 1e-12)
