@@ -16,56 +16,37 @@ import bpy
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.scene_kit import stage  # noqa: E402
-from scripts.scene_kit.catalogue import SCENES  # noqa: E402
+from scenes.builders import catalogue  # noqa: E402
 
 
-def build(name: str, folder: Path) -> Path:
-    """Build the scene `name` and save it as `folder/name.blend`."""
-    entry = SCENES[name]
-    stage.begin(name, entry.frames, entry.seed, entry.substeps)
-    entry.build()
-    bpy.context.scene.frame_set(1)
+def save(name: str, folder: Path) -> Path:
+    """Build the scene `name` as it is shipped and save it as `folder/name.blend`."""
+    catalogue.build(name)
     bpy.context.preferences.filepaths.save_version = 0
     path = folder / f"{name}.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True)
     return path
 
 
-def write_index(folder: Path) -> None:
-    """List every shipped scene in `folder/index.json`, for people and for the command line."""
-    rows = [
-        {
-            "name": name,
-            "title": entry.title,
-            "prompt": entry.prompt,
-            "frames": entry.frames,
-            "fps": 24,
-            "seed": entry.seed,
-            "papers": list(entry.papers),
-        }
-        for name, entry in SCENES.items()
-    ]
-    (folder / "index.json").write_text(json.dumps({"scenes": rows}, indent=2) + "\n", encoding="utf-8")
-
-
 def main(arguments: list[str]) -> None:
+    names = ", ".join(catalogue.FAMILIES)
     parser = argparse.ArgumentParser(prog="build_scenes.py", description="Build SimCraft's shipped scenes.")
-    parser.add_argument("names", nargs="*", metavar="name", help=f"scenes to build, default all: {', '.join(SCENES)}")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"scenes to build, default all: {names}")
     parser.add_argument("--out", type=Path, default=ROOT / "scenes", help="folder to write to")
     request = parser.parse_args(arguments)
-    unknown = set(request.names) - set(SCENES)
+    unknown = set(request.names) - set(catalogue.FAMILIES)
     if unknown:
-        parser.error(f"no scene is called {', '.join(sorted(unknown))}; there are {', '.join(SCENES)}")
+        parser.error(f"no scene is called {', '.join(sorted(unknown))}; there are {names}")
     if bpy.app.version >= (4, 0):
         parser.error(
             f"this is Blender {bpy.app.version_string}; its files cannot be opened by Blender 3.4: build with 3.4"
         )
     request.out.mkdir(parents=True, exist_ok=True)
-    for name in request.names or SCENES:
-        path = build(name, request.out)
+    for name in request.names or catalogue.FAMILIES:
+        path = save(name, request.out)
         print(f"{path}: {path.stat().st_size / 1024:.0f} kB", flush=True)
-    write_index(request.out)
+    index = json.dumps({"scenes": catalogue.rows()}, indent=2)
+    (request.out / "index.json").write_text(f"{index}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

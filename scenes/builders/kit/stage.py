@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
-from mathutils import Vector
+from mathutils import Euler, Vector
 
+from ..family import Draws
 from . import textures
 
 Vector3 = tuple[float, float, float]
@@ -58,26 +59,42 @@ def image(name: str, picture: np.ndarray) -> bpy.types.Image:
 
 
 def daylight(
-    kind: str = "day", sun: Vector3 = (-0.5, 0.6, -1.0), strength: float = 3.0, softness: float = 0.03
+    draws: Draws, kind: str = "day", sun: Vector3 = (-0.5, 0.6, -1.0), strength: float = 3.0, softness: float = 0.03
 ) -> None:
-    """A generated sky and one sun that shines along `sun`, with an angular size of `softness` radians."""
-    scene = bpy.context.scene
-    world = scene.world = bpy.data.worlds.new("sky")
+    """A generated sky and one sun that shines along `sun`, with an angular size of `softness` radians.
+
+    Another seed turns the sun by up to a radian and may choose another of the `SKIES`.
+    """
+    kind = draws.pick("sky", kind, tuple(SKIES))
+    direction = Vector(sun)
+    direction.rotate(Euler((0.0, 0.0, draws.real("sun turn", 0.0, -1.0, 1.0))))
+    backdrop(textures.sky(*SKIES[kind]))
+    lamp(direction, strength * draws.real("sun strength", 1.0, 0.85, 1.15), softness)
+
+
+def backdrop(picture: np.ndarray, strength: float = 0.8) -> None:
+    """The equirectangular `picture` (sRGB) all around, which lights the scene as well."""
+    world = bpy.context.scene.world = bpy.data.worlds.new("sky")
     world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
     environment = nodes.new("ShaderNodeTexEnvironment")
-    environment.image = image("sky", textures.sky(*SKIES[kind]))
+    environment.image = image("sky", picture)
     background = next(node for node in nodes if node.type == "BACKGROUND")
-    background.inputs["Strength"].default_value = 0.8
+    background.inputs["Strength"].default_value = strength
     links.new(environment.outputs["Color"], background.inputs["Color"])
-    lamp = bpy.data.lights.new("sun", "SUN")
-    lamp.energy = strength
-    lamp.angle = softness
-    lamp.color = (1.0, 0.95, 0.88)
-    holder = bpy.data.objects.new("sun", lamp)
-    holder.rotation_euler = Vector(sun).to_track_quat("-Z", "Y").to_euler()
+
+
+def lamp(direction: Vector3, strength: float, softness: float = 0.03) -> bpy.types.Object:
+    """The sun, which shines along `direction`."""
+    light = bpy.data.lights.new("sun", "SUN")
+    light.energy = strength
+    light.angle = softness
+    light.color = (1.0, 0.95, 0.88)
+    holder = bpy.data.objects.new("sun", light)
+    holder.rotation_euler = Vector(direction).to_track_quat("-Z", "Y").to_euler()
     holder.location = (0.0, 0.0, 6.0)
-    scene.collection.objects.link(holder)
+    bpy.context.scene.collection.objects.link(holder)
+    return holder
 
 
 def camera(location: Vector3, target: Vector3, lens: float = 50.0) -> bpy.types.Object:
@@ -90,6 +107,17 @@ def camera(location: Vector3, target: Vector3, lens: float = 50.0) -> bpy.types.
     bpy.context.scene.collection.objects.link(made)
     bpy.context.scene.camera = made
     return made
+
+
+def drawn_camera(
+    draws: Draws, location: Vector3, target: Vector3, lens: float = 50.0, swing: float = 0.35
+) -> bpy.types.Object:
+    """A camera like `camera`, which another seed turns about the target by up to `swing` radians, lifts and moves."""
+    away = Vector(location) - Vector(target)
+    away.rotate(Euler((0.0, 0.0, draws.real("camera turn", 0.0, -swing, swing))))
+    away.z *= draws.real("camera height", 1.0, 0.8, 1.3)
+    away *= draws.real("camera distance", 1.0, 0.97, 1.2)
+    return camera(tuple(Vector(target) + away), target, lens)
 
 
 def orbiting_camera(
@@ -105,7 +133,32 @@ def orbiting_camera(
     for frame, turn in zip((scene.frame_start, scene.frame_end), turns, strict=True):
         pivot.rotation_euler = (0.0, 0.0, turn)
         pivot.keyframe_insert("rotation_euler", frame=frame)
-    for curve in pivot.animation_data.action.fcurves:
+    _evenly(pivot)
+    return made
+
+
+def spin(thing: bpy.types.Object, speed: float) -> None:
+    """`thing` turns about its own z axis at `speed` rad/s over the whole range."""
+    scene = bpy.context.scene
+    # turned by z first, so that z is its own axis
+    thing.rotation_mode = "ZYX"
+    for frame in (scene.frame_start, scene.frame_end):
+        thing.rotation_euler.z = speed * (frame - scene.frame_start) / scene.render.fps
+        thing.keyframe_insert("rotation_euler", frame=frame)
+    thing.rotation_euler.z = 0.0
+    _evenly(thing)
+
+
+def ride(thing: bpy.types.Object, start: np.ndarray, end: np.ndarray) -> None:
+    """`thing` goes from `start` (3,) to `end` (3,) at one speed over the whole range."""
+    scene = bpy.context.scene
+    for frame, place in ((scene.frame_end, end), (scene.frame_start, start)):
+        thing.location = tuple(place)
+        thing.keyframe_insert("location", frame=frame)
+    _evenly(thing)
+
+
+def _evenly(thing: bpy.types.Object) -> None:
+    for curve in thing.animation_data.action.fcurves:
         for key in curve.keyframe_points:
             key.interpolation = "LINEAR"
-    return made

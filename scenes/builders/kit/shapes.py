@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import bmesh
 import bpy
 import numpy as np
+from mathutils import Euler, Matrix
 
 from . import stage
 from .stage import Vector3
@@ -35,6 +36,25 @@ def paint(
         texture.image = stage.image(name, picture)
         links.new(texture.outputs["Color"], shader.inputs["Base Color"])
     return material
+
+
+def rim_glow(material: bpy.types.Material, colour: Vector3, strength: float) -> None:
+    """Let `material` glow in `colour` where it is seen at a grazing angle, like an atmosphere."""
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
+    output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
+    facing, power = nodes.new("ShaderNodeLayerWeight"), nodes.new("ShaderNodeMath")
+    glow, total = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeAddShader")
+    power.operation, power.inputs[1].default_value = "POWER", 4.0
+    glow.inputs["Color"].default_value = (*colour, 1.0)
+    scale = nodes.new("ShaderNodeMath")
+    scale.operation, scale.inputs[1].default_value = "MULTIPLY", strength
+    links.new(facing.outputs["Facing"], power.inputs[0])
+    links.new(power.outputs[0], scale.inputs[0])
+    links.new(scale.outputs[0], glow.inputs["Strength"])
+    links.new(shader.outputs[0], total.inputs[0])
+    links.new(glow.outputs[0], total.inputs[1])
+    links.new(total.outputs[0], output.inputs["Surface"])
 
 
 def box(
@@ -91,11 +111,12 @@ def sphere(
     material: bpy.types.Material,
     location: Vector3,
     rotation: Vector3 = (0.0, 0.0, 0.0),
+    segments: int = 48,
 ) -> bpy.types.Object:
     """A smooth ball with longitude and latitude as texture coordinates."""
     mesh = bmesh.new()
     mesh.loops.layers.uv.new("UVMap")
-    bmesh.ops.create_uvsphere(mesh, u_segments=48, v_segments=24, radius=radius, calc_uvs=True)
+    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=radius, calc_uvs=True)
     return _finish(name, mesh, material, location, rotation, smooth=True)
 
 
@@ -122,6 +143,120 @@ def cylinder(
     for_side = _wrap_coordinates(wraps, texture_size)
     _map(mesh, for_side)
     return _finish(name, mesh, material, location, rotation, smooth=False)
+
+
+def sheet(
+    name: str, size: float, cells: int, material: bpy.types.Material, location: Vector3, turn: float = 0.0
+) -> bpy.types.Object:
+    """A flat square of `size` metres and `cells` cells a side; its picture covers it once."""
+    heights = np.zeros((cells + 1, cells + 1))
+    return terrain(name, size, heights, material, location, turn)
+
+
+def terrain(
+    name: str,
+    size: float,
+    heights: np.ndarray,
+    material: bpy.types.Material,
+    location: Vector3 = (0.0, 0.0, 0.0),
+    turn: float = 0.0,
+) -> bpy.types.Object:
+    """A square of `size` metres with `heights` (n, n) in metres, [x, y] from its lower left corner on; smooth."""
+    count = len(heights)
+    place = np.linspace(-size / 2, size / 2, count)
+    x, y = np.meshgrid(place, place, indexing="ij")
+    corners = np.stack([x, y, heights], axis=-1).reshape(-1, 3)
+    cell = np.arange(count * count).reshape(count, count)
+    faces = np.stack([cell[:-1, :-1], cell[1:, :-1], cell[1:, 1:], cell[:-1, 1:]], axis=-1).reshape(-1, 4)
+    uv = (corners[:, :2] / size + 0.5)[faces.ravel()]
+    return from_arrays(name, corners, faces, uv, material, location, (0.0, 0.0, turn), smooth=True)
+
+
+def from_arrays(
+    name: str,
+    corners: np.ndarray,
+    faces: np.ndarray,
+    uv: np.ndarray,
+    material: bpy.types.Material,
+    location: Vector3 = (0.0, 0.0, 0.0),
+    rotation: Vector3 = (0.0, 0.0, 0.0),
+    smooth: bool = False,
+) -> bpy.types.Object:
+    """A mesh of `corners` (V, 3) in metres and `faces` (F, n) with texture coordinates `uv` (F n, 2)."""
+    data = bpy.data.meshes.new(name)
+    data.from_pydata(corners.tolist(), [], faces.tolist())
+    layer = data.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", uv.astype(np.float32).ravel())
+    data.polygons.foreach_set("use_smooth", [smooth] * len(faces))
+    data.materials.append(material)
+    return _place(name, data, location, rotation)
+
+
+def boxes(
+    name: str, sizes: np.ndarray, places: np.ndarray, material: bpy.types.Material, texture_size: float
+) -> bpy.types.Object:
+    """One mesh of boxes of `sizes` (n, 3) that stand on the ground at `places` (n, 2)."""
+    unit = np.array([(x, y, z) for z in (0, 1) for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
+    sides = np.array([(0, 1, 5, 4), (1, 3, 7, 5), (3, 2, 6, 7), (2, 0, 4, 6), (4, 5, 7, 6)])
+    across = (0, 1, 0, 1, 0)
+    corners = unit[None] * sizes[:, None]
+    faces = sides[None] + 8 * np.arange(len(sizes))[:, None, None]
+    uv = np.stack(
+        [
+            np.stack([corners[:, side, across[i]], corners[:, side, 1 if i == 4 else 2]], axis=-1)
+            for i, side in enumerate(sides)
+        ],
+        axis=1,
+    )
+    corners[..., :2] += places[:, None]
+    return from_arrays(name, corners.reshape(-1, 3), faces.reshape(-1, 4), uv.reshape(-1, 2) / texture_size, material)
+
+
+def lathe(
+    mesh: bmesh.types.BMesh,
+    profile: Sequence[tuple[float, float]],
+    centre: Vector3 = (0.0, 0.0, 0.0),
+    flat: float = 1.0,
+) -> None:
+    """Add the body of revolution of `profile`, (radius, height) from below, to `mesh`; `flat` squeezes it along y."""
+    segments = 32
+    angles = np.arange(segments) * 2 * np.pi / segments
+    rings = [
+        [mesh.verts.new((centre[0] + r * np.cos(a), centre[1] + flat * r * np.sin(a), centre[2] + z)) for a in angles]
+        for r, z in profile
+    ]
+    for lower, upper in zip(rings, rings[1:], strict=False):
+        for i in range(segments):
+            j = (i + 1) % segments
+            mesh.faces.new((lower[i], lower[j], upper[j], upper[i]))
+    mesh.faces.new(rings[0][::-1])
+    mesh.faces.new(rings[-1])
+
+
+def ellipsoid(mesh: bmesh.types.BMesh, radii: Vector3, centre: Vector3, rotation: Vector3 = (0.0, 0.0, 0.0)) -> None:
+    """Add an ellipsoid of `radii` to `mesh`, turned by `rotation` about `centre`."""
+    matrix = Matrix.Translation(centre) @ Euler(rotation).to_matrix().to_4x4() @ Matrix.Diagonal((*radii, 1.0))
+    bmesh.ops.create_uvsphere(mesh, u_segments=32, v_segments=16, radius=1.0, matrix=matrix)
+
+
+def finish(
+    name: str,
+    mesh: bmesh.types.BMesh,
+    material: bpy.types.Material,
+    location: Vector3,
+    rotation: Vector3 = (0.0, 0.0, 0.0),
+    texture_size: float = 1.0,
+    smooth: bool = True,
+) -> bpy.types.Object:
+    """The object of what was put together in `mesh`, textured from its sides; frees `mesh`."""
+
+    def project(position: Vector3, normal: Vector3) -> UV:
+        u, v = _side(position, normal)
+        return u / texture_size, v / texture_size
+
+    bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
+    _map(mesh, project)
+    return _finish(name, mesh, material, location, rotation, smooth)
 
 
 def _wrap_coordinates(wraps: int, texture_size: float) -> Callable[[Vector3, Vector3], UV]:
@@ -172,6 +307,10 @@ def _finish(
     mesh.to_mesh(data)
     mesh.free()
     data.materials.append(material)
+    return _place(name, data, location, rotation)
+
+
+def _place(name: str, data: bpy.types.Mesh, location: Vector3, rotation: Vector3) -> bpy.types.Object:
     made = bpy.data.objects.new(name, data)
     made.location = location
     made.rotation_euler = rotation

@@ -1,0 +1,89 @@
+"""All families, and how one of them becomes a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import bpy
+
+from .families import (
+    collide,
+    contain,
+    dominoes,
+    drape,
+    drop,
+    earth,
+    link,
+    melting,
+    orbit,
+    roll,
+    satellite,
+    support,
+    tower,
+)
+from .family import SHIPPED_SEED, Draws, Family, fmt
+from .kit import stage
+
+_MODULES = (
+    dominoes,
+    support,
+    collide,
+    contain,
+    drop,
+    link,
+    roll,
+    drape,
+    tower,
+    satellite,
+    earth,
+    melting,
+    orbit,
+)
+FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}
+"""In the order to show them."""
+
+
+def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None = None) -> bpy.types.Scene:
+    """Fill Blender with a scene of the family `name`; its custom property "caption" says what is to be seen.
+
+    Parameters
+    ----------
+    seed: draws all that `changes` does not set.
+    changes: parameters by name, perhaps as texts.
+
+    Raises `recording_format.SettingError` for an unknown parameter or one that is out of range.
+    """
+    family = FAMILIES[name]
+    draws = Draws(seed, name)
+    values = family.values(draws, changes or {})
+    scene = stage.begin(name, family.frames, seed, family.substeps)
+    scene["caption"] = family.build(values, draws)
+    scene.frame_set(scene.frame_start)
+    return scene
+
+
+def rows() -> list[dict[str, Any]]:
+    """What `index.json` says of each family, in JSON's types; builds each one for its caption."""
+    return [_row(family) for family in FAMILIES.values()]
+
+
+def _row(family: Family) -> dict[str, Any]:
+    scene = build(family.name)
+    row = {
+        "name": family.name,
+        "title": family.title,
+        "prompt": scene["caption"],
+        "frames": family.frames,
+        "fps": scene.render.fps,
+        "seed": SHIPPED_SEED,
+        "papers": list(family.papers),
+        "parameters": [_parameter_row(s.parameter, s.usual) for s in family.settings],
+    }
+    return row if family.image_plane is None else {**row, "image_plane": dict(family.image_plane)}
+
+
+def _parameter_row(parameter: fmt.Parameter, usual: tuple[float, float] | None) -> dict[str, Any]:
+    fields = ("name", "default", "help", "unit", "minimum", "maximum", "choices")
+    row = {field: getattr(parameter, field) for field in fields}
+    return {**row, "choices": list(parameter.choices), "usual": list(usual) if usual else None}

@@ -1,0 +1,1 @@
+"""One module a family: its parameters and its builder."""

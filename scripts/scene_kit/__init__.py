@@ -1,1 +1,0 @@
-"""What the shipped scenes are made of: textures, materials, shapes, physics, light. Runs inside Blender 3.4."""

@@ -1,0 +1,122 @@
+"""The shipped scenes as families: what can be set for each, read from `scenes/index.json`, without Blender."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from simcraft.assets import asset
+from simcraft.errors import Failure, UserError
+from simcraft.parameters import help_text
+from simcraft.recording.format import KINDS, Parameter, SettingError, convert
+
+
+@dataclass(frozen=True)
+class Family:
+    """A shipped scene, and the parameters and seed that make others of its kind."""
+
+    name: str
+    title: str
+    prompt: str
+    """A caption of the shipped scene; what is built with other values carries its own."""
+    frames: int
+    fps: int
+    seed: int
+    """The seed of the shipped scene."""
+    papers: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    """Their defaults are the shipped scene's."""
+    usual: dict[str, tuple[float, float]]
+    """Name of a parameter -> the range in which other seeds draw it where it is not set; only those that are drawn."""
+    image_plane: dict[str, Any] | None = None
+    """`object`, `kind` and `settings`, where the motion is made in the picture's plane, from an object's silhouette."""
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """All families, in the order to show them. Raises `Failure` where the installation is damaged."""
+    path = asset("scenes") / "index.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["scenes"]
+        return tuple(_family(row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{path} is damaged: {error}.", "Install SimCraft again.") from None
+
+
+def find_family(name: str) -> Family:
+    """The family called `name`. Raises `UserError` where there is none."""
+    for family in families():
+        if family.name == name:
+            return family
+    raise UserError(f"There is no shipped scene '{name}'.", f"Choose one of: {', '.join(f.name for f in families())}.")
+
+
+def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`settings` (perhaps as texts) as the family's own parameters, converted, and the rest: settings of its effects.
+
+    Raises `UserError` that names the parameter, its range and unit where a value is wrong.
+    """
+    known = {p.name: p for p in find_family(name).parameters}
+    own: dict[str, Any] = {}
+    for key in settings.keys() & known.keys():
+        try:
+            own[key] = convert(known[key], settings[key])
+        except SettingError as error:
+            raise UserError(f"Scene '{name}': {error}.", f"See `simcraft simulate {name} --help`.") from None
+    return own, {key: value for key, value in settings.items() if key not in known}
+
+
+def scene_source(name: str, seed: int | None, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What `simcraft.sim.simulate.record_in_child` should open or build for a scene of the family `name`.
+
+    With the shipped seed (or None) and parameters that is the shipped .blend. Otherwise the request is written to
+    `folder`, which must exist until the scene is built.
+
+    Parameters
+    ----------
+    settings: parameters of the family only, as `check_settings` returns them. What is not set is as in the shipped
+        scene with its seed, and drawn with any other.
+    """
+    family = find_family(name)
+    seed = family.seed if seed is None else seed
+    defaults = {p.name: p.default for p in family.parameters}
+    if seed == family.seed and all(defaults[key] == value for key, value in settings.items()):
+        return {"blend": str(asset(f"scenes/{name}.blend"))}
+    request = {"name": name, "seed": seed, "parameters": dict(settings)}
+    (folder / "scene.json").write_text(json.dumps(request), encoding="utf-8")
+    script = asset("scenes/builders/build.py").resolve()
+    return {"build": {"script": str(script), "function": "build", "data": str(folder)}}
+
+
+def explain_settings(scene: str | None) -> str:
+    """What `--set` can change in `scene`: a family's parameters, and the settings of effects. For people."""
+    lines = []
+    if scene is not None and any(family.name == scene for family in families()):
+        family = find_family(scene)
+        lines += [f"Parameters of the scene '{scene}' ({family.title}), as shipped:", "", help_text(family.parameters)]
+        if family.usual:
+            drawn = ", ".join(f"{n} {low:g} to {high:g}" for n, (low, high) in family.usual.items())
+            lines += ["", f"With a seed other than {family.seed}, what is not set is drawn: {drawn}."]
+        lines.append("")
+    elif scene is None:
+        lines += [f"Shipped scenes: {', '.join(f.name for f in families())}.", "Name one to see its parameters.", ""]
+    kinds = ", ".join(KINDS)
+    lines.append(f"A scene's effects ({kinds}) can be set as well, as SETTING, EFFECT.SETTING or EFFECT.THING.SETTING.")
+    return "\n".join(lines)
+
+
+def _family(row: Mapping[str, Any]) -> Family:
+    fields = ("name", "default", "help", "unit", "minimum", "maximum")
+    return Family(
+        **{key: row[key] for key in ("name", "title", "prompt", "frames", "fps", "seed")},
+        papers=tuple(row["papers"]),
+        parameters=tuple(
+            Parameter(**{key: p[key] for key in fields}, choices=tuple(p["choices"])) for p in row["parameters"]
+        ),
+        usual={p["name"]: (p["usual"][0], p["usual"][1]) for p in row["parameters"] if p["usual"]},
+        image_plane=row.get("image_plane"),
+    )
