@@ -316,3 +316,26 @@ def carry_3d(
             x = moved(x, move, solid, closed, 3)
         for d in ti.static(range(3)):
             positions[p, d] = x[d] * spacing
+
+
+@ti.kernel
+def walk(
+    dimension: ti.template(),
+    positions: Array,
+    ways: Array,
+    spacing: ti.f32,
+    moves: ti.i32,
+    closed: ti.i32,
+    solid: Array,
+):
+    """Move each particle straight along its way, in `moves` parts; they do not enter solid cells."""
+    for p in range(positions.shape[0]):
+        x = ti.Vector.zero(ti.f32, dimension)
+        way = ti.Vector.zero(ti.f32, dimension)
+        for d in ti.static(range(dimension)):
+            x[d] = positions[p, d] / spacing
+            way[d] = ways[p, d] / spacing / moves
+        for _ in range(moves):
+            x = moved(x, way, solid, closed, dimension)
+        for d in ti.static(range(dimension)):
+            positions[p, d] = x[d] * spacing

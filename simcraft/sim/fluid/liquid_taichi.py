@@ -18,14 +18,13 @@ from simcraft.sim.fluid.free_surface import LiquidCells, left_divergence, less_g
 from simcraft.sim.fluid.grid import Faces, Grid
 from simcraft.sim.fluid.liquid import ALONG_EDGE, LiquidConfig, LiquidState, select
 from simcraft.sim.fluid.liquid_emitters import cells_of
+from simcraft.sim.fluid.liquid_solids import SUBMOVE, carry, out_of_solids
 from simcraft.sim.fluid.liquid_viscosity import diffuse
 from simcraft.sim.fluid.staggered import beside
 from simcraft.sim.solver import Diverged
 
 LAYERS = 4
 """Faces beyond the liquid to which its velocity is continued: as far as a particle samples in a step."""
-SUBMOVE = 0.5
-"""Cells that a particle moves at once, looking for obstacles."""
 CROWDING_SHARE = 0.5
 """Of the crowding that a step undoes."""
 CROWDING_TOLERANCE = 1e-3
@@ -45,7 +44,7 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
     grid = config.grid
     if not len(state.ids):
         return replace(state, time=state.time + dt, velocity=grid.still(), pressure=grid.zeros(), divergence=0.0)
-    state = _out_of_solids(grid, state, boundary, dt)
+    state = out_of_solids(grid, state, boundary)
     particles = sort_particles(grid, state)
     state = particles.state
     liquid = (np.diff(particles.first) > 0).reshape(grid.cells) & boundary.fluid
@@ -84,24 +83,6 @@ def sort_particles(grid: Grid, state: LiquidState) -> Sorted:
     order = np.empty(len(cell), np.int32)
     kernels.sort_by_cell(cell, first[:-1].copy(), order)
     return Sorted(select(state, order), first)
-
-
-def _out_of_solids(grid: Grid, state: LiquidState, boundary: Boundary, dt: float) -> LiquidState:
-    """Particles that an obstacle has come over are pushed ahead of it."""
-    solid = _solid(boundary)
-    if not solid.any():
-        return state
-    lean = np.zeros((*grid.cells, grid.dimension), np.float32)
-    for axis, component in enumerate(boundary.velocity):
-        low, high = np.split(component, [1], axis)[1], np.delete(component, -1, axis)
-        lean[..., axis] = np.sign(low + high) * (np.abs(low + high) > 1e-6)
-    positions = state.positions.copy()
-    kernels.free_particles(grid.dimension, positions, grid.spacing, lean, solid)
-    return replace(state, positions=positions)
-
-
-def _solid(boundary: Boundary) -> np.ndarray:
-    return np.ascontiguousarray(~boundary.fluid).view(np.int8)
 
 
 def _to_faces(grid: Grid, particles: Sorted) -> tuple[Faces, Faces]:
@@ -184,14 +165,3 @@ def _at_surface(cells: LiquidCells) -> np.ndarray:
     air = ~cells.liquid & cells.boundary.fluid
     found: np.ndarray = maximum_filter(air, 3, mode="constant", cval=0 if cells.closed else 1)
     return found
-
-
-def carry(config: LiquidConfig, positions: np.ndarray, boundary: Boundary, velocity: Faces, dt: float) -> np.ndarray:
-    """`positions` (N, dimension) moved along `velocity` for `dt` seconds, around obstacles."""
-    grid = config.grid
-    fastest = max(float(np.abs(component).max(initial=0.0)) for component in velocity)
-    moves = max(1, math.ceil(fastest * dt / grid.spacing / SUBMOVE))
-    moved = positions.copy()
-    kernel = kernels.carry_2d if grid.dimension == 2 else kernels.carry_3d
-    kernel(moved, grid.spacing, dt, moves, int(config.closed), _solid(boundary), *velocity)
-    return moved
