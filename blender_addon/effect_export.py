@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +38,18 @@ class Cast:
 
 def find_cast(view_layer: Any) -> Cast:
     """The domains and actors of a view layer, whether they are rendered or not."""
-    objects = list(view_layer.objects)
+    objects = list(dict.fromkeys(_objects(view_layer.layer_collection)))
     domains = tuple(obj for obj in objects if obj.simcraft.kind != NONE)
     actors = tuple(obj for obj in objects if obj.simcraft.role != NONE and obj.simcraft.kind == NONE)
     return Cast(domains, actors if domains else ())
+
+
+def _objects(layer_collection: Any) -> Iterator[Any]:
+    """The objects in collections that are not excluded. (`view_layer.objects` lags behind what scripts have added.)"""
+    if not layer_collection.exclude:
+        yield from layer_collection.collection.objects
+        for child in layer_collection.children:
+            yield from _objects(child)
 
 
 @dataclass
