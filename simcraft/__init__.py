@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from simcraft.version import __version__
 
 if TYPE_CHECKING:
     from simcraft.clip import MotionClip as MotionClip
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from simcraft.generate import generate as generate
     from simcraft.metrics import evaluate as evaluate
     from simcraft.observe import observe as observe
+    from simcraft.pairs import counterfactual as counterfactual
     from simcraft.recording import Recording as Recording
     from simcraft.recording import load_recording as load_recording
     from simcraft.recording import save_recording as save_recording
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 # public name -> the module that defines it; imported on first use, so that `import simcraft` stays light
 _HOMES = {
     "simulate": "simcraft.sim",
+    "counterfactual": "simcraft.pairs",
     "observe": "simcraft.observe",
     "generate": "simcraft.generate",
     "evaluate": "simcraft.metrics",

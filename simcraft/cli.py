@@ -31,6 +31,9 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, e.g. 512x512. Another aspect is cropped.")]
 Preview = Annotated[bool, typer.Option("--preview", help="First frame from the quick preview, not the render engine.")]
 Seed = Annotated[int | None, typer.Option(help="Random seed of the simulation and the render.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter or setting; repeatable.")
+]
 Frames = Annotated[str | None, typer.Option(metavar="A:B", help="First and last frame, both included.")]
 Generator = Annotated[str, typer.Option("--generator", "-g", help="What paints the video.")]
 # commands whose unknown --name value pairs belong to the generator
@@ -53,10 +56,14 @@ def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> N
         raise typer.Exit(known[2]) from None
 
 
-@app.command()
+@app.command(context_settings={"help_option_names": []})
 def simulate(
-    scene: Annotated[str, typer.Argument(help="A .blend file, or the name of a shipped scene (simcraft demo --list).")],
+    context: typer.Context,
+    scene: Annotated[
+        str | None, typer.Argument(help="A .blend file, or the name of a shipped scene (simcraft demo --list).")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the recording. Default: SCENE.recording here.")] = None,
+    changes: Set = None,
     frames: Frames = None,
     size: Size = None,
     seed: Seed = None,
@@ -69,17 +76,24 @@ def simulate(
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    show_help: Annotated[bool, typer.Option("--help", help="This text, and what --set can change in SCENE.")] = False,
 ) -> None:
-    """Run a scene's physics in Blender and record what moves: geometry over time, cameras, the first frame."""
+    """Run a scene's physics and record what moves: geometry over time, cameras, the first frame.
+
+    Blender moves rigid bodies and cloth; smoke, liquids, materials, flocks, crowds and traffic are simulated beside it.
+    """
 
     def work(progress: Any) -> dict[str, Any]:
+        from simcraft.parameters import parse_settings
         from simcraft.pipeline import check_output
         from simcraft.sim import simulate
 
+        assert scene is not None
         target = out or Path(f"{Path(scene).stem}.recording")
         check_output(target, force)
         recording = simulate(
             scene,
+            settings=parse_settings(changes or ()),
             frames=parse_frames(frames) if frames else None,
             size=parse_size(size) if size else None,
             seed=seed,
@@ -97,7 +111,14 @@ def simulate(
             "warnings": list(recording.warnings),
         }
 
-    finish(work, as_json, quiet)
+    def teach(progress: Any) -> dict[str, Any]:
+        from simcraft.sim.families import explain_settings
+
+        print(context.get_help())
+        print(explain_settings(scene))
+        raise typer.Exit(0 if show_help else 2)
+
+    finish(teach if show_help or scene is None else work, as_json, quiet)
 
 
 @app.command()
@@ -246,6 +267,7 @@ def demo(
     name: Annotated[str, typer.Argument(help="A shipped scene.")] = "dominoes",
     list_scenes: Annotated[bool, typer.Option("--list", help="Print the names of the shipped scenes.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
+    changes: Set = None,
     size: Size = None,
     generator: Generator = "warp",
     seed: Seed = None,
@@ -263,15 +285,115 @@ def demo(
         return
 
     def work(progress: Any) -> dict[str, Any]:
-        shape = parse_size(size) if size else (256, 256)
-        options = parse_pairs(context.obj or ())
+        from simcraft.parameters import parse_settings
+
         return demos.run(
-            name, out, size=shape, generator=generator, options=options, seed=seed, preview=preview, progress=progress
+            name,
+            out,
+            size=parse_size(size) if size else (256, 256),
+            generator=generator,
+            options=parse_pairs(context.obj or ()),
+            settings=parse_settings(changes or ()),
+            seed=seed,
+            preview=preview,
+            progress=progress,
         )
 
     finish(work, as_json, quiet)
     if open_it:
         demos.open_on_screen(out / f"{name}.mp4")
+
+
+@app.command("image-plane", context_settings={"help_option_names": []})
+def image_plane(
+    context: typer.Context,
+    photo: Annotated[Path | None, typer.Argument(help="A picture: the first frame.")] = None,
+    mask: Annotated[Path | None, typer.Argument(help="A picture of its size, white where it flows.")] = None,
+    kind: Annotated[str, typer.Option(help="smoke, fire or liquid.")] = "liquid",
+    obstacles: Annotated[Path | None, typer.Option(help="A mask of what it runs into.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Clip to write, .zarr or .npz. Default: PHOTO.zarr here.")] = None,
+    changes: Set = None,
+    frames: Annotated[int, typer.Option(min=2, help="Length of the clip.")] = 48,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 24.0,
+    seed: Annotated[int, typer.Option(help="Random seed of the simulation.")] = 0,
+    force: Force = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    show_help: Annotated[bool, typer.Option("--help", help="This text, and what --set can change.")] = False,
+) -> None:
+    """Let a part of a photo flow, melt, burn or smoke in the picture's own plane: a photo and a mask become a clip."""
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.clip.store import check_clip_path, save_clip
+        from simcraft.parameters import parse_settings
+        from simcraft.pipeline import check_output
+        from simcraft.sim.image_plane import image_plane
+
+        assert photo is not None and mask is not None
+        target = out or Path(f"{photo.stem}.zarr")
+        check_clip_path(target)
+        check_output(target, force)
+        settings: dict[str, Any] = parse_settings(changes or ())
+        given: dict[str, Any] = {
+            "kind": kind,
+            "obstacles": obstacles,
+            "frames": frames,
+            "fps": fps,
+            "seed": seed,
+            "name": photo.stem,
+        }
+        clip = image_plane(photo, mask, progress=progress, **given, **settings)
+        save_clip(clip, target, force=force, progress=progress)
+        return {"clip": str(target), "warnings": list(clip.metadata.get("warnings", ()))}
+
+    def teach(progress: Any) -> dict[str, Any]:
+        from simcraft.parameters import help_text
+        from simcraft.sim.image_plane import parameters
+
+        print(context.get_help())
+        print(f"--set changes, for --kind {kind}:\n\n{help_text(parameters(kind))}")
+        raise typer.Exit(0 if show_help else 2)
+
+    finish(teach if show_help or photo is None or mask is None else work, as_json, quiet)
+
+
+@app.command()
+def counterfactual(
+    scene: Annotated[str, typer.Argument(help="A .blend file, or the name of a shipped scene.")],
+    changes: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="What is different; repeatable.")],
+    out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
+    size: Size = None,
+    seed: Seed = None,
+    preview: Preview = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a scene twice with the same seed, as it is and with something changed: what would have happened if?
+
+    Makes two recordings, their clips, and a video with both side by side. `simcraft simulate SCENE --help` lists what
+    can be changed.
+    """
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.observe import observe_to
+        from simcraft.pairs import counterfactual, pair_video
+        from simcraft.parameters import parse_settings
+        from simcraft.video import save_video
+
+        shape = parse_size(size) if size else (256, 256)
+        folder = out / f"{Path(scene).stem}_counterfactual"
+        options: dict[str, Any] = {"size": shape, "seed": seed, "preview": preview, "out": folder}
+        pair = counterfactual(scene, parse_settings(changes), progress=progress, **options)
+        result: dict[str, Any] = {"warnings": []}
+        for name, recording in (("factual", pair.factual), ("counterfactual", pair.counterfactual)):
+            clip = folder / f"{name}.zarr"
+            warnings = observe_to(recording, clip, preview=preview, true_frames=True, force=True, progress=progress)
+            result |= {name: str(folder / f"{name}.recording"), f"{name} clip": str(clip)}
+            result["warnings"] += [f"{name}: {warning}" for warning in warnings]
+        video = save_video(pair_video(pair, shape, progress), folder / "pair.mp4", progress)
+        return {**result, "video": str(video)}
+
+    finish(work, as_json, quiet)
 
 
 @app.command()

@@ -1,29 +1,27 @@
-"""The shipped scenes, and the demo that turns one into a video."""
+"""The demo: a shipped scene becomes a video."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simcraft.assets import asset
-from simcraft.errors import UserError
-from simcraft.pipeline import RenderRequest, check_request, render
+from simcraft.pipeline import RenderRequest, check_request, render, render_clip
 from simcraft.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from simcraft.clip import MotionClip
+    from simcraft.recording import Recording
 
 
 def titles() -> dict[str, str]:
     """Name and title of every shipped scene, in the order to show them."""
-    return {entry["name"]: entry["title"] for entry in scenes()}
+    from simcraft.sim.families import families
 
-
-def scenes() -> list[dict[str, Any]]:
-    """The rows of scenes/index.json."""
-    return json.loads((asset("scenes") / "index.json").read_text(encoding="utf-8"))["scenes"]
+    return {family.name: family.title for family in families()}
 
 
 def run(
@@ -33,18 +31,22 @@ def run(
     size: tuple[int, int] = (256, 256),
     generator: str = "warp",
     options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     preview: bool = False,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Simulate, observe, generate and evaluate the shipped scene `name`; everything made lies in `folder`.
 
-    Returns the paths by name, as `simcraft.pipeline.render` does. Raises `UserError` for an unknown name.
+    `settings` are those of `simcraft.simulate`, and of `simcraft.sim.image_plane` where the scene's motion is made in
+    the picture's plane. Returns the paths by name, as `simcraft.pipeline.render` does. Raises `UserError` for an
+    unknown name or setting.
     """
     from simcraft.sim import simulate
+    from simcraft.sim.families import check_settings, find_family
 
-    if name not in titles():
-        raise UserError(f"There is no shipped scene '{name}'.", f"Choose one of: {', '.join(titles())}.")
+    family = find_family(name)
+    own, others = check_settings(name, settings or {})
     request = RenderRequest(
         recording=folder / f"{name}.recording",
         out=folder / f"{name}.mp4",
@@ -57,8 +59,53 @@ def run(
         force=True,
     )
     check_request(request)
-    simulate(name, size=size, seed=seed, preview=preview, out=request.recording, progress=progress)
-    return {"recording": str(request.recording), **render(request, progress)}
+    for_scene = own if family.image_plane else {**own, **others}
+    recording = simulate(
+        name, settings=for_scene, size=size, seed=seed, preview=preview, out=request.recording, progress=progress
+    )
+    result = {"recording": str(request.recording)}
+    if not family.image_plane:
+        return {**result, **render(request, progress)}
+    return {
+        **result,
+        **render_clip(flowing_picture(recording, family.image_plane, others, progress), request, progress),
+    }
+
+
+def flowing_picture(
+    recording: Recording, plan: Mapping[str, Any], settings: Mapping[str, Any], progress: Progress = silent
+) -> MotionClip:
+    """The clip in which one object of a still scene flows in the picture's plane.
+
+    `plan` has the name of the `object`, those of its `obstacles`, the `kind` of effect and its `settings`; `settings`
+    are changes of these.
+    """
+    import numpy as np
+
+    from simcraft.observe import observe
+    from simcraft.sim.effects import cut
+    from simcraft.sim.image_plane import image_plane
+
+    still = observe(cut(recording, 2), tracks=0, progress=progress)
+    assert still.instances is not None and still.depth is not None
+    ids = {info.name: info.id for info in still.instance_table}
+    obstacles = [ids[name] for name in plan.get("obstacles", ())]
+    changes = dict(settings)
+    kind = changes.pop("kind", plan["kind"])
+    usual = plan["settings"] if kind == plan["kind"] else {}
+    return image_plane(
+        still.image,
+        still.instances[0] == ids[plan["object"]],
+        kind=kind,
+        obstacles=np.isin(still.instances[0], obstacles) if obstacles else None,
+        depth=still.depth[0],
+        frames=recording.frame_count,
+        fps=recording.fps,
+        seed=recording.seed or 0,
+        name=recording.name,
+        progress=progress,
+        **{**usual, **changes},
+    )
 
 
 def open_on_screen(path: Path) -> None:

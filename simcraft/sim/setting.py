@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-import simcraft
 from simcraft.recording import Body, CameraTrack, Lighting, Material, Recording
 from simcraft.sim.rigid_scene import Camera
+from simcraft.version import __version__
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Setting:
             materials=self.materials,
             lighting=self.lighting,
             caption=self.caption,
-            software={"simcraft": simcraft.__version__},
+            software={"simcraft": __version__},
         )
 
 

@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from simcraft.progress import Progress, silent
 from simcraft.recording import Recording, load_recording
 from simcraft.recording.format import BeingWritten, only_writer, replace_folder
 from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
+from simcraft.sim.families import check_settings, scene_source
+from simcraft.sim.solving import add_pictures, solve
 from simcraft.sim.stage import working_folder
 
 # how a .blend file starts: plain, gzip (older than 3.0), Zstandard (3.0 and newer)
@@ -24,6 +27,7 @@ _BLEND_MAGIC = (b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 def simulate(
     scene: str | os.PathLike[str],
     *,
+    settings: Mapping[str, Any] | None = None,
     frames: tuple[int, int] | None = None,
     size: tuple[int, int] | None = None,
     seed: int | None = None,
@@ -36,14 +40,20 @@ def simulate(
 ) -> Recording:
     """Record what moves in a Blender scene: rigid bodies, cloth, armatures, instances, particles and the camera.
 
+    What the scene asks for beyond that, smoke or a flock, is simulated afterwards by SimCraft's own solvers: see
+    `simcraft.sim.effects`.
+
     Parameters
     ----------
     scene: path of a .blend, or the name of a shipped scene such as "dominoes".
+    settings: what to change: parameters of a shipped scene (`{"gap": 0.3}`), and settings of effects, as "setting",
+        "effect.setting" or "effect.thing.setting". Values may be texts. docs/scenes.md and docs/effects.md list them.
     frames: first and last frame, both included; the scene's own range by default.
     size: (width, height) in pixels of the picture that the camera is for; the scene's own by default.
-    seed: set as the scene's custom property "seed" and as Cycles' sampling seed, before anything is simulated, and
-        kept in the recording; 0 to 2^31 - 1. Blender's solvers draw no random numbers of their own, so the motion
-        changes only where the scene's drivers or geometry nodes read that property.
+    seed: 0 to 2^31 - 1, kept in the recording. Of a shipped scene it makes another one of its family. Effects draw
+        their random numbers from it. In any scene it is set as the custom property "seed" and as Cycles' sampling seed
+        before anything is simulated: Blender's own solvers draw no random numbers, so their motion changes only where
+        drivers or geometry nodes read that property.
     preview: render nothing; `Recording.image` is None and `observe` shades a quick picture in its place.
     true_frames: render every frame into `Recording.frames`, to compare a video with.
     samples: render samples a pixel; the scene's own by default.
@@ -54,14 +64,21 @@ def simulate(
     Raises
     ------
     UserError: the scene or the request is wrong (missing or damaged .blend, no camera, frames beyond a cache, ...).
-    Failure: Blender crashed, the simulation exploded, or the disk is full.
+    Failure: Blender crashed, the simulation exploded, or the disk is full. Where an effect diverges (it is a
+        `SimulationStopped` then), the frames until then are in the folder that the text names.
 
     Scripts inside the .blend are never executed, and the .blend is never written.
     """
-    source = {"blend": str(find_scene(scene))}
+    path, others = find_scene(scene), dict(settings or {})
     options = {"frames": frames, "size": size, "seed": seed, "samples": samples}
     options |= {"preview": preview, "true_frames": true_frames}
-    return record_in_child(source, options, out=out, blender=blender, progress=progress)
+    check_seed(seed)
+    with tempfile.TemporaryDirectory(prefix="simcraft-scene-") as folder:
+        source: dict[str, Any] = {"blend": str(path)}
+        if path.parent == asset("scenes").resolve():
+            own, others = check_settings(path.stem, others)
+            source = scene_source(path.stem, seed, own, Path(folder))
+        return record_in_child(source, options, settings=others, out=out, blender=blender, progress=progress)
 
 
 def find_scene(scene: str | os.PathLike[str]) -> Path:
@@ -90,31 +107,46 @@ def find_scene(scene: str | os.PathLike[str]) -> Path:
     return path.resolve()
 
 
+def check_seed(seed: int | None) -> None:
+    """Raise `UserError` for a seed that Blender does not know."""
+    if seed is not None and not 0 <= seed < 2**31:
+        raise UserError(f"The seed is {seed}.", f"Give a whole number from 0 to {2**31 - 1}.")
+
+
 def record_in_child(
     source: dict[str, Any],
     options: dict[str, Any],
     *,
+    settings: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
     blender: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Record the scene that `source` opens or builds (see `blender_child`: {"blend": ...} or {"build": {...}}).
 
-    `options` are the keyword arguments of the add-on's `record_scene`; the others are those of `simulate`.
-    Blender's output is kept: as `simulate.log` inside the recording, or as `NAME.log` beside it after a failure.
+    `options` are the keyword arguments of the add-on's `record_scene`, `settings` those of the scene's effects; the
+    others are those of `simulate`. Blender's output is kept: as `simulate.log` inside the recording, or as `NAME.log`
+    beside it after a failure.
     """
-    seed = options.get("seed")
-    if seed is not None and not 0 <= seed < 2**31:
-        raise UserError(f"The seed is {seed}.", f"Give a whole number from 0 to {2**31 - 1}.")
+    check_seed(options.get("seed"))
     program = find_blender(blender)
     target = Path(out).absolute() if out is not None else _lasting_folder() / "recording"
     log = target.with_name(f"{target.name}.log")
     # beside the target, so that a rename completes the work, and gone afterwards, however the child ends
     with working_folder(target) as stage:
+        images, solved = stage / "images", stage / "solved"
+
+        def solve_recorded(recorded: Path) -> Path:
+            return solve(recorded, solved, settings or {}, target, progress)
+
         request = {"addon": str(asset("blender_addon").resolve()), **source, "options": options}
-        request["out"] = str(stage / "recording")
+        request |= {"out": str(stage / "recording"), "images": str(images)}
         try:
-            path = _run_with_fallback(program, request, stage, log, progress)
+            path = _run_with_fallback(program, request, stage, log, solve_recorded, progress)
+            if path == images:
+                path = add_pictures(solved, images, stage / "complete")
+            else:
+                path = solve_recorded(path)
         except UserError:
             log.unlink(missing_ok=True)
             raise
@@ -133,15 +165,22 @@ def _commit(path: Path, target: Path) -> None:
         raise Failure(f"The recording cannot be given the name {target}: {error.strerror}.", "Try again.") from error
 
 
-def _run_with_fallback(program: Blender, request: dict[str, Any], stage: Path, log: Path, progress: Progress) -> Path:
+def _run_with_fallback(
+    program: Blender,
+    request: dict[str, Any],
+    stage: Path,
+    log: Path,
+    solve_recorded: Callable[[Path], Path],
+    progress: Progress,
+) -> Path:
     """Run the request; where the render brings Blender down (no graphics driver), once more with Cycles."""
     try:
-        return run_child(program, request, stage, log, progress)
+        return run_child(program, request, stage, log, progress, solve_recorded)
     except ChildCrash as crash:
         if crash.stage != "render" or crash.killed:
             raise
         request = {**request, "options": {**request["options"], "engine": "CYCLES"}}
-        return run_child(program, request, stage, log, progress)
+        return run_child(program, request, stage, log, progress, solve_recorded)
 
 
 def _lasting_folder() -> Path:
