@@ -4,7 +4,7 @@ Every mesh looks along +x, with +y to its left and +z up. A snapshot of agents h
 
     id (n,), position (n, 3) metres, forward (n, 3), up (n, 3), and what the model's parts ask for
 
-in the frame of the simulation; an agent keeps its id for life, ids count from 0.
+in the frame of the simulation; an agent keeps its id for life.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def gather_agents(
 
     `to_world` (4, 4) is rigid and places the frame of the simulation.
     """
-    rows, present = _in_order(snapshots)
+    ids, rows, present = _in_order(snapshots)
     poses = to_world @ poses_of(rows["position"], rows["forward"], rows["up"])
     locals_ = part_transforms(model, rows)
     variants = max(len(model.variants), 1)
     # neighbours in number are often neighbours in space: mix the colours (Fibonacci hashing)
-    variant_of = (np.arange(poses.shape[1], dtype=np.uint64) * np.uint64(2654435769) >> np.uint64(16)) % variants
+    variant_of = (ids.astype(np.uint64) * np.uint64(2654435769) >> np.uint64(16)) % variants
     materials = tuple(dict.fromkeys(m for variant in model.variants for m in variant))
     bodies = []
     for variant in range(variants):
@@ -121,21 +121,25 @@ def part_transforms(model: Model, rows: Mapping[str, np.ndarray]) -> list[np.nda
     return result
 
 
-def scene_model(surroundings: Surroundings, name: str) -> Model:
+def scene_model(surroundings: Surroundings, name: str, standing: bool) -> Model:
     """A mesh of the scene as the agent: in its own size and materials, looking along its own +x.
+
+    `standing` puts its lowest point on the floor; otherwise the agent is where the mesh has its origin.
 
     Raises `UserError` where the body named `name` has no mesh that stays the same.
     """
     body = next((b for b in surroundings.recording.bodies if b.name == name), None)
     if isinstance(body, DeformingBody):
         vertices = np.asarray(body.vertices[0], np.float64)
-        middle = (vertices.min(0) + vertices.max(0)) / 2
-        return Model((Part("", (vertices - middle).astype(np.float32), body.mesh),))
-    if not isinstance(body, (RigidBody, Instances)):
+        vertices = vertices - (vertices.min(0) + vertices.max(0)) / 2
+    elif isinstance(body, (RigidBody, Instances)):
+        transform = np.asarray(body.transforms[0]).reshape(-1, 4, 4)[0]
+        vertices = np.asarray(body.vertices) * np.linalg.norm(transform[:3, :3], axis=0)
+    else:
         raise UserError(f"'{name}' has no mesh that agents could be copies of.", "Give a mesh object as their body.")
-    transform = np.asarray(body.transforms[0]).reshape(-1, 4, 4)[0]
-    scale = np.linalg.norm(transform[:3, :3], axis=0)
-    return Model((Part("", (np.asarray(body.vertices) * scale).astype(np.float32), body.mesh),))
+    if standing:
+        vertices = vertices - [0, 0, vertices[:, 2].min()]
+    return Model((Part("", vertices.astype(np.float32), body.mesh),))
 
 
 def extent_of(model: Model) -> np.ndarray:
@@ -150,23 +154,23 @@ def extent_of(model: Model) -> np.ndarray:
     return np.stack([np.min(corners, 0), np.max(corners, 0)])
 
 
-def _in_order(snapshots: Sequence[Snapshot]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The rows of all snapshots by frame and id, (T, N, ...), and (T, N) bool: who is there.
+def _in_order(snapshots: Sequence[Snapshot]) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """The ids (N,) of all who ever appear, the rows of all snapshots by frame and agent, and (T, N) bool: who is there.
 
     Who is absent stands where it was last (or will be first).
     """
-    count = 1 + max(int(s["id"].max(initial=-1)) for s in snapshots)
-    frames = len(snapshots)
-    present = np.zeros((frames, count), bool)
-    rows = {name: np.zeros((frames, count, *value.shape[1:])) for name, value in snapshots[0].items()}
+    ids = np.unique(np.concatenate([s["id"] for s in snapshots]))
+    present = np.zeros((len(snapshots), len(ids)), bool)
+    rows = {name: np.zeros((*present.shape, *value.shape[1:])) for name, value in snapshots[0].items()}
     for frame, snapshot in enumerate(snapshots):
-        present[frame, snapshot["id"]] = True
+        column = np.searchsorted(ids, snapshot["id"])
+        present[frame, column] = True
         for name, value in snapshot.items():
-            rows[name][frame, snapshot["id"]] = value
-    seen = np.where(present, np.arange(frames)[:, None], -1)
+            rows[name][frame, column] = value
+    seen = np.where(present, np.arange(len(snapshots))[:, None], -1)
     last = np.maximum.accumulate(seen, axis=0)
     source = np.where(last >= 0, last, present.argmax(0))
-    return {name: value[source, np.arange(count)] for name, value in rows.items()}, present
+    return ids, {name: value[source, np.arange(len(ids))] for name, value in rows.items()}, present
 
 
 def _turned(angle: np.ndarray, axis: tuple[float, float, float], hinge: tuple[float, float, float]) -> np.ndarray:

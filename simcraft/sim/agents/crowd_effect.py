@@ -32,7 +32,7 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Crow
         floor_to_world=place,
         **settings,
     )
-    model = model_of(effect, surroundings)
+    model = model_of(effect, surroundings, standing=True)
     return crowd_solver(crowd, model=model, name=effect.name, first_material=len(surroundings.recording.materials))
 
 

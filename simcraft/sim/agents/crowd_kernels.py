@@ -1,4 +1,4 @@
-# mypy: disable-error-code="valid-type, index, attr-defined"
+# mypy: disable-error-code="valid-type, index, attr-defined, operator"
 """Taichi kernels of the crowd: what people want, what they do to each other, and a step on which nobody collides.
 
 All are in the frame of the floor, metres and seconds, people sorted by cell (`cells.Sorted`). Nothing here checks

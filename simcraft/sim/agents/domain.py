@@ -30,8 +30,8 @@ def box_of(effect: Effect) -> tuple[np.ndarray, np.ndarray]:
     return size, place
 
 
-def model_of(effect: Effect, surroundings: Surroundings) -> Model | None:
-    """The mesh that the role "body" names; None where nothing has it.
+def model_of(effect: Effect, surroundings: Surroundings, standing: bool) -> Model | None:
+    """The mesh that the role "body" names; None where nothing has it. `standing`: on the floor, by its lowest point.
 
     Raises `UserError` where several have it, or it has no mesh.
     """
@@ -39,7 +39,7 @@ def model_of(effect: Effect, surroundings: Surroundings) -> Model | None:
     if len(bodies) > 1:
         names = ", ".join(f"'{b.name}'" for b in bodies)
         raise UserError(f"'{effect.name}' has several bodies for its agents: {names}.", "Leave one of them.")
-    return scene_model(surroundings, bodies[0].name) if bodies else None
+    return scene_model(surroundings, bodies[0].name, standing) if bodies else None
 
 
 def names_of(effect: Effect, role: str) -> tuple[str, ...]:

@@ -31,5 +31,5 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Floc
         box_to_world=place,
         **settings,
     )
-    model = model_of(effect, surroundings)
+    model = model_of(effect, surroundings, standing=False)
     return flock_solver(flock, model=model, name=effect.name, first_material=len(surroundings.recording.materials))

@@ -88,7 +88,7 @@ SHIRT, TROUSERS, SKIN, HAIR, SHOES = range(5)
 
 
 def person(height: float) -> Model:
-    """A person, `height` metres tall; asks for the rows `phase` of the walk, radians, and `swing`, 0 stands, 1 walks."""
+    """A person, `height` metres tall; asks for the rows `phase` of the walk and `swing`, 0 stands, 1 walks."""
     parts = [part("", _torso(), height)]
     for side, name, lead in ((1.0, "left", 0.0), (-1.0, "right", np.pi)):
         y = (0.0, 1.0, 0.0)
@@ -221,21 +221,20 @@ def _car_body() -> Piece:
         (0.8, 0.9, 0.2, 0.92), (1.5, 0.88, 0.2, 0.84), (2.0, 0.83, 0.22, 0.74),
         (2.15, 0.76, 0.28, 0.66), (2.2, 0.68, 0.36, 0.58),
     ]  # fmt: skip
-    rings = []
-    for x, width, bottom, top in hull:
-        y = np.array([0.86, 1.0, 1.0, 0.9, -0.9, -1.0, -1.0, -0.86]) * width
-        z = bottom + (top - bottom) * np.array([0.0, 0.22, 0.7, 1.0, 1.0, 0.7, 0.22, 0.0])
-        rings.append(np.stack([np.full(8, x), y, z], 1))
+    across = np.array([0.86, 1.0, 1.0, 0.9, -0.9, -1.0, -1.0, -0.86])
+    upwards = np.array([0.0, 0.22, 0.7, 1.0, 1.0, 0.7, 0.22, 0.0])
+    rings = [np.column_stack([np.full(8, x), w * across, low + (top - low) * upwards]) for x, w, low, top in hull]
     lower = loft(rings, lambda middle, normal: TRIM if middle[2] < 0.3 else PAINT)
     # (z, rear x, front x, half the width)
     cabin = [(0.9, -1.95, 1.05, 0.8), (0.97, -1.85, 0.9, 0.79), (1.36, -1.2, 0.12, 0.64), (1.43, -1.05, -0.1, 0.58)]
-    corners = []
-    for level, rear, front, half in cabin:
-        x = np.array([front, front - 0.12, rear + 0.12, rear, rear, rear + 0.12, front - 0.12, front])
-        y = np.array([0.93, 1.0, 1.0, 0.93, -0.93, -1.0, -1.0, -0.93]) * half
-        corners.append(np.column_stack([x, y, np.full(8, level)]))
+    inset = np.array([0, -0.12, 0.12, 0, 0, 0.12, -0.12, 0])
+    ahead, beside = np.array([1, 1, 0, 0, 0, 0, 1, 1]), np.array([0.93, 1, 1, 0.93, -0.93, -1, -1, -0.93])
+    corners = [
+        np.column_stack([rear + (front - rear) * ahead + inset, half * beside, np.full(8, level)])
+        for level, rear, front, half in cabin
+    ]
     upper = loft(corners, lambda middle, normal: GLASS if 0.97 < middle[2] < 1.36 else PAINT)
-    pillars = [block((-0.45, s * 0.716, 1.16), (0.09, 0.03, 0.42), PAINT, lean=s * -0.37) for s in (1, -1)]
+    pillars = [block((-0.45, s * 0.716, 1.16), (0.09, 0.03, 0.42), PAINT, lean=s * 0.37) for s in (1, -1)]
     arches = [disc((x, s * 0.8, WHEEL_RADIUS), 0.4, 0.215, lambda n: TRIM, s) for x in (1.36, -1.32) for s in (1, -1)]
     lights = [block((2.13, s * 0.58, 0.6), (0.12, 0.26, 0.1), HEADLIGHT) for s in (1, -1)]
     lights += [block((-2.155, s * 0.6, 0.76), (0.1, 0.28, 0.11), TAILLIGHT) for s in (1, -1)]

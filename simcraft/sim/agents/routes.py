@@ -34,7 +34,7 @@ class Routes:
 
 
 def plan_routes(goals: tuple[Goal, ...], segments: np.ndarray, size: np.ndarray, clear: float) -> Routes:
-    """Shortest ways to `goals` on a floor of `size` (2,) metres, `clear` metres away from the walls `segments` (S, 4)."""
+    """Shortest ways to `goals` on a floor of `size` (2,) metres, `clear` metres away from walls `segments` (S, 4)."""
     from scipy import ndimage
 
     from simcraft.sim.agents.route_kernels import descend, sweep

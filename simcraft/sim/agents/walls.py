@@ -1,4 +1,4 @@
-"""Meshes as people meet them: line segments on the floor, where a mesh is cut at the heights of feet, hips and heads."""
+"""Meshes as people meet them: line segments on the floor, where a mesh is cut at the height of feet, hips and heads."""
 
 from __future__ import annotations
 
