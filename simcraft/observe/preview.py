@@ -11,9 +11,11 @@ from simcraft.observe import shading
 from simcraft.observe.appearance import Materials, Skin, ground_color, materials_of, skin_of
 from simcraft.observe.camera import Crop, crop_of, view_of
 from simcraft.observe.geometry import Geometry, geometry_of, layout_of
+from simcraft.observe.haze import haze_of
 from simcraft.observe.lights import SUN_NEAR, Light, light_of, seen_points, sun_maps
 from simcraft.observe.normals import Normals, normals_of, smooth_meshes
 from simcraft.observe.raster import NearestSurfaces, nearest_surfaces
+from simcraft.observe.volumes import Grids, grids_of
 from simcraft.progress import Progress, silent, track
 from simcraft.recording.format import ChangingBody, Recording
 
@@ -35,7 +37,8 @@ def preview_frames(
     """Pictures of `recording` without a render engine, the same on every run.
 
     Base colours and textures, one sun with sharp shadows, the sky as background, as ambient light and as reflection,
-    2 x 2 samples a pixel, and sRGB as Blender's "Standard" view transform. Volumes are left out.
+    2 x 2 samples a pixel, and sRGB as Blender's "Standard" view transform. Smoke scatters the light of sun and sky,
+    casts a shadow and takes its colour from its material; flames glow.
 
     Parameters
     ----------
@@ -64,7 +67,8 @@ def preview_frames(
             skin = skin_of(recording, geometry, smooth)
         nearest = nearest_surfaces(geometry, view_of(recording.camera, frame, fine))
         normals = normals_of(recording, layout, smooth, geometry, frame)
-        _shade(nearest, geometry, skin, normals, materials, light, samples, images[n])
+        grids = grids_of(recording, layout, frame)
+        _shade(nearest, geometry, skin, normals, materials, light, grids, samples, images[n])
     return images
 
 
@@ -81,14 +85,21 @@ def _shade(
     normals: Normals,
     materials: Materials,
     light: Light,
+    grids: Grids | None,
     samples: int,
     image: np.ndarray,
 ) -> None:
     """Fill `image` (H, W, 3) uint8 with the picture of one frame; `nearest` has `samples` as many pixels a side."""
     view = nearest.view
     resolution = min(max(_SMALLEST_SHADOW_MAP, *image.shape[:2]), _LARGEST_SHADOW_MAP)
-    sun = sun_maps(light.sun_direction, geometry, seen_points(view, nearest.depth(_STEP), _STEP), resolution)
+    seen = seen_points(view, nearest.depth(_STEP), _STEP)
+    if grids is not None:
+        seen = np.concatenate([seen, grids.corners])
+    sun = sun_maps(light.sun_direction, geometry, seen, resolution)
     maps = [nearest_surfaces(geometry, sun.close), nearest_surfaces(geometry, sun.wide)]
+    haze = np.zeros((1, 1, 5), np.float32)
+    if grids is not None:
+        haze = haze_of(grids, nearest, maps[1], light, materials, samples)
     shading.shade(
         geometry.points, nearest.projected, geometry.faces, geometry.radii, geometry.surface_owner,
         view.rays, view.near, nearest.id_bits, nearest.keys,
@@ -98,5 +109,5 @@ def _shade(
         light.sky, light.ambient, light.sun_direction, light.sun_radiance.reshape(1, 3),
         np.stack([m.view.matrix for m in maps]), np.stack([m.keys for m in maps]), SUN_NEAR,
         np.array([m.shift for m in maps], np.int32), sun.bias,
-        samples, image,
+        haze, int(grids is not None), samples, image,
     )  # fmt: skip

@@ -164,6 +164,19 @@ def sunlit_share(
     return share
 
 
+@ti.func
+def haze_of_samples(
+    x: ti.i32, y: ti.i32, alike: ti.i32, samples: ti.template(), members: ti.i32, haze: ti.template()
+):
+    """Mean of `haze` over the samples `alike` of pixel (x, y), `members` in number."""
+    total = ti.Vector([ti.cast(0.0, ti.f32)] * 5)
+    for n in ti.static(range(samples * samples)):
+        if alike >> n & 1:
+            for c in ti.static(range(5)):
+                total[c] += haze[y * samples + n // samples, x * samples + n % samples, c]
+    return total / members
+
+
 # fmt: off
 @ti.kernel
 def shade(
@@ -173,12 +186,13 @@ def shade(
     colors: Array, roughness: Array, emission: Array, levels: Array, last_level: Array, texels: Array,
     sky: Array, ambient: Array, sun: Array, sun_color: Array,
     sun_maps: Array, sun_keys: Array, sun_near: ti.f64, sun_shift: Array, bias: Array,
-    samples: ti.template(), image: Array,
+    haze: Array, hazy: ti.template(), samples: ti.template(), image: Array,
 ):
     # fmt: on
     """The picture (H, W, 3) of what `keys`, with `samples` x `samples` as many pixels, names.
 
     Each surface in a pixel is shaded once, in the middle of the samples that see it; only its shadow is sampled.
+    If `hazy`, there is smoke in front of it as `haze` tells, see `haze.haze_of`.
     """
     for pixel in range(image.shape[0] * image.shape[1]):
         x, y, spheres = pixel % image.shape[1], pixel // image.shape[1], radii.shape[0]
@@ -219,8 +233,13 @@ def shade(
                             x, y, alike, samples, at, flat, surface, to_sun, points, faces, radii, rays,
                             sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
                         )  # fmt: skip
+                        if ti.static(hazy):
+                            lit *= haze_of_samples(x, y, alike, samples, members, haze)[4]
                         highlight = reflected_sun(normal, to_eye, ti.cast(to_sun, ti.f32), roughness[m])
                         result += lit * rgb(sun_color, 0) * (albedo * ((1 - SPECULAR) * facing) + highlight)
+                if ti.static(hazy):
+                    over = haze_of_samples(x, y, alike, samples, members, haze)
+                    result = result * over[3] + color(over[0], over[1], over[2])
                 total += ti.min(ti.max(result, 0.0), 1.0) * members
         for c in ti.static(range(3)):
             image[y, x, c] = to_srgb(total[c] / (samples * samples))

@@ -27,7 +27,6 @@ from simcraft.observe.marching import (
 )
 from simcraft.taichi_runtime import ti
 
-
 THIN = 0.05
 """Optical depth of a cell below which steps may be twice as long."""
 

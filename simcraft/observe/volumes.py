@@ -60,6 +60,15 @@ class Grids:
         )
         return np.maximum(_rows([*fields], (-1,)), 0.0)
 
+    @property
+    def corners(self) -> np.ndarray:
+        """(8 N, 3) float64: the world's positions of the corners of all boxes."""
+        boxes = [volume.grid_to_world[self.frame] for volume in self.volumes]
+        ends = np.indices((2, 2, 2)).reshape(3, 8).T
+        return np.concatenate(
+            [(ends * size) @ box[:3, :3].T + box[:3, 3] for size, box in zip(self.shape, boxes, strict=True)]
+        )
+
 
 def has_volumes(recording: Recording) -> bool:
     """Is there a volume in `recording`, be it empty or not?"""
