@@ -17,6 +17,7 @@ import numpy as np
 from simcraft.progress import Progress, silent, track
 from simcraft.sim.fluid.grid import Faces
 from simcraft.sim.fluid.staggered import fastest
+from simcraft.sim.image_plane.fluids import Scene
 from simcraft.sim.image_plane.motion import Motion
 from simcraft.sim.image_plane.plane import Plane
 from simcraft.sim.solver import Snapshot, Solver, State
@@ -82,23 +83,13 @@ def keep_legs(
 
 
 def eulerian_motion(
-    plane: Plane,
-    snapshots: Sequence[Snapshot],
-    mask: np.ndarray,
-    melting: np.ndarray,
-    fps: float,
-    *,
-    feeds: bool,
-    progress: Progress = silent,
+    scene: Scene, snapshots: Sequence[Snapshot], mask: np.ndarray, *, feeds: bool, progress: Progress = silent
 ) -> Motion:
-    """How what lies inside `mask` in the first frame moves.
+    """How what `mask` (H, W) shows in the first frame moves.
 
-    Parameters
-    ----------
-    mask: (H, W) bool.
-    melting: (H, W) float, seconds: until then what the mask shows is solid, whatever the grid's cells hold.
-    feeds: the mask is a source too: what is inside it in any frame is the thing as the picture shows it there.
+    `feeds`: the mask is a source too: what is inside it in any frame is the thing as the picture shows it there.
     """
+    plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
     position = centres.astype(np.float32)
     covered, first, alpha = [mask], [position], [np.where(mask, np.float32(1), np.float32(0))]
@@ -109,7 +100,7 @@ def eulerian_motion(
         back = follow_legs(plane, centres, [(velocity, -dt) for velocity, dt in reversed(legs)])
         position = (back + _read(first[-1] - centres, back)).astype(np.float32)
         amount = plane.read(snapshot["amount"])
-        amount[mask & (melting > frame / fps)] = 1
+        amount[plane.nearest(melts_in > frame)] = 1  # what a solid cell holds means nothing
         carried = _inside(mask, position) & (amount > FAINTEST)
         if feeds:
             position = np.where(mask[..., None], centres, position).astype(np.float32)

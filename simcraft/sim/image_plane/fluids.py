@@ -72,32 +72,39 @@ def melting_times(mask: np.ndarray, obstacle: np.ndarray | None, duration: float
 
 
 def gas(scene: Scene, settings: Settings, kind: str, seed: int) -> Solver[SmokeState]:
-    """Smoke or fire that fills the mask."""
+    """Smoke or fire that fills the mask, and keeps coming out of it where it is fed."""
     speed = (settings["speed_x"], settings["speed_up"])
-    source = Inflow(
-        scene.thing,
-        density=1.0 if kind == "smoke" else 0.0,
-        temperature=1.0,
-        fuel=1.0 if kind == "fire" else 0.0,
-        velocity=speed if any(speed) else None,
-        once=not settings["feed"],
-        start=-settings["warm_up"] if settings["feed"] else 0.0,
-        variation=0.3 if settings["feed"] else 0.0,
-    )
+    density, fuel = (0.0, 1.0) if kind == "fire" else (1.0, 0.0)
+    source = Inflow(scene.thing, density, 1.0, fuel, velocity=speed if any(speed) else None, variation=0.3)
     flame = ("burning_rate", "flame_heat", "soot")
-    return smoke.solver(
+    forces = ("buoyancy", "heat_buoyancy", "vorticity", "dissipation", "cooling")
+    made = smoke.solver(
         SmokeConfig(
             scene.plane.grid,
-            [source],
+            [source] if settings["feed"] else [],
             Obstacle(scene.blocked) if scene.blocked.any() else None,
             open_sides=_sides(settings["closed"]),
             wind=(settings["wind_x"], 0.0),
             fire=Fire(**{name: settings[name] for name in flame}) if kind == "fire" else None,
+            warm_up=warm_up(settings),
             seed=seed,
             solver=settings["solver"],
-            **{n: settings[n] for n in ("buoyancy", "heat_buoyancy", "vorticity", "dissipation", "cooling", "warm_up")},
+            **{name: settings[name] for name in forces},
         )
     )
+    filled = scene.thing.astype(np.float32)
+
+    def init() -> SmokeState:
+        return replace(
+            made.init(), density=np.float32(density) * filled, temperature=filled, fuel=np.float32(fuel) * filled
+        )
+
+    return replace(made, init=init)
+
+
+def warm_up(settings: Settings) -> float:
+    """Seconds that the simulation starts before the first frame: what is not fed begins as the picture shows it."""
+    return settings["warm_up"] if settings["feed"] and "warm_up" in settings else 0.0
 
 
 def heavy_fluid(scene: Scene, settings: Settings, seed: int) -> Solver[SmokeState]:
@@ -114,7 +121,9 @@ def heavy_fluid(scene: Scene, settings: Settings, seed: int) -> Solver[SmokeStat
         # what a frame has set free counts as full until the next one: solid cells held no density of their own
         melts = (when > 0) & (when <= frame) & (when >= frame - 1)
         if settings["feed"]:
-            return [Inflow(scene.thing & (when <= frame), temperature=0.0, velocity=velocity if any(velocity) else None)]
+            return [
+                Inflow(scene.thing & (when <= frame), temperature=0.0, velocity=velocity if any(velocity) else None)
+            ]
         return [Inflow(melts, temperature=0.0)] if melts.any() else []
 
     made = smoke.solver(

@@ -9,12 +9,13 @@ import numpy as np
 
 from simcraft.progress import Progress, silent, track
 from simcraft.sim.fluid.liquid import ALONG_EDGE, LiquidState
+from simcraft.sim.image_plane.fluids import Scene
 from simcraft.sim.image_plane.motion import Motion
 from simcraft.sim.image_plane.plane import Plane
 from simcraft.sim.solver import Snapshot, Solver
 
-REACH = 2.0
-"""Radius of a particle's influence, in mean distances between particles: a lone one stays unseen, two are a drop."""
+REACH = 2.5
+"""Radius of a particle's influence, in mean distances between particles: a lone one stays unseen, a few are a drop."""
 
 
 @dataclass(frozen=True)
@@ -76,37 +77,31 @@ class _Pixels:
 
 
 def lagrangian_motion(
-    plane: Plane,
-    snapshots: Sequence[Snapshot],
-    mask: np.ndarray,
-    melting: np.ndarray,
-    fps: float,
-    *,
-    feeds: bool,
-    progress: Progress = silent,
+    scene: Scene, snapshots: Sequence[Snapshot], mask: np.ndarray, *, feeds: bool, progress: Progress = silent
 ) -> Motion:
-    """How the particles of `snapshots` move the pixels.
+    """How the particles of `snapshots` move the pixels of `scene`, and what has not melted stands still.
 
     Parameters
     ----------
-    mask: (H, W) bool, where they are in the first frame.
-    melting: (H, W) float, seconds: until then what the mask shows is solid and stands still.
+    mask: (H, W) bool, the thing in the first frame.
     feeds: more and more particles come out of the mask. Otherwise each is born once, where the mask shows it, and the
         outline of the first frame is carried along.
     """
+    plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
-    outline = np.zeros(mask.shape) if feeds else mask - _level(plane, _all_births(snapshots))
+    outline = np.zeros(mask.shape) if feeds else mask - _first_level(scene, melts_in, snapshots)
     covered, pixels = [], []
     for t in track(range(len(snapshots)), "flow", len(snapshots), progress):
-        here = _pixels(plane, snapshots, t, centres, born_still=not feeds)
+        solid = scene.thing & (melts_in > t)
+        here = _pixels(scene, snapshots, t, solid, born_still=not feeds)
         shown = (here.level > 0) & (here.level + _read(outline, here.first) > 0.5)
-        solid = mask & (melting > t / fps)
+        still = mask & plane.nearest(solid)
         if t == 0:
-            shown, solid = mask, mask & ((melting > 0) | (here.level == 0))
+            shown = mask
         elif feeds:
-            solid = mask & ~shown
-        covered.append(shown | solid)
-        pixels.append(_standing(here, solid, centres))
+            still |= mask & ~shown
+        covered.append(shown | still)
+        pixels.append(_standing(here, still, centres))
     return Motion(
         np.stack(covered),
         np.stack([p.first for p in pixels]).astype(np.float32),
@@ -117,32 +112,27 @@ def lagrangian_motion(
     )
 
 
-def _pixels(plane: Plane, snapshots: Sequence[Snapshot], t: int, centres: np.ndarray, *, born_still: bool) -> _Pixels:
+def _pixels(scene: Scene, snapshots: Sequence[Snapshot], t: int, solid: np.ndarray, *, born_still: bool) -> _Pixels:
     """Weighted means of the particles around each pixel of frame `t`; where there are none, nothing moves.
 
-    `born_still`: a particle that the frame before does not have lay still there, where it was born.
+    `solid` (X, Z) bool: cells that count as if they were full of particles at rest. `born_still`: a particle that the
+    frame before does not have lay still there, where it was born.
     """
-    here = snapshots[t]
+    plane, here = scene.plane, snapshots[t]
     place = _to_pixels(plane, here["positions"])
     birth = _to_pixels(plane, here["births"])
     following, stays = _found(plane, here, snapshots[min(t + 1, len(snapshots) - 1)], place)
     former, was = _found(plane, here, snapshots[max(t - 1, 0)], birth)
     was |= born_still
-    values = np.concatenate(
-        [
-            birth - place,
-            (following - place) * stays[:, None],
-            (former - place) * was[:, None],
-            stays[:, None],
-            was[:, None],
-        ],
-        axis=1,
-    )
-    level, sums, weight = _splat(plane, place, values)
+    moves = [birth - place, (following - place) * stays[:, None], (former - place) * was[:, None]]
+    values = np.concatenate([*moves, stays[:, None], was[:, None]], axis=1)
+    lattice = _lattice(plane, solid)
+    at_rest = np.tile([0.0, 0, 0, 0, 0, 0, 1, 1], (len(lattice), 1))
+    level, sums, weight = _splat(plane, np.concatenate([place, lattice]), np.concatenate([values, at_rest]))
     staying, known = sums[..., 6], sums[..., 7]
     return _Pixels(
         level,
-        centres + sums[..., :2] / _positive(weight)[..., None],
+        plane.pixel_centres() + sums[..., :2] / _positive(weight)[..., None],
         sums[..., 2:4] / _positive(staying)[..., None],
         sums[..., 4:6] / _positive(known)[..., None],
         (weight > 0) & (staying < weight / 2),
@@ -150,17 +140,34 @@ def _pixels(plane: Plane, snapshots: Sequence[Snapshot], t: int, centres: np.nda
     )
 
 
-def _standing(pixels: _Pixels, solid: np.ndarray, centres: np.ndarray) -> _Pixels:
-    """`pixels` with those in `solid` (H, W) standing where they always were."""
-    still = solid[..., None]
+def _standing(pixels: _Pixels, still: np.ndarray, centres: np.ndarray) -> _Pixels:
+    """`pixels` with those in `still` (H, W) bool standing where they always were."""
+    both = still[..., None]
     return _Pixels(
         pixels.level,
-        np.where(still, centres, pixels.first),
-        np.where(still, 0, pixels.forward),
-        np.where(still, 0, pixels.backward),
-        pixels.gone & ~solid,
-        pixels.fresh & ~solid,
+        np.where(both, centres, pixels.first),
+        np.where(both, 0, pixels.forward),
+        np.where(both, 0, pixels.backward),
+        pixels.gone & ~still,
+        pixels.fresh & ~still,
     )
+
+
+def _first_level(scene: Scene, melts_in: np.ndarray, snapshots: Sequence[Snapshot]) -> np.ndarray:
+    """(H, W) level of all particles where they were born, and of what never melts."""
+    ids = np.concatenate([s["ids"] for s in snapshots])
+    _, first = np.unique(ids, return_index=True)
+    births = _to_pixels(scene.plane, np.concatenate([s["births"] for s in snapshots])[first])
+    rest = _lattice(scene.plane, scene.thing & (melts_in >= len(snapshots)))
+    places = np.concatenate([births, rest])
+    return _splat(scene.plane, places, np.zeros((len(places), 1)))[0]
+
+
+def _lattice(plane: Plane, cells: np.ndarray) -> np.ndarray:
+    """(N, 2) image coordinates of evenly spread particles that fill `cells` (X, Z) bool."""
+    part = (np.arange(ALONG_EDGE) + 0.5) / ALONG_EDGE
+    parts = np.stack(np.meshgrid(part, part), -1).reshape(-1, 2)
+    return plane.to_pixels((np.argwhere(cells)[:, None] + parts).reshape(-1, 2))
 
 
 def _found(plane: Plane, here: Snapshot, other: Snapshot, otherwise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -172,17 +179,6 @@ def _found(plane: Plane, here: Snapshot, other: Snapshot, otherwise: np.ndarray)
     return np.where(exists[:, None], _to_pixels(plane, other["positions"])[place], otherwise), exists
 
 
-def _all_births(snapshots: Sequence[Snapshot]) -> np.ndarray:
-    """(N, 2) metres: where all particles of all frames were born."""
-    ids = np.concatenate([s["ids"] for s in snapshots])
-    _, first = np.unique(ids, return_index=True)
-    return np.concatenate([s["births"] for s in snapshots])[first]
-
-
-def _level(plane: Plane, positions: np.ndarray) -> np.ndarray:
-    return _splat(plane, _to_pixels(plane, positions), np.zeros((len(positions), 0)))[0]
-
-
 def _splat(plane: Plane, pixels: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Level (H, W) as in `_Pixels`, sums (H, W, C) of the weighted `values` (N, C), and their weights (H, W)."""
     from simcraft.sim.image_plane.kernels import splat
@@ -190,10 +186,9 @@ def _splat(plane: Plane, pixels: np.ndarray, values: np.ndarray) -> tuple[np.nda
     width, height = plane.size
     apart = float(plane.pixels_a_cell.mean()) / ALONG_EDGE
     radius = max(REACH * apart, 1.0)
-    weight, sums = np.zeros((height, width)), np.zeros((height, width, max(values.shape[1], 1)))
-    values = np.ascontiguousarray(values) if values.shape[1] else np.zeros((len(pixels), 1))
+    weight, sums = np.zeros((height, width)), np.zeros((height, width, values.shape[1]))
     # far outside the picture it does not matter where, but the kernel counts pixels in 32 bits
-    splat(np.ascontiguousarray(pixels.clip(-1e6, 1e6)), values, radius, weight, sums)
+    splat(np.ascontiguousarray(pixels.clip(-1e6, 1e6)), np.ascontiguousarray(values), radius, weight, sums)
     # inside a liquid with one particle in each square of side `apart`, the weights (1 - d²/r²)³ add up to this
     inside = np.pi * radius**2 / 4 / apart**2
     return np.minimum(weight / inside, 1.0), sums, weight

@@ -12,7 +12,7 @@ from simcraft.clip.types import InstanceInfo, MotionClip
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
 from simcraft.sim.image_plane.eulerian import eulerian_motion, keep_legs
-from simcraft.sim.image_plane.fluids import Scene, Settings, gas, heavy_fluid, particles, scene_of
+from simcraft.sim.image_plane.fluids import Scene, Settings, gas, heavy_fluid, particles, scene_of, warm_up
 from simcraft.sim.image_plane.lagrangian import lagrangian_motion, remember_births
 from simcraft.sim.image_plane.motion import THING, Motion, clip_of
 from simcraft.sim.image_plane.plane import plane_of
@@ -92,11 +92,11 @@ def _simulate(
         snapshots = simulate_frames(
             remember_births(particles(scene, settings, seed)), frames, scene.fps, progress=progress
         )
-        return lagrangian_motion(scene.plane, snapshots, mask, scene.melting, scene.fps, feeds=feeds, progress=progress)
+        return lagrangian_motion(scene, snapshots, mask, feeds=feeds, progress=progress)
     solver = heavy_fluid(scene, settings, seed) if kind == "liquid" else gas(scene, settings, kind, seed)
     keeping = keep_legs(solver, lambda state: state.velocity, _amount(kind), scene.fps)
-    snapshots = simulate_frames(keeping, frames, scene.fps, settings.get("warm_up", 0.0), progress)
-    return eulerian_motion(scene.plane, snapshots, mask, scene.melting, scene.fps, feeds=feeds, progress=progress)
+    snapshots = simulate_frames(keeping, frames, scene.fps, warm_up(settings), progress)
+    return eulerian_motion(scene, snapshots, mask, feeds=feeds, progress=progress)
 
 
 def _method(kind: str, settings: Settings) -> str:

@@ -39,6 +39,11 @@ class Plane:
         x, y = np.meshgrid(np.arange(self.size[0]) + 0.5, np.arange(self.size[1]) + 0.5)
         return np.stack([x, y], -1)
 
+    def nearest(self, cells: np.ndarray) -> np.ndarray:
+        """(H, W): the value of the cell (X, Z) that each pixel's centre lies in."""
+        i, k = np.floor(np.moveaxis(self.to_cells(self.pixel_centres()), -1, 0)).astype(np.int64)
+        return cells[i.clip(0, cells.shape[0] - 1), k.clip(0, cells.shape[1] - 1)]
+
     def read(self, cells: np.ndarray) -> np.ndarray:
         """(H, W) float32: a quantity of cells (X, Z) at the pixel centres, linear between the centres of the cells."""
         from scipy.ndimage import map_coordinates

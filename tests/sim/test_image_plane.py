@@ -1,0 +1,321 @@
+"""Fluids in a picture's own plane: closed forms, there and back, what stands still, what is carried along."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import simcraft
+from simcraft.clip.store import load_clip, save_clip
+from simcraft.clip.types import ARRAYS, MotionClip
+from simcraft.errors import UserError
+from simcraft.sim.fluid.grid import Grid
+from simcraft.sim.image_plane import KINDS, image_plane, parameters
+from simcraft.sim.image_plane.eulerian import follow_legs
+from simcraft.sim.image_plane.motion import OBSTACLE, THING
+from simcraft.sim.image_plane.plane import Plane, plane_of
+from tests.sim.pictures import Picture, statue_picture
+
+FRAMES = 8
+
+
+@pytest.fixture(scope="module")
+def picture() -> Picture:
+    return statue_picture(64, 80)
+
+
+def melted(picture: Picture, method: str, **settings: object) -> MotionClip:
+    return image_plane(
+        picture.image,
+        picture.statue,
+        kind="liquid",
+        obstacles=picture.plinth,
+        frames=FRAMES,
+        method=method,
+        resolution=40,
+        fps=12,
+        **settings,
+    )
+
+
+@pytest.fixture(scope="module", params=["eulerian", "lagrangian"])
+def melting(request: pytest.FixtureRequest, picture: Picture) -> MotionClip:
+    return melted(picture, request.param, melting=0.25, gravity=5.0)
+
+
+def disc(width: int, height: int, x: float, y: float, radius: float) -> np.ndarray:
+    columns, rows = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    return (columns - x) ** 2 + (rows - y) ** 2 < radius**2
+
+
+def grey(width: int, height: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8)
+
+
+# ------------------------------------------------------------------------------------------------------ closed forms
+
+
+def test_smoke_in_the_wind_moves_as_the_wind() -> None:
+    """1.2 m/s over a picture 1 m and 60 pixels wide, at 24 frames a second: 3 pixels a frame."""
+    mask = disc(60, 45, 15, 22, 8)
+    still = dict.fromkeys(("buoyancy", "heat_buoyancy", "vorticity", "dissipation"), 0.0)
+    clip = image_plane(grey(60, 45), mask, frames=5, feed=False, wind_x=1.2, resolution=30, **still)
+    for t in range(4):
+        thing = clip.instances[t] == THING
+        np.testing.assert_allclose(clip.flow_forward[t][thing], np.tile([3.0, 0], (thing.sum(), 1)), atol=1e-3)
+        now = clip.instances[t + 1] == THING
+        np.testing.assert_allclose(clip.flow_backward[t][now], np.tile([-3.0, 0], (now.sum(), 1)), atol=1e-3)
+        np.testing.assert_array_equal(now, np.roll(mask, 3 * (t + 1), axis=1))
+        np.testing.assert_allclose(clip.to_first[t][thing][:, 0], np.nonzero(thing)[1] + 0.5 - 3 * t, atol=1e-3)
+
+
+def test_a_drop_falls_as_in_closed_form() -> None:
+    mask = disc(48, 96, 24, 20, 9)
+    clip = image_plane(grey(48, 96), mask, kind="liquid", frames=6, resolution=48)
+    inner = [cv2.erode((labels == THING).astype(np.uint8), np.ones((7, 7))) > 0 for labels in clip.instances]
+    flow = np.array([clip.flow_forward[t][inner[t]].mean(0) for t in range(5)])
+    gain = 9.81 / 24**2 * 96  # pixels a frame more in each frame, in a picture of 96 pixels or 1 m
+    np.testing.assert_allclose(flow[:, 0], 0, atol=0.05)
+    # a solver of first order is ahead by half a step's gain, and a step is at most a frame
+    ahead = flow[:, 1] - gain * (np.arange(5) + 0.5)
+    assert (ahead > -0.02 * gain).all() and (ahead < 0.51 * gain).all() and ahead[-1] < 0.15 * gain
+
+
+def test_positions_follow_a_turning_flow_exactly() -> None:
+    """Rigid rotation is linear, so the grid holds it exactly; 20 legs of 0.05 rad add up to 1 rad."""
+    plane = Plane(Grid((40, 30), 0.025), (80, 60))
+    spin = 2.0
+    x = np.arange(41)[:, None] * np.ones((1, 30)) - 20
+    z = np.ones((40, 1)) * np.arange(31)[None, :] - 15
+    middle_z, middle_x = np.arange(30)[None, :] + 0.5 - 15, np.arange(40)[:, None] + 0.5 - 20
+    across = -spin * 0.025 * np.broadcast_to(middle_z, (41, 30)) + 0 * x
+    up = spin * 0.025 * np.broadcast_to(middle_x, (40, 31)) + 0 * z
+    legs = [((across.astype(np.float32), up.astype(np.float32)), 0.025)] * 20
+    centres = plane.pixel_centres()
+    there = follow_legs(plane, centres, legs)
+    away = centres - [40, 30]
+    turn = np.array([[np.cos(1), np.sin(1)], [-np.sin(1), np.cos(1)]])  # anticlockwise, in an image with y down
+    near = np.linalg.norm(away, axis=-1) < 28
+    np.testing.assert_allclose(there[near], (away @ turn.T + [40, 30])[near], atol=1e-3)
+    back = follow_legs(plane, there, [(v, -dt) for v, dt in reversed(legs)])
+    np.testing.assert_allclose(back[near], centres[near], atol=1e-3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_there_and_back_through_any_flow(seed: int) -> None:
+    """Rough, changing velocities of some cells a leg: the kinks between cells cost less than 1/50 of a pixel."""
+    random = np.random.default_rng(seed)
+    plane = plane_of((90, 70), 24, 1.0)
+    legs = [
+        (tuple(random.normal(0, 1, plane.grid.face_shape(d)).astype(np.float32) for d in range(2)), 0.02)
+        for _ in range(3)
+    ]
+    centres = plane.pixel_centres()
+    there = follow_legs(plane, centres, legs)
+    back = follow_legs(plane, there, [(velocity, -dt) for velocity, dt in reversed(legs)])
+    inside = ((there > 4) & (there < [86, 66])).all(-1)
+    assert np.abs(there - centres).max() > 3
+    assert np.abs(back - centres)[inside].max() < 0.02
+
+
+def test_pixels_and_cells_of_any_two_sizes() -> None:
+    plane = plane_of((61, 47), 20, 2.0)
+    assert plane.grid.cells == (20, 15) and plane.grid.spacing == 0.1
+    centres = plane.pixel_centres()
+    np.testing.assert_allclose(plane.to_pixels(plane.to_cells(centres)), centres)
+    np.testing.assert_allclose(plane.to_cells(np.array([0.0, 0.0])), [0, 15])
+    ramp = np.add.outer(np.zeros(20), np.arange(15) + 0.5)
+    read = plane.read(ramp)
+    assert (np.diff(read[3:-3], axis=0) < 0).all()  # up is up
+
+
+# ------------------------------------------------------------------------------------------------------ melting a statue
+
+
+def test_a_statue_melts_downwards_and_keeps_its_size(melting: MotionClip, picture: Picture) -> None:
+    things = melting.instances == THING
+    np.testing.assert_array_equal(things[0], picture.statue)
+    heights = [np.nonzero(thing)[0].mean() for thing in things]
+    assert (np.diff(heights) > -0.05).all() and heights[-1] > heights[0] + 4
+    top = [np.nonzero(thing.any(1))[0][0] for thing in things]
+    assert top[-1] > top[0] + 3
+    np.testing.assert_allclose(things.sum((1, 2)) / picture.statue.sum(), 1, atol=0.15)
+
+
+def test_what_does_not_flow_stands_still(melting: MotionClip, picture: Picture) -> None:
+    things = melting.instances == THING
+    assert not melting.flow_forward[~things[:-1]].any() and melting.flow_valid_forward[~things[:-1]].all()
+    assert not melting.flow_backward[~things[1:]].any() and melting.flow_valid_backward[~things[1:]].all()
+    assert (melting.instances == OBSTACLE)[:, picture.plinth].all()
+    video = simcraft.generate(melting, "warp")
+    untouched = cv2.dilate(things.any(0).astype(np.uint8), np.ones((9, 9))) == 0
+    assert untouched.mean() > 0.2
+    assert (video.frames[:, untouched] == picture.image[untouched]).all()
+
+
+def test_a_statue_melts_from_its_outline_inwards(melting: MotionClip, picture: Picture) -> None:
+    """All has melted after 3 frames: in the second, the middle still stands, and moves no more than nothing."""
+    depth = cv2.distanceTransform(picture.statue.astype(np.uint8), cv2.DIST_L2, 5)
+    core, rim = depth > 0.75 * depth.max(), (depth > 0) & (depth < 2)
+    assert core.sum() > 10
+    assert not melting.flow_forward[:2, core].any()
+    assert np.abs(melting.flow_forward[2:4, rim]).max() > 0.5
+    assert np.abs(melting.flow_forward[-1, melting.instances[-2] == THING]).max() > 1
+
+
+def test_flow_leads_there_and_back(melting: MotionClip) -> None:
+    """Away from silhouettes, where both flows know the same neighbours."""
+    eulerian = melting.instance_table[0].solver == "eulerian"
+    seen = 0
+    for t in range(melting.frame_count - 1):
+        inner = cv2.erode((melting.instances[t + 1] == THING).astype(np.uint8), np.ones((5, 5))) > 0
+        there = cv2.remap(
+            melting.flow_forward[t],
+            *np.moveaxis((_centres(inner) + melting.flow_backward[t] - 0.5).astype(np.float32), -1, 0),
+            cv2.INTER_LINEAR,
+        )
+        back = np.linalg.norm(there + melting.flow_backward[t], axis=-1)[inner & melting.visible_backward[t]]
+        seen += len(back)
+        assert np.median(back) < (0.02 if eulerian else 0.1)
+    assert seen > 1000
+
+
+def test_points_of_the_first_frame_are_inside_the_mask(melting: MotionClip, picture: Picture) -> None:
+    grown = cv2.dilate(picture.statue.astype(np.uint8), np.ones((5, 5))) > 0
+    for t in range(melting.frame_count):
+        thing = melting.instances[t] == THING
+        x, y = np.floor(melting.to_first[t][thing]).astype(int).T
+        # particles of several limbs may meet: a few pixels lie between where these came from
+        assert grown[y.clip(0, 79), x.clip(0, 63)].mean() > 0.97
+    background = melting.instances == 0
+    np.testing.assert_array_equal(
+        melting.to_first[background], np.broadcast_to(_centres(thing), (FRAMES, 80, 64, 2))[background]
+    )
+    hidden = background & picture.statue
+    assert hidden.any() and not melting.to_first_visible[hidden].any()
+
+
+def test_two_runs_are_bitwise_equal(melting: MotionClip, picture: Picture) -> None:
+    again = melted(picture, melting.instance_table[0].solver, melting=0.25, gravity=5.0)
+    for name in ARRAYS:
+        if getattr(melting, name) is not None:
+            np.testing.assert_array_equal(getattr(again, name), getattr(melting, name), err_msg=name)
+
+
+def test_a_clip_comes_back_from_disk(melting: MotionClip, tmp_path: Path) -> None:
+    loaded = load_clip(save_clip(melting, tmp_path / "melting.zarr"))
+    np.testing.assert_array_equal(loaded.flow_forward, melting.flow_forward)
+    np.testing.assert_array_equal(loaded.to_first, melting.to_first)
+    assert loaded.instance_table == melting.instance_table and loaded.metadata == melting.metadata
+
+
+# -------------------------------------------------------------------------------------------------- sources and the rest
+
+
+@pytest.mark.parametrize("kind", ["smoke", "fire"])
+def test_a_source_keeps_feeding(kind: str) -> None:
+    mask = disc(48, 64, 24, 52, 6)
+    clip = image_plane(grey(48, 64), mask, kind=kind, frames=6, resolution=32, fps=12)
+    things = clip.instances == THING
+    assert things[:, mask].all()  # the source itself stays
+    assert things[-1].sum() > 1.5 * mask.sum()
+    assert np.nonzero(things[-1].any(1))[0][0] < 40  # it has risen
+    assert (clip.coverage[things] > 0).all() and not clip.coverage[~things].any() and clip.coverage.max() <= 1
+    assert not clip.flow_valid_backward.all() and not clip.visible_backward[~clip.flow_valid_backward].any()
+    x, y = np.floor(clip.to_first[things]).astype(int).T
+    assert cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))[y, x].all()
+
+
+def test_liquid_that_keeps_coming_fills_the_glass() -> None:
+    """A jet from the border of the picture."""
+    mask = np.zeros((64, 48), bool)
+    mask[:6, 20:28] = True
+    clip = image_plane(grey(48, 64), mask, kind="liquid", frames=6, feed=True, speed_up=-1.5, resolution=32, fps=12)
+    area = (clip.instances == THING).sum((1, 2))
+    assert (np.diff(area) > 0).all()
+    assert (clip.instances == THING)[:, mask].all()
+    assert not clip.flow_valid_backward.all()
+
+
+def test_an_obstacle_is_flowed_around() -> None:
+    mask, block = disc(48, 64, 24, 50, 7), np.zeros((64, 48), bool)
+    block[20:28, 14:34] = True
+    clip = image_plane(grey(48, 64), mask, obstacles=block, frames=8, resolution=32, fps=12, warm_up=1.0)
+    assert (clip.instances[:, block] == OBSTACLE).all()
+    thing = clip.instances[-1] == THING
+    assert thing[20:34, :14].any() or thing[20:34, 34:].any()
+
+
+def test_depth_goes_along_and_the_background_has_its_own(picture: Picture) -> None:
+    depth = np.where(picture.statue, 2.0, 7.0).astype(np.float32)
+    clip = image_plane(
+        picture.image, picture.statue, kind="liquid", method="eulerian", depth=depth, frames=4, resolution=32
+    )
+    assert (clip.depth[clip.instances == THING] == 2).mean() > 0.95
+    assert (clip.depth[clip.instances == 0] == 7).all()
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.data())
+def test_any_size_and_masks_that_touch_the_borders(data: st.DataObject) -> None:
+    width, height = data.draw(st.integers(17, 71)), data.draw(st.integers(17, 71))
+    left, top = data.draw(st.integers(0, width - 9)), data.draw(st.integers(0, height - 9))
+    mask = np.zeros((height, width), bool)
+    mask[top : top + 9 if data.draw(st.booleans()) else height, left : left + 9] = True
+    kind, method = data.draw(st.sampled_from([("smoke", None), ("liquid", "lagrangian"), ("liquid", "eulerian")]))
+    choice = {"method": method} if method else {}
+    closed = data.draw(st.booleans())
+    clip = image_plane(grey(width, height), mask, kind=kind, frames=3, resolution=16, closed=closed, **choice)
+    assert clip.size == (width, height) and clip.frame_count == 3
+    assert np.isfinite(clip.flow_forward).all() and np.isfinite(clip.to_first).all()
+    np.testing.assert_array_equal(clip.instances[0] == THING, mask)
+
+
+def test_every_setting_can_be_given_as_text() -> None:
+    for kind in KINDS:
+        defaults = {p.name: str(p.default) for p in parameters(kind)}
+        defaults |= {"resolution": "12"}
+        clip = image_plane(grey(24, 24), disc(24, 24, 12, 16, 5), kind=kind, frames=2, **defaults)
+        assert clip.metadata["settings"]["resolution"] == 12
+
+
+def test_pictures_are_read_from_files(tmp_path: Path) -> None:
+    photo, mask = grey(30, 24), disc(30, 24, 15, 12, 5)
+    cv2.imwrite(str(tmp_path / "photo.png"), photo[..., ::-1])
+    cv2.imwrite(str(tmp_path / "mask.png"), mask.astype(np.uint8) * 255)
+    clip = image_plane(tmp_path / "photo.png", tmp_path / "mask.png", frames=2, resolution=12)
+    np.testing.assert_array_equal(clip.image, photo)
+    np.testing.assert_array_equal(clip.instances[0] == THING, mask)
+
+
+def test_what_makes_no_sense_is_named(tmp_path: Path) -> None:
+    photo, mask = grey(30, 24), disc(30, 24, 15, 12, 5)
+    dot = np.zeros((24, 30), bool)
+    dot[12, 15] = True
+    cases = [
+        (lambda: image_plane(photo, dot, resolution=8), "too small for a grid"),
+        (lambda: image_plane(photo, mask[:, 1:]), "has 29x24 pixels, but the picture 30x24"),
+        (lambda: image_plane(photo, mask, obstacles=mask[1:]), "The obstacle mask has 30x23"),
+        (lambda: image_plane(photo, ~mask & mask), "empty"),
+        (lambda: image_plane(photo, mask | ~mask), "full"),
+        (lambda: image_plane(photo, mask, kind="sand"), "no kind 'sand'"),
+        (lambda: image_plane(photo, mask, viscosity=1.0), "no setting 'viscosity'"),
+        (lambda: image_plane(photo, mask, resolution=2), "resolution should be"),
+        (lambda: image_plane(photo, mask, frames=1), "at least two frames"),
+        (lambda: image_plane(photo[..., 0], mask), "expected uint8 (H, W, 3)"),
+        (lambda: image_plane(tmp_path / "none.png", mask), "is not a picture"),
+        (lambda: image_plane(photo, mask, depth=np.zeros((2, 2))), "The depth is (2, 2)"),
+    ]
+    for call, words in cases:
+        with pytest.raises(UserError) as raised:
+            call()
+        assert words in raised.value.message
+
+
+def _centres(mask: np.ndarray) -> np.ndarray:
+    x, y = np.meshgrid(np.arange(mask.shape[1]) + 0.5, np.arange(mask.shape[0]) + 0.5)
+    return np.stack([x, y], -1).astype(np.float32)
