@@ -24,6 +24,7 @@ from .gather import Gathered, Progress, gather, steps
 from .physics import emitters, fluid_velocities, plan_physics, reset_caches, solvers
 from .render import RenderWish, render_frames
 from .restore import Changes, show_as_rendered, temporary_changes
+from .results import replaced
 from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
 
@@ -79,6 +80,8 @@ def record_scene(
         timeline, physics = plan_physics(scene, timeline, _is_module())
         view_layer = _view_layer(scene)
         cast = find_cast(view_layer)
+        for obj in replaced(scene):
+            changes.set(obj, "hide_render", False)
         show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))
         seen = gather(scene, view_layer, cast, timeline, physics, size, folders, progress)
         recording = _recording(scene, timeline, size, seen, folders[0])

@@ -49,14 +49,18 @@ def replace_objects(scene: Any, names: set[str]) -> None:
             obj.hide_render, obj[REPLACED] = True, True
 
 
+def replaced(scene: Any) -> list[Any]:
+    """The scene's own objects that results stand in for."""
+    return [obj for obj in scene.objects if REPLACED in obj]
+
+
 def remove_results(scene: Any) -> None:
     """Take all results out of `scene`, and with them the data that nothing else uses; show again what they replaced."""
     import bpy
 
-    for obj in scene.objects:
-        if REPLACED in obj:
-            obj.hide_render = False
-            del obj[REPLACED]
+    for obj in replaced(scene):
+        obj.hide_render = False
+        del obj[REPLACED]
     for collection in [c for c in scene.collection.children if MARK in c]:
         objects = list(collection.objects)
         actions = [o.animation_data.action for o in objects if o.animation_data and o.animation_data.action]
