@@ -44,12 +44,12 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
     cells = liquid_cells(liquid & boundary.fluid, boundary, config.closed)
     with precision(64), np.errstate(invalid="ignore"):  # PhiFlow divides 0 by 0 where there are no particles
         particles = _points(grid, state.positions, state.velocities)
-        before = field.finite_fill(_scatter(config, particles), distance=LAYERS)
-        forced = tuple(u + dt * g for u, g in zip(_arrays(config, before), config.gravity_vector, strict=True))
+        before = _arrays(config, field.finite_fill(_scatter(config, particles), distance=LAYERS))
+        forced = tuple(u + dt * g for u, g in zip(before, config.gravity_vector, strict=True))
         forced = boundary.apply(diffuse(cells, grid, forced, config.viscosity * dt))
-        after, pressure = _incompressible(config, cells, forced)
-        divergence = left_divergence(cells, tuple(u * dt / grid.spacing for u in _arrays(config, after)))
-        after = _continued(config, cells, after)
+        flowing, pressure = _incompressible(config, cells, forced)
+        divergence = left_divergence(cells, tuple(u * dt / grid.spacing for u in flowing))
+        after = _continued(config, cells, flowing)
         velocities = _new_velocities(config, particles, before, after)
         positions = _advected(config, state.positions, particles, after, boundary, dt)
     if not (np.isfinite(velocities).all() and np.isfinite(positions).all()):
@@ -59,7 +59,7 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
         time=state.time + dt,
         positions=positions,
         velocities=velocities,
-        velocity=tuple(u.astype(np.float32) for u in _arrays(config, after)),
+        velocity=tuple(u.astype(np.float32) for u in after),
         pressure=(pressure / dt).astype(np.float32),
         divergence=divergence,
     )
@@ -90,20 +90,29 @@ def _points(grid: Grid, positions: np.ndarray, velocities: np.ndarray) -> Any:
 
 
 def _staggered(config: LiquidConfig, faces: Faces) -> Any:
-    """PhiFlow's grid of our faces. It leaves out the faces of closed walls, whose velocity is 0."""
+    """PhiFlow's grid of our faces, for its operators. It leaves out the faces of closed walls, whose velocity is 0."""
+    if not config.closed:
+        return _continuous(config, faces)
+    inner = tuple(np.take(u, range(1, u.shape[d] - 1), axis=d) for d, u in enumerate(faces))
+    return _grid(config, inner, 0)
+
+
+def _continuous(config: LiquidConfig, faces: Faces) -> Any:
+    """PhiFlow's grid of our faces, to sample: beside a wall the velocity along it stays that of the last cell."""
+    from phi.math import extrapolation
+
+    return _grid(config, faces, extrapolation.BOUNDARY)
+
+
+def _grid(config: LiquidConfig, faces: Faces, outside: Any) -> Any:
     from phi.field import StaggeredGrid
     from phi.geom import Box
-    from phi.math import dual, extrapolation, spatial, stack, wrap
+    from phi.math import dual, spatial, stack, wrap
 
     axes = _axes(config.grid)
-    inner = [
-        np.take(u, range(1, u.shape[d] - 1), axis=d) if config.closed else u
-        for d, u in enumerate(map(np.asarray, faces))
-    ]
-    values = [wrap(u.astype(np.float64), spatial(",".join(axes))) for u in inner]
+    values = {axis: wrap(u.astype(np.float64), spatial(",".join(axes))) for axis, u in zip(axes, faces, strict=True)}
     bounds = Box(**dict(zip(axes, config.grid.size, strict=True)))
-    outside = extrapolation.ZERO if config.closed else extrapolation.BOUNDARY
-    return StaggeredGrid(stack(dict(zip(axes, values, strict=True)), dual("vector")), outside, bounds)
+    return StaggeredGrid(stack(values, dual("vector")), outside, bounds)
 
 
 def _arrays(config: LiquidConfig, staggered: Any) -> Faces:
@@ -112,7 +121,8 @@ def _arrays(config: LiquidConfig, staggered: Any) -> Faces:
     result = []
     for d, axis in enumerate(axes):
         values = staggered.vector[axis].values.numpy(",".join(axes))
-        width = [(1, 1) if config.closed and e == d else (0, 0) for e in range(len(axes))]
+        left_out = values.shape[d] < config.grid.cells[d]
+        width = [(1, 1) if left_out and e == d else (0, 0) for e in range(len(axes))]
         result.append(np.nan_to_num(np.pad(values, width)))
     return tuple(result)
 
@@ -123,7 +133,7 @@ def _scatter(config: LiquidConfig, particles: Any) -> Any:
     return resample(particles, to=_staggered(config, config.grid.still()), scatter=True, outside_handling="clamp")
 
 
-def _incompressible(config: LiquidConfig, cells: LiquidCells, velocity: Faces) -> tuple[Any, np.ndarray]:
+def _incompressible(config: LiquidConfig, cells: LiquidCells, velocity: Faces) -> tuple[Faces, np.ndarray]:
     """`velocity` without divergence in the liquid, and the pressure times dt: `phi.physics.fluid.make_incompressible`
     with obstacles that are cells instead of shapes."""
     from phi.field import CenteredGrid, divergence, spatial_gradient
@@ -155,7 +165,7 @@ def _incompressible(config: LiquidConfig, cells: LiquidCells, velocity: Faces) -
     except (ArithmeticError, AssertionError, RuntimeError, ValueError) as error:
         raise Diverged("pressure") from error
     gradient = spatial_gradient(pressure, staggered.boundary, at="face") * free
-    return staggered - gradient, pressure.values.numpy(",".join(axes))
+    return _arrays(config, staggered - gradient), pressure.values.numpy(",".join(axes))
 
 
 def _solvable(cells: LiquidCells) -> np.ndarray:
@@ -168,32 +178,31 @@ def _solvable(cells: LiquidCells) -> np.ndarray:
     return chosen
 
 
-def _continued(config: LiquidConfig, cells: LiquidCells, velocity: Any) -> Any:
+def _continued(config: LiquidConfig, cells: LiquidCells, velocity: Faces) -> Faces:
     """The liquid's velocity continued into the air and along walls."""
     from phi import field
 
     known = (free_faces(cells, axis) for axis in range(config.grid.dimension))
-    arrays = _arrays(config, velocity)
-    marked = tuple(np.where(k, u, np.nan) for k, u in zip(known, arrays, strict=True))
+    marked = tuple(np.where(k, u, np.nan) for k, u in zip(known, velocity, strict=True))
     filled = _arrays(config, field.finite_fill(_staggered(config, marked), distance=LAYERS))
-    return _staggered(config, cells.boundary.apply(filled))
+    return cells.boundary.apply(filled)
 
 
-def _new_velocities(config: LiquidConfig, particles: Any, before: Any, after: Any) -> np.ndarray:
+def _new_velocities(config: LiquidConfig, particles: Any, before: Faces, after: Faces) -> np.ndarray:
     """(N, dimension) float32: FLIP's change of the particles' velocity, and what is left of 1 by PIC."""
     from phi.field import resample
 
-    old, new = (resample(g, to=particles).values.numpy("points,vector") for g in (before, after))
+    old, new = (resample(_continuous(config, u), to=particles).values.numpy("points,vector") for u in (before, after))
     own = particles.values.numpy("points,vector")
-    blended: np.ndarray = new + config.flip * (own - np.nan_to_num(old))
+    blended: np.ndarray = new + config.flip * (own - old)
     return blended.astype(np.float32)
 
 
 def _advected(
-    config: LiquidConfig, positions: np.ndarray, particles: Any, velocity: Any, boundary: Boundary, dt: float
+    config: LiquidConfig, positions: np.ndarray, particles: Any, velocity: Faces, boundary: Boundary, dt: float
 ) -> np.ndarray:
     """(N, dimension) float32: fourth order Runge-Kutta, around obstacles."""
     from phi.physics import advect
 
-    wanted = advect.points(particles, velocity, dt, advect.finite_rk4).points.numpy("points,vector")
+    wanted = advect.points(particles, _continuous(config, velocity), dt, advect.rk4).points.numpy("points,vector")
     return walk(config, positions, (wanted - positions).astype(np.float32), boundary)
