@@ -213,6 +213,7 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
         materials=tuple(seen.materials.materials),
         lighting=seen.lighting,
         effects=effects,
+        caption=str(scene.get("caption", "")),
         warnings=(
             *_what_was_left_out(seen, found),
             *effect_warnings,
