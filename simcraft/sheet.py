@@ -81,12 +81,14 @@ def save_sheet(
 
 
 def make_panels(clip: MotionClip, video: Video | None) -> list[Panel]:
-    """The panels for which the clip has data: first frame, flow, depth, instances, tracks, result."""
+    """The panels for which the clip has data: first frame, flow, depth, instances, smoke, tracks, result."""
     panels = [Panel("first frame", lambda t, size: resize(clip.image, size)), _flow_panel(clip)]
     if clip.depth is not None:
         panels.append(_depth_panel(clip, clip.depth))
     if clip.instances is not None:
         panels.append(_instances_panel(clip.instances))
+    if clip.coverage is not None and any(np.asarray(frame).any() for frame in clip.coverage):
+        panels.append(_coverage_panel(clip.coverage))
     background = video.frames if video is not None else clip.frames
     if clip.tracks is not None and clip.track_visible is not None and len(clip.tracks):
         panels.append(_tracks_panel(clip, clip.tracks, clip.track_visible, background))
@@ -130,6 +132,16 @@ def _instances_panel(instances: np.ndarray) -> Panel:
     from simcraft.observe.colour import instances_to_colour
 
     return Panel("instances", lambda t, size: _enlarged(instances_to_colour(np.asarray(instances[t])), size))
+
+
+def _coverage_panel(coverage: np.ndarray) -> Panel:
+    """Alpha of smoke, white where nothing is seen through it."""
+
+    def draw(t: int, size: tuple[int, int]) -> np.ndarray:
+        grey = (np.asarray(coverage[t]) * 255 + 0.5).astype(np.uint8)
+        return _enlarged(grey[..., None].repeat(3, -1), size)
+
+    return Panel("smoke", draw)
 
 
 def _tracks_panel(clip: MotionClip, tracks: np.ndarray, visible: np.ndarray, background: np.ndarray | None) -> Panel:

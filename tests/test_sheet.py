@@ -35,6 +35,19 @@ def test_panels_follow_the_clip(clip: MotionClip, video: Video) -> None:
     assert labels(bare, None) == ["first frame", "flow"]
 
 
+def test_smoke_has_a_panel_where_there_is_any(clip: MotionClip) -> None:
+    alpha = np.zeros((clip.frame_count, *clip.image.shape[:2]), np.float32)
+    empty = dataclasses.replace(clip, coverage=alpha.copy())
+    alpha[1, :10] = 0.6
+    panels = [
+        {panel.label: panel for panel in make_panels(c, None)}
+        for c in (empty, dataclasses.replace(empty, coverage=alpha))
+    ]
+    assert "smoke" not in panels[0]
+    drawn = panels[1]["smoke"].draw(1, clip.size)
+    assert (drawn[:10] == 153).all() and (drawn[10:] == 0).all()
+
+
 def test_panels_show_the_data(clip: MotionClip, video: Video) -> None:
     panels = {panel.label.split(",")[0]: panel.draw(3, clip.size) for panel in make_panels(clip, video)}
     square = clip.instances[3] == 1
