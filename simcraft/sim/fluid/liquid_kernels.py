@@ -91,21 +91,22 @@ def gather_velocity(
 
 @ti.kernel
 def gather_density(dimension: ti.template(), positions: Array, first: Array, spacing: ti.f32, density: Array):
-    """Particles around each cell's centre, weighted by nearness."""
+    """Particles around each cell's centre, weighted by nearness, where `density` is not 0 before."""
     last = ti.static(dimension - 1)
     for cell in ti.grouped(density):
-        count = density.shape[last]
-        low, high = ti.max(cell[last] - 1, 0), ti.min(cell[last] + 1, count - 1)
-        total = 0.0
-        for offset in ti.static(ti.grouped(ti.ndrange(*((-1, 2),) * (dimension - 1)))):
-            row = row_of(cell, offset, density.shape, -1, dimension)
-            if row >= 0:
-                for p in range(first[row * count + low], first[row * count + high + 1]):
-                    w = 1.0
-                    for d in ti.static(range(dimension)):
-                        w *= ti.max(0.0, 1.0 - ti.abs(cell[d] + 0.5 - positions[p, d] / spacing))
-                    total += w
-        density[cell] = total
+        if density[cell] != 0:
+            count = density.shape[last]
+            low, high = ti.max(cell[last] - 1, 0), ti.min(cell[last] + 1, count - 1)
+            total = 0.0
+            for offset in ti.static(ti.grouped(ti.ndrange(*((-1, 2),) * (dimension - 1)))):
+                row = row_of(cell, offset, density.shape, -1, dimension)
+                if row >= 0:
+                    for p in range(first[row * count + low], first[row * count + high + 1]):
+                        w = 1.0
+                        for d in ti.static(range(dimension)):
+                            w *= ti.max(0.0, 1.0 - ti.abs(cell[d] + 0.5 - positions[p, d] / spacing))
+                        total += w
+            density[cell] = total
 
 
 @ti.kernel

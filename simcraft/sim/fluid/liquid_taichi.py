@@ -24,7 +24,10 @@ from simcraft.sim.fluid.staggered import beside
 from simcraft.sim.solver import Diverged
 
 LAYERS = 4
-"""Faces beyond the liquid to which its velocity is continued: as far as a particle samples in a step."""
+"""Faces beyond the liquid to which its velocity is continued: as far as a particle may fly in a step, and more for the
+surface's mesh."""
+NEAR = 2
+"""Faces around particles that they sample where they are."""
 CROWDING_SHARE = 0.5
 """Of the crowding that a step undoes."""
 CROWDING_TOLERANCE = 1e-3
@@ -51,13 +54,13 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
     cells = liquid_cells(liquid, boundary, config.closed)
 
     before, known = _to_faces(grid, particles)
-    before = _continued(before, known)
+    before = _continued(before, known, NEAR)
     velocity = _with_gravity(config, before, dt)
     velocity = diffuse(cells, grid, velocity, config.viscosity * dt)
     scale = dt / grid.spacing
     after, pressure = project(cells, tuple(scale * u for u in velocity), state.pressure * scale**2)
     divergence = left_divergence(cells, after)
-    after = boundary.apply(_continued(tuple(u / scale for u in after), _touching(cells)))
+    after = boundary.apply(_continued(tuple(u / scale for u in after), _touching(cells), LAYERS))
 
     velocities, affine = _from_faces(config, state, before, after)
     uncrowding = _uncrowding(grid, cells, particles)
@@ -96,13 +99,13 @@ def _to_faces(grid: Grid, particles: Sorted) -> tuple[Faces, Faces]:
     return velocity, known
 
 
-def _continued(velocity: Faces, known: Faces) -> Faces:
-    """`velocity` continued `LAYERS` faces beyond where it is known, 0 farther away."""
+def _continued(velocity: Faces, known: Faces, layers: int) -> Faces:
+    """`velocity` continued `layers` faces beyond where it is known, 0 farther away."""
     result = []
     for component, start in zip(velocity, known, strict=True):
         layer = (start > 0).astype(np.int32)
         values = np.where(layer > 0, component, 0).astype(np.float32)
-        for number in range(1, LAYERS + 1):
+        for number in range(1, layers + 1):
             kernels.extrapolate(component.ndim, number, values, layer)
         result.append(values)
     return tuple(result)
@@ -136,7 +139,7 @@ def _uncrowding(grid: Grid, cells: LiquidCells, particles: Sorted) -> Faces:
     Kugelstadt et al., "Implicit density projection for volume conserving liquids", 2019: without it the liquid
     slowly loses volume.
     """
-    density = grid.zeros()
+    density = cells.liquid.astype(np.float32)
     kernels.gather_density(grid.dimension, particles.state.positions, particles.first, grid.spacing, density)
     room = _room(cells.boundary, cells.closed)
     excess = density / (ALONG_EDGE**grid.dimension * np.maximum(room, 0.1)) - 1
@@ -145,7 +148,7 @@ def _uncrowding(grid: Grid, cells: LiquidCells, particles: Sorted) -> Faces:
     potential = solve(cells, excess, np.zeros(grid.cells), CROWDING_TOLERANCE, 100)
     moves = less_gradient(cells, grid.still(), potential)
     moves = tuple(np.clip(component, -SUBMOVE, SUBMOVE) * np.float32(grid.spacing) for component in moves)
-    return _continued(moves, _touching(cells))
+    return _continued(moves, _touching(cells), NEAR)
 
 
 def _room(boundary: Boundary, closed: bool) -> np.ndarray:
