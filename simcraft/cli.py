@@ -362,6 +362,7 @@ def counterfactual(
     scene: Annotated[str, typer.Argument(help="A .blend file, or the name of a shipped scene.")],
     changes: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="What is different; repeatable.")],
     out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
+    frames: Frames = None,
     size: Size = None,
     seed: Seed = None,
     preview: Preview = False,
@@ -383,6 +384,7 @@ def counterfactual(
         shape = parse_size(size) if size else (256, 256)
         folder = out / f"{Path(scene).stem}_counterfactual"
         options: dict[str, Any] = {"size": shape, "seed": seed, "preview": preview, "out": folder}
+        options["frames"] = parse_frames(frames) if frames else None
         pair = counterfactual(scene, parse_settings(changes), progress=progress, **options)
         result: dict[str, Any] = {"warnings": []}
         for name, recording in (("factual", pair.factual), ("counterfactual", pair.counterfactual)):
