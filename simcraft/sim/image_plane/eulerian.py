@@ -27,6 +27,8 @@ CELLS_PER_PART = 0.25
 has its kinks, so that going there and back ends within a hundredth of a pixel."""
 FAINTEST = 0.05
 """Amount (1 is dense) below which nothing is seen."""
+OUTSIDE = -1e6
+"""A position outside of any picture."""
 
 Inner = TypeVar("Inner")
 
@@ -89,6 +91,8 @@ def eulerian_motion(
 
     `feeds`: the mask is a source too: what is inside it in any frame is the thing as the picture shows it there.
     """
+    from scipy.ndimage import maximum_filter
+
     plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
     position = centres.astype(np.float32)
@@ -96,12 +100,17 @@ def eulerian_motion(
     forward, backward, fresh = [], [], []
     for frame, snapshot in track(enumerate(snapshots[1:], 1), "flow", len(snapshots) - 1, progress):
         legs = list(zip(zip(snapshot["across"], snapshot["up"], strict=True), snapshot["seconds"], strict=True))
-        there = follow_legs(plane, centres, legs)
-        back = follow_legs(plane, centres, [(velocity, -dt) for velocity, dt in reversed(legs)])
-        position = (back + _read(first[-1] - centres, back)).astype(np.float32)
+        near = _reached(plane, covered[-1], legs) | mask if feeds else _reached(plane, covered[-1], legs)
+        there, back = centres.copy(), centres.copy()
+        there[covered[-1]] = follow_legs(plane, centres[covered[-1]], legs)
+        back[near] = follow_legs(plane, centres[near], [(velocity, -dt) for velocity, dt in reversed(legs)])
+        position = np.full(centres.shape, OUTSIDE, np.float32)
+        position[near] = back[near] + _read(first[-1] - centres, back[near])
         amount = plane.read(snapshot["amount"])
         amount[plane.nearest(melts_in > frame)] = 1  # what a solid cell holds means nothing
-        carried = _inside(mask, position) & (amount > FAINTEST)
+        # beyond the pixels around what was covered, positions mean nothing
+        from_thing = _inside(maximum_filter(covered[-1], 5), back)
+        carried = near & from_thing & _inside(mask, position) & (amount > FAINTEST)
         if feeds:
             position = np.where(mask[..., None], centres, position).astype(np.float32)
         now = carried | mask if feeds else carried
@@ -123,7 +132,7 @@ def eulerian_motion(
 
 
 def follow_legs(plane: Plane, pixels: np.ndarray, legs: Sequence[tuple[Faces, float]]) -> np.ndarray:
-    """(H, W, 2) float64: where `pixels` (H, W, 2) image coordinates are after all `legs`; a negative time goes back."""
+    """(..., 2) float64: where `pixels` (..., 2), image coordinates, are after all `legs`; a negative time goes back."""
     from simcraft.sim.image_plane.kernels import follow
 
     places = np.ascontiguousarray(plane.to_cells(pixels).reshape(-1, 2))
@@ -134,13 +143,22 @@ def follow_legs(plane: Plane, pixels: np.ndarray, legs: Sequence[tuple[Faces, fl
     return plane.to_pixels(places).reshape(pixels.shape)
 
 
+def _reached(plane: Plane, covered: np.ndarray, legs: Sequence[tuple[Faces, float]]) -> np.ndarray:
+    """(H, W) bool: the pixels that what is `covered` may reach, and some around."""
+    from scipy.ndimage import maximum_filter
+
+    cells = sum(fastest(velocity) * abs(seconds) for velocity, seconds in legs) / plane.grid.spacing
+    margin = np.ceil(cells * plane.pixels_a_cell).astype(int) + 4
+    return maximum_filter(covered, tuple(2 * margin[::-1] + 1), mode="constant")
+
+
 def _read(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(H, W, 2) float64: `values` (H, W, 2) at `positions` (H, W, 2)."""
+    """(N, 2) float64: `values` (H, W, 2) at `positions` (N, 2)."""
     from simcraft.sim.image_plane.kernels import read_smoothly
 
-    result = np.zeros((positions.shape[0] * positions.shape[1], 2))
-    read_smoothly(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(positions.reshape(-1, 2)), result)
-    return result.reshape(positions.shape)
+    result = np.zeros(positions.shape)
+    read_smoothly(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(positions), result)
+    return result
 
 
 def _inside(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -14,8 +14,12 @@ from simcraft.sim.image_plane.motion import Motion
 from simcraft.sim.image_plane.plane import Plane
 from simcraft.sim.solver import Snapshot, Solver
 
-REACH = 2.5
+REACH = 3.0
 """Radius of a particle's influence, in mean distances between particles: a lone one stays unseen, a few are a drop."""
+
+FADES = 2.0
+"""Cells that something has moved when the picture's own outline no longer says anything about where it ends: particles
+have changed places then."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def lagrangian_motion(
     ----------
     mask: (H, W) bool, the thing in the first frame.
     feeds: more and more particles come out of the mask. Otherwise each is born once, where the mask shows it, and the
-        outline of the first frame is carried along.
+        outline of the first frame holds for what has hardly moved.
     """
     plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
@@ -94,7 +98,9 @@ def lagrangian_motion(
     for t in track(range(len(snapshots)), "flow", len(snapshots), progress):
         solid = scene.thing & (melts_in > t)
         here = _pixels(scene, snapshots, t, solid, born_still=not feeds)
-        shown = (here.level > 0) & (here.level + _read(outline, here.first) > 0.5)
+        away = np.linalg.norm(here.first - centres, axis=-1) / plane.pixels_a_cell.mean()
+        level = here.level + _read(outline, here.first) * np.clip(1 - away / FADES, 0, 1)
+        shown = (here.level > 0) & (level > 0.5)
         still = mask & plane.nearest(solid)
         if t == 0:
             shown = mask
