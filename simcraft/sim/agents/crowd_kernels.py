@@ -3,6 +3,8 @@
 
 All are in the frame of the floor, metres and seconds, people sorted by cell (`cells.Sorted`). Nothing here checks
 bounds: sizes are made by who calls.
+
+Write no `x = f(x)` for a vector here: Taichi 1.7.4 overwrites x while f still reads it.
 """
 
 from simcraft.sim.agents.cells import Array, clamped_cell
@@ -136,10 +138,8 @@ def steer(
                 reach = WALL_RANGE * radius
                 push = WALL_POTENTIAL * speed * speed / reach * ti.exp(-closest / reach) * unit(offset)
         total += push
-        longest = LIMIT * speed / RELAXATION
-        if total.norm() > longest:
-            total *= longest / total.norm()
-        acceleration[k, 0], acceleration[k, 1] = total[0], total[1]
+        limited = total * ti.min(1.0, LIMIT * speed / RELAXATION / ti.max(total.norm(), 1e-9))
+        acceleration[k, 0], acceleration[k, 1] = limited[0], limited[1]
 
 
 @ti.kernel
@@ -168,13 +168,12 @@ def walk(
     """
     for k in range(position.shape[0]):
         here = row2(position, k)
-        new = row2(velocity, k) + dt * row2(acceleration, k)
-        new *= ti.min(1.0, FASTEST * pace[k] / ti.max(new.norm(), 1e-9))
-        step = dt * new
+        wanted = row2(velocity, k) + dt * row2(acceleration, k)
+        new = wanted * ti.min(1.0, FASTEST * pace[k] / ti.max(wanted.norm(), 1e-9))
         cx, cy = clamped_cell(here[0], low[0], size, shape[0]), clamped_cell(here[1], low[1], size, shape[1])
         cell = cx + shape[0] * cy
         # nobody goes farther than half a radius: who is farther than three radii cannot be met
-        step *= ti.min(1.0, 0.5 * radius / ti.max(step.norm(), 1e-9))
+        step = dt * new * ti.min(1.0, 0.5 * radius / ti.max(dt * new.norm(), 1e-9))
         count = 0
         for y in range(ti.max(cy - 1, 0), ti.min(cy + 2, shape[1])):
             first = starts[shape[0] * y + ti.max(cx - 1, 0)]

@@ -10,7 +10,7 @@ import numpy as np
 
 from simcraft.sim.surroundings import Surroundings
 
-MOST_CELLS = 400_000
+MOST_CELLS = 150_000
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def distance_over_time(
     """
     from simcraft.sim.voxels import signed_distance
 
-    cell = max(reach / 5, float(np.prod(box) / MOST_CELLS) ** (1 / 3))
+    cell = max(reach / 10, float(np.prod(box) / MOST_CELLS) ** (1 / 3))
     x, y, z = (max(int(np.ceil(side / cell)), 1) for side in box)
     grid_to_world = np.asarray(box_to_world, np.float64) @ np.diag([cell, cell, cell, 1.0])
 

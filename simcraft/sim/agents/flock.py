@@ -157,7 +157,7 @@ def step(flock: Flock, state: FlockState, dt: float) -> FlockState:
     solid = (field.values, field.cell, int(flock.obstacles is not None))
     kernels.surroundings(
         position, velocity, box, up, flock.radius, flock.speed, flock.clearance,
-        flock.goals(state.time), flock.predators(state.time), _whims(flock, state.time), *solid, acceleration,
+        flock.goals(state.time), flock.predators(state.time), whims(flock, state.time), *solid, acceleration,
     )  # fmt: skip
     moved = tuple(np.empty_like(position) for _ in range(3))
     kernels.move(
@@ -202,7 +202,7 @@ def _look_around(flock: Flock, state: FlockState) -> tuple[np.ndarray, ...]:
     return sorted_.order, position, velocity, acceleration, agreement
 
 
-def _whims(flock: Flock, time: float) -> np.ndarray:
+def whims(flock: Flock, time: float) -> np.ndarray:
     """(6, 7): waves of acceleration in units of speed² / radius: wave vector (1/m), phase, amplitude across it.
 
     Each is some flock radii long and changes within seconds; across, so that it turns agents and does not press them.

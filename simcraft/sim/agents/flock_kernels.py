@@ -3,6 +3,8 @@
 
 All are in the frame of the flock's box, metres and seconds. Agents come sorted by cell (`cells.Sorted`): the agent at
 place k has row k of every array. Nothing here checks bounds: sizes are made by who calls.
+
+Write no `x = f(x)` for a vector here: Taichi 1.7.4 overwrites x while f still reads it.
 """
 
 from simcraft.sim.agents.cells import Array, clamped_cell
@@ -26,6 +28,8 @@ SIDES = 0.3
 BANKING_TIME = 0.12
 """Seconds in which the body rolls into a turn."""
 GRAVITY = 9.81
+TINY = 1e-30
+"""Added to a length that is divided by."""
 
 
 @ti.func
@@ -35,8 +39,7 @@ def row3(array: ti.template(), n: ti.i32) -> vec3:
 
 @ti.func
 def shortened(vector: vec3, longest: ti.f64) -> vec3:
-    length = vector.norm()
-    return vector * (longest / length) if length > longest else vector
+    return vector * ti.min(1.0, longest / ti.max(vector.norm(), 1e-100))
 
 
 @ti.kernel
@@ -91,9 +94,9 @@ def neighbours(
                 separation * apart + alignment * (flight / count - own) / speed + cohesion * together / (count * radius)
             )  # in units of speed² / radius
             agreement[k] = own.dot(direction) / ti.max(own.norm() * direction.norm(), 1e-9)
-        wish = shortened(wish, SOCIAL_LIMIT) * (speed * speed / radius)
+        limited = shortened(wish, SOCIAL_LIMIT) * (speed * speed / radius)
         for d in ti.static(range(3)):
-            acceleration[k, d] = wish[d]
+            acceleration[k, d] = limited[d]
 
 
 @ti.func
@@ -129,13 +132,13 @@ def away_from_obstacles(
     near = distance_and_slope(distance, cell, here)
     if near[0] < clearance:
         depth = 1.0 - near[0] / clearance
-        wish += 3.0 * depth * depth * vec3(near[1], near[2], near[3]).normalized(1e-9)
+        wish += 3.0 * depth * depth * vec3(near[1], near[2], near[3]).normalized(TINY)
     ahead = distance_and_slope(distance, cell, here + velocity * (clearance / speed))
     if ahead[0] < clearance:
-        direction = velocity.normalized(1e-9)
-        slope = vec3(ahead[1], ahead[2], ahead[3]).normalized(1e-9)
+        direction = velocity.normalized(TINY)
+        slope = vec3(ahead[1], ahead[2], ahead[3]).normalized(TINY)
         sideways = slope - slope.dot(direction) * direction
-        wish += 2.0 * (1.0 - ti.max(ahead[0], 0.0) / clearance) * sideways.normalized(1e-9)
+        wish += 2.0 * (1.0 - ti.max(ahead[0], 0.0) / clearance) * sideways.normalized(TINY)
     return wish * (speed * speed / clearance)
 
 
@@ -178,24 +181,24 @@ def surroundings(
             if offset.norm() < nearest:
                 nearest, to_goal, weight = offset.norm(), offset, goals[g, 3]
         if nearest < ti.math.inf:
-            total += weight * natural * (to_goal.normalized(1e-9) - own / speed)
+            total += weight * natural * (to_goal.normalized(TINY) - own / speed)
         for p in range(predators.shape[0]):
             flight = here - row3(predators, p)
             total += (
-                predators[p, 3] * natural * ti.max(1.0 - flight.norm() / predators[p, 4], 0.0) * flight.normalized(1e-9)
+                predators[p, 3] * natural * ti.max(1.0 - flight.norm() / predators[p, 4], 0.0) * flight.normalized(TINY)
             )
         if obstacles != 0:
             total += away_from_obstacles(here, own, speed, clearance, distance, cell)
         vertical = up_axis(up)
         total -= LEVELLING * speed / radius * own.dot(vertical) * vertical
-        total += CRUISING * own.normalized(1e-9) * (speed - own.norm()) * speed / radius
+        total += CRUISING * own.normalized(TINY) * (speed - own.norm()) * speed / radius
         for w in range(waves.shape[0]):
             angle = waves[w, 0] * here[0] + waves[w, 1] * here[1] + waves[w, 2] * here[2] + waves[w, 3]
             for d in ti.static(range(3)):
                 total[d] += natural * waves[w, 4 + d] * ti.sin(angle)
-        total = shortened(total, LIMIT * speed * speed / ti.min(radius, clearance))
+        limited = shortened(total, LIMIT * speed * speed / ti.min(radius, clearance))
         for d in ti.static(range(3)):
-            acceleration[k, d] = total[d]
+            acceleration[k, d] = limited[d]
 
 
 @ti.func
@@ -227,28 +230,28 @@ def move(
     """
     for k in range(position.shape[0]):
         own = row3(velocity, k)
-        new = own + dt * row3(acceleration, k)
-        new = new.normalized(1e-9) * ti.min(ti.max(new.norm(), SLOWEST * speed), FASTEST * speed)
+        wanted = own + dt * row3(acceleration, k)
+        new = wanted.normalized(TINY) * ti.min(ti.max(wanted.norm(), SLOWEST * speed), FASTEST * speed)
         place = row3(position, k) + dt * new
         if obstacles != 0:
             near = distance_and_slope(distance, cell, place)
             if near[0] < half_size:
-                outward = vec3(near[1], near[2], near[3]).normalized(1e-9)
+                outward = vec3(near[1], near[2], near[3]).normalized(TINY)
+                inward = ti.min(new.dot(outward), 0.0)
                 place += (half_size - near[0]) * outward
-                new -= ti.min(new.dot(outward), 0.0) * outward
+                new -= inward * outward
         for d in ti.static(range(3)):
             if place[d] < 0.0:
                 place[d], new[d] = 0.0, ti.abs(new[d])
             if place[d] > box[d]:
                 place[d], new[d] = box[d], -ti.abs(new[d])
-        direction = new.normalized(1e-9)
+        direction = new.normalized(TINY)
         # a coordinated turn: the resulting force points through the body's belly
-        lift = (new - own) / dt + GRAVITY * up_axis(up)
-        lift -= lift.dot(direction) * direction
-        axis = row3(back, k)
-        axis += (1.0 - ti.exp(-dt / BANKING_TIME)) * (lift.normalized(1e-9) - axis)
-        axis -= axis.dot(direction) * direction
-        axis = axis.normalized(1e-9)
+        force = (new - own) / dt + GRAVITY * up_axis(up)
+        lift = (force - force.dot(direction) * direction).normalized(TINY)
+        before = row3(back, k)
+        leaning = before + (1.0 - ti.exp(-dt / BANKING_TIME)) * (lift - before)
+        axis = (leaning - leaning.dot(direction) * direction).normalized(TINY)
         for d in ti.static(range(3)):
             new_position[k, d] = place[d]
             new_velocity[k, d] = new[d]
