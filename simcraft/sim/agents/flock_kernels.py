@@ -175,7 +175,7 @@ def surroundings(
             low = ti.max(1.0 - here[d] / margin, 0.0)
             high = ti.max(1.0 - (box[d] - here[d]) / margin, 0.0)
             total[d] += 3.0 * speed * speed / margin * (low * low - high * high)
-        nearest, to_goal, weight = ti.math.inf, vec3(0.0), ti.cast(0.0, ti.f64)
+        nearest, to_goal, weight = ti.cast(ti.math.inf, ti.f64), vec3(0.0), ti.cast(0.0, ti.f64)
         for g in range(goals.shape[0]):
             offset = row3(goals, g) - here
             if offset.norm() < nearest:

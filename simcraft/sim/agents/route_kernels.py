@@ -43,7 +43,8 @@ def _sweep_round(distance: Array, blocked: Array, cell: ti.f64):
 @ti.func
 def lowest(distance: ti.template(), i: ti.i32, j: ti.i32, axis: ti.template()) -> ti.f64:
     """The lower one of the two neighbours along an axis."""
-    a, b = ti.math.inf, ti.math.inf
+    # a plain number would make them single precision
+    a, b = ti.cast(ti.math.inf, ti.f64), ti.cast(ti.math.inf, ti.f64)
     if ti.static(axis == 0):
         if i > 0:
             a = distance[i - 1, j]

@@ -56,7 +56,7 @@ def flock_step(flock: Flock, state: FlockState, dt: float) -> tuple[np.ndarray, 
 
 
 def crowd_step(crowd: Crowd, place: Place, state: CrowdState, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and velocities after `dt`, walls that are met head on included; goals are walked to in straight lines."""
+    """Positions and velocities after `dt`; goals are walked to in straight lines."""
     k = crowd_kernels
     walls, r = crowd.walls(state.time), crowd.radius
     ends = np.array([(g.start, g.end) for g in place.goals])[state.goal]

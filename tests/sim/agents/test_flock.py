@@ -121,5 +121,5 @@ def test_what_makes_no_sense_is_refused() -> None:
     sheared = np.eye(4)
     sheared[0, 1] = 0.5
     scene = crate_scene(0.0, 2)
-    with pytest.raises(UserError, match="birds.* no box"):
+    with pytest.raises(UserError, match=r"birds.* no box"):
         simulate_effects(replace(scene, effects=(replace(scene.effects[0], box_to_world=sheared),)))
