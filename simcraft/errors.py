@@ -15,9 +15,12 @@ class SimcraftError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__(message if not fix else f"{message} {fix}")
+        super().__init__(message, fix)
         self.message = message
         self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".rstrip()
 
 
 class UserError(SimcraftError, ValueError):
