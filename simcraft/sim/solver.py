@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from simcraft.clip.types import MotionClip
 from simcraft.errors import Failure
 from simcraft.progress import Progress, silent
 from simcraft.recording import Body, Material, Recording
@@ -43,12 +44,16 @@ class Diverged(ArithmeticError):
 
 
 class SimulationStopped(Failure):
-    """The simulation diverged for good. `recording` holds the frames until then, None for fewer than two."""
+    """The simulation diverged for good.
+
+    `recording`, or for a fluid in a picture `clip`, holds the frames until then; None for fewer than two.
+    """
 
     def __init__(self, message: str, fix: str, snapshots: Sequence[Snapshot] = ()) -> None:
         super().__init__(message, fix)
         self.snapshots = tuple(snapshots)
         self.recording: Recording | None = None
+        self.clip: MotionClip | None = None
 
 
 @dataclass(frozen=True)

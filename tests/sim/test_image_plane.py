@@ -1,6 +1,8 @@
 """Fluids in a picture's own plane: closed forms, there and back, what stands still, what is carried along."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from simcraft.sim.image_plane import KINDS, image_plane, parameters
 from simcraft.sim.image_plane.eulerian import follow_legs
 from simcraft.sim.image_plane.motion import OBSTACLE, THING
 from simcraft.sim.image_plane.plane import Plane, plane_of
+from simcraft.sim.solver import Diverged, SimulationStopped, Solver
 from tests.sim.pictures import Picture, statue_picture
 
 FRAMES = 8
@@ -292,6 +295,57 @@ def test_pictures_are_read_from_files(tmp_path: Path) -> None:
     clip = image_plane(tmp_path / "photo.png", tmp_path / "mask.png", frames=2, resolution=12)
     np.testing.assert_array_equal(clip.image, photo)
     np.testing.assert_array_equal(clip.instances[0] == THING, mask)
+
+
+@pytest.mark.parametrize("kind", ["smoke", "liquid"])
+def test_what_diverges_keeps_the_frames_until_then(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simcraft.sim.image_plane import make
+
+    name = {"smoke": "gas", "liquid": "particles"}[kind]
+    build = getattr(make, name)
+
+    def breaking(*arguments: Any) -> Solver[Any]:
+        made = build(*arguments)
+
+        def step(state: Any, dt: float) -> Any:
+            if state.time > 0.12:
+                raise Diverged("speed")
+            return made.step(state, dt)
+
+        return replace(made, step=step)
+
+    monkeypatch.setattr(make, name, breaking)
+    with pytest.raises(SimulationStopped) as stopped:
+        image_plane(grey(30, 24), disc(30, 24, 15, 12, 5), kind=kind, frames=12, resolution=16)
+    assert "speed" in stopped.value.message
+    kept = stopped.value.clip
+    assert kept is not None and kept.frame_count == 4 and kept.flow_forward.any()
+
+
+def test_what_stands_still_or_goes_says_so() -> None:
+    photo, mask = grey(48, 32), disc(48, 32, 24, 24, 5)
+    still = dict.fromkeys(("buoyancy", "heat_buoyancy"), 0.0)
+    rests = image_plane(photo, mask, feed=False, frames=4, resolution=16, **still)
+    assert rests.metadata["warnings"] == ["The smoke does not move at all."]
+    leaves = image_plane(photo, mask, feed=False, frames=12, resolution=16, wind_x=6.0)
+    assert "Nothing is left of the smoke after frame" in leaves.metadata["warnings"][0]
+    melts = image_plane(photo, mask, kind="liquid", frames=4, resolution=16)
+    assert melts.metadata["warnings"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["smoke", "fire", "liquid"])
+def test_the_reference_solver_moves_pixels_alike(kind: str) -> None:
+    pytest.importorskip("phi")
+    photo, mask = grey(40, 32), disc(40, 32, 20, 18, 6)
+    quick, reference = (
+        image_plane(photo, mask, kind=kind, frames=3, resolution=20, solver=solver, fps=24)
+        for solver in ("taichi", "phiflow")
+    )
+    both = (quick.instances[:-1] == THING) & (reference.instances[:-1] == THING)
+    apart = np.linalg.norm(quick.flow_forward - reference.flow_forward, axis=-1)[both]
+    assert np.linalg.norm(quick.flow_forward, axis=-1)[both].mean() > 0.5
+    assert np.median(apart) < 0.15 * np.linalg.norm(quick.flow_forward, axis=-1)[both].mean()
 
 
 def test_what_makes_no_sense_is_named(tmp_path: Path) -> None:

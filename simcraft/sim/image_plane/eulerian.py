@@ -18,7 +18,7 @@ from simcraft.progress import Progress, silent, track
 from simcraft.sim.fluid.grid import Faces
 from simcraft.sim.fluid.staggered import fastest
 from simcraft.sim.image_plane.fluids import Scene
-from simcraft.sim.image_plane.motion import Motion
+from simcraft.sim.image_plane.motion import Motion, inside_picture
 from simcraft.sim.image_plane.plane import Plane
 from simcraft.sim.solver import Snapshot, Solver, State
 
@@ -108,13 +108,16 @@ def eulerian_motion(
         position[near] = back[near] + _read(first[-1] - centres, back[near])
         amount = plane.read(snapshot["amount"])
         amount[plane.nearest(melts_in > frame)] = 1  # what a solid cell holds means nothing
+        carried = near & (amount > FAINTEST)
         # beyond the pixels around what was covered, positions mean nothing
-        from_thing = _inside(maximum_filter(covered[-1], 5), back)
-        carried = near & from_thing & _inside(mask, position) & (amount > FAINTEST)
+        carried[carried] = _inside(maximum_filter(covered[-1], 5), back[carried])
+        carried[carried] = _inside(mask, position[carried])
         if feeds:
             position = np.where(mask[..., None], centres, position).astype(np.float32)
         now = carried | mask if feeds else carried
-        fresh.append(now & ~(_inside(covered[-1], back)))
+        new = now.copy()
+        new[now] = ~_inside(covered[-1], back[now])
+        fresh.append(new)
         covered.append(now)
         first.append(position)
         alpha.append(np.where(now, np.clip(amount, 0, 1), 0).astype(np.float32))
@@ -162,10 +165,8 @@ def _read(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def _inside(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(H, W) bool: `positions` (H, W, 2) lie inside `mask` (H, W), whose outline runs between the pixels' centres."""
+    """(N,) bool: `positions` (N, 2) lie inside `mask` (H, W), whose outline runs between the pixels' centres."""
     from scipy.ndimage import map_coordinates
 
-    places = np.moveaxis(positions[..., ::-1] - 0.5, -1, 0)
-    height, width = mask.shape
-    inside = (positions >= 0).all(-1) & (positions <= (width, height)).all(-1)
-    return inside & (map_coordinates(mask.astype(np.float32), places, order=1, mode="nearest") >= 0.5)
+    share = map_coordinates(mask.astype(np.float32), positions.T[::-1] - 0.5, order=1, mode="nearest")
+    return inside_picture(positions, mask.shape) & (share >= 0.5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from simcraft.progress import Progress, silent
 from simcraft.sim.image_plane.eulerian import eulerian_motion, keep_legs
 from simcraft.sim.image_plane.fluids import Scene, Settings, gas, heavy_fluid, particles, scene_of, warm_up
 from simcraft.sim.image_plane.lagrangian import lagrangian_motion, remember_births
-from simcraft.sim.image_plane.motion import THING, Motion, clip_of
+from simcraft.sim.image_plane.motion import THING, Motion, clip_of, warnings_of
 from simcraft.sim.image_plane.plane import plane_of
 from simcraft.sim.image_plane.settings import complete_settings
 from simcraft.sim.silhouette import check_mask, read_mask
-from simcraft.sim.solver import simulate_frames
+from simcraft.sim.solver import SimulationStopped, Snapshot, Solver, simulate_frames
 
 Picture = np.ndarray | str | os.PathLike[str]
 
@@ -55,7 +57,7 @@ def image_plane(
     Raises
     ------
     UserError: a picture cannot be read, the sizes differ, a mask is empty, full or too small, a setting is wrong.
-    SimulationStopped: the simulation diverged.
+    SimulationStopped: the simulation diverged; the error's `clip` holds the frames until then.
     """
     values = complete_settings(kind, settings)
     if frames < 2 or not 0 < fps < np.inf:
@@ -68,39 +70,45 @@ def image_plane(
         raise UserError(f"The depth is {np.shape(depth)}; expected {inside.shape} as the picture.")
     plane = plane_of(size, values["resolution"], values["extent"])
     scene = scene_of(plane, inside, blocked, values.get("melting", 0.0), fps)
-    motion = _simulate(scene, kind, values, inside, frames, seed, progress)
-    return clip_of(
-        photo,
-        motion,
-        blocked,
-        None if depth is None else np.asarray(depth, np.float32),
-        InstanceInfo(THING, kind, solver=_method(kind, values)),
-        fps=float(fps),
-        name=name or kind,
-        seed=seed,
-        image_source="photo",
-        metadata={"origin": "image plane", "kind": kind, "settings": values},
-    )
+    way = _way(scene, kind, values, seed)
 
-
-def _simulate(
-    scene: Scene, kind: str, settings: Settings, mask: np.ndarray, frames: int, seed: int, progress: Progress
-) -> Motion:
-    """Run the solver of `kind` and see what it does to the pixels."""
-    feeds = settings["feed"]
-    if _method(kind, settings) == "lagrangian":
-        snapshots = simulate_frames(
-            remember_births(particles(scene, settings, seed)), frames, scene.fps, progress=progress
+    def clip(snapshots: Sequence[Snapshot]) -> MotionClip:
+        motion = way.motion(scene, snapshots, inside, feeds=values["feed"], progress=progress)
+        notes = {"origin": "image plane", "kind": kind, "settings": values, "warnings": warnings_of(motion, kind)}
+        return clip_of(
+            photo,
+            motion,
+            blocked,
+            None if depth is None else np.asarray(depth, np.float32),
+            InstanceInfo(THING, kind, solver=values.get("method", "eulerian")),
+            fps=float(fps),
+            name=name or kind,
+            seed=seed,
+            image_source="photo",
+            metadata=notes,
         )
-        return lagrangian_motion(scene, snapshots, mask, feeds=feeds, progress=progress)
-    solver = heavy_fluid(scene, settings, seed) if kind == "liquid" else gas(scene, settings, kind, seed)
-    keeping = keep_legs(solver, lambda state: state.velocity, _amount(kind), scene.fps)
-    snapshots = simulate_frames(keeping, frames, scene.fps, warm_up(settings), progress)
-    return eulerian_motion(scene, snapshots, mask, feeds=feeds, progress=progress)
+
+    try:
+        return clip(simulate_frames(way.solver, frames, fps, warm_up(values), progress))
+    except SimulationStopped as stopped:
+        if len(stopped.snapshots) > 1:
+            stopped.clip = clip(stopped.snapshots)
+        raise
 
 
-def _method(kind: str, settings: Settings) -> str:
-    return settings.get("method", "eulerian")
+@dataclass(frozen=True)
+class _Way:
+    """A solver whose snapshots say where the pixels go, and who reads them."""
+
+    solver: Solver[Any]
+    motion: Callable[..., Motion]
+
+
+def _way(scene: Scene, kind: str, settings: Settings, seed: int) -> _Way:
+    if settings.get("method") == "lagrangian":
+        return _Way(remember_births(particles(scene, settings, seed)), lagrangian_motion)
+    made = heavy_fluid(scene, settings, seed) if kind == "liquid" else gas(scene, settings, kind, seed)
+    return _Way(keep_legs(made, lambda state: state.velocity, _amount(kind), scene.fps), eulerian_motion)
 
 
 def _amount(kind: str) -> Any:

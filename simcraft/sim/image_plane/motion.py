@@ -12,6 +12,8 @@ from simcraft.clip.types import InstanceInfo, MotionClip
 
 THING, OBSTACLE = 1, 2
 """Instance ids; 0 is the background, which stands still like the obstacle."""
+STILL = 0.02
+"""Pixels a frame; what moves less is taken to stand still."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,24 @@ def clip_of(
     )
 
 
+def warnings_of(motion: Motion, name: str) -> list[str]:
+    """What the user should know before spending time on a video: the thing stands still, or has gone."""
+    frames = len(motion.covered)
+    speed = [
+        float(np.abs(forward[here]).max(initial=0.0))
+        for forward, here in zip(motion.forward, motion.covered[:-1], strict=True)
+    ]
+    moving = 1 + max(np.flatnonzero(np.array(speed) > STILL), default=-1)
+    there = 1 + max(np.flatnonzero(motion.covered.any((1, 2))), default=-1)
+    if there < frames:
+        return [f"Nothing is left of the {name} after frame {there} of {frames}."]
+    if moving == 0:
+        return [f"The {name} does not move at all."]
+    if moving <= (frames - 1) / 2:
+        return [f"The {name} does not move any more after frame {moving + 1} of {frames}."]
+    return []
+
+
 def _centres(shape: tuple[int, ...]) -> np.ndarray:
     x, y = np.meshgrid(np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32))
     return np.stack([x, y], -1) + np.float32(0.5)
@@ -95,9 +115,8 @@ def _centres(shape: tuple[int, ...]) -> np.ndarray:
 
 def _shown(labels: np.ndarray, there: np.ndarray, other: np.ndarray) -> np.ndarray:
     """(H, W) bool: `there` (H, W, 2) is inside the picture and shows the same instance in the labels `other`."""
-    inside = (there >= 0).all(-1) & (there < labels.shape[::-1]).all(-1)
     column, row = _pixels(there, labels.shape)
-    return inside & (other[row, column] == labels)
+    return inside_picture(there, labels.shape) & (other[row, column] == labels)
 
 
 def _depth(depth: np.ndarray, first_labels: np.ndarray, labels: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -111,7 +130,13 @@ def _depth(depth: np.ndarray, first_labels: np.ndarray, labels: np.ndarray, firs
     return np.where(labels == THING, depth[row, column], background).astype(np.float32)
 
 
+def inside_picture(positions: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(...) bool: image coordinates (..., 2) lie within a picture of `shape` (H, W)."""
+    x, y = positions[..., 0], positions[..., 1]  # one by one: numpy is slow at reducing axes of two
+    return (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+
+
 def _pixels(places: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Column and row of the pixels that hold image coordinates (..., 2); the nearest ones for places outside."""
-    x, y = np.floor(places).astype(np.int64).transpose(2, 0, 1)
-    return x.clip(0, shape[1] - 1), y.clip(0, shape[0] - 1)
+    x, y = (np.clip(places[..., d], 0, shape[1 - d] - 1).astype(np.int32) for d in range(2))
+    return x, y
