@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from simcraft.observe.appearance import Materials
@@ -12,39 +14,82 @@ from simcraft.observe.volumes import Grids
 
 SELF_SHADOW = 0.02
 """Metres that a place may lie behind a surface, seen from the sun, and still be in the sun."""
+LAMPS = 4
+"""Flames light their surroundings as that many lamps in each direction of their volume."""
+FAINTEST = 0.01
+"""Of the strongest lamp's light: weaker ones are left out."""
+
+
+@dataclass(frozen=True)
+class Haze:
+    """What the smoke and flames of one frame do to its picture."""
+
+    samples: np.ndarray
+    """(h, w, 5) float32 for each sample: linear RGB that smoke sends to the camera, transmittance of the smoke before
+    the surface, and the share of the sun's light that gets through smoke to the surface."""
+    lamps: np.ndarray
+    """(K, 7) float64: where flames light the surfaces from: place, the square of a radius within which their light is
+    as strong as at it, and RGB radiant intensity."""
+
+
+NOTHING = Haze(np.zeros((1, 1, 5), np.float32), np.zeros((0, 7)))
+"""The haze of a frame without smoke."""
 
 
 def haze_of(
     grids: Grids, nearest: NearestSurfaces, sun: NearestSurfaces, light: Light, materials: Materials, samples: int
-) -> np.ndarray:
+) -> Haze:
     """What the smoke in `grids` does to each sample of `nearest`, whose pixels have `samples` x `samples` of them.
 
     `sun` is the sun's map of everything that is seen.
-
-    Returns (h, w, 5) float32: linear RGB that the smoke sends to the camera, transmittance of the smoke before the
-    surface, and the share of the sun's light that gets through smoke to the surface.
     """
     from simcraft.observe import haze_kernels
 
     node_shape = -(-grids.shape // haze_kernels.NODE)
     counts = node_shape.astype(np.int64).prod(1)
-    first_node = np.cumsum(counts) - counts
+    nodes = node_shape, np.cumsum(counts) - counts
     shade = np.empty((int(counts.sum()), 3), np.float32)
     marched = grids.to_grid, grids.shape, grids.first, grids.density, grids.bricks
+    to_world, flame = _inverse(grids.to_grid), grids.flame
     haze_kernels.shade_nodes(
-        _inverse(grids.to_grid), node_shape, first_node, *marched,
-        light.sun_direction, sun.view.matrix, sun.depth() + SELF_SHADOW, shade,
-    )  # fmt: skip
+        to_world, *nodes, *marched, light.sun_direction, sun.view.matrix, sun.depth() + SELF_SHADOW, shade
+    )
+    lamps, warm = NOTHING.lamps, np.zeros((0, 3), np.float32)
+    if flame.any():
+        emitted, warm = np.empty_like(shade), np.empty_like(shade)
+        haze_kernels.burn_nodes(*nodes, grids.shape, grids.first, flame, shade, emitted)
+        lamps = _lamps(emitted, *nodes, to_world, haze_kernels.NODE)
+        haze_kernels.warm_nodes(to_world, *nodes, lamps, warm)
     tint = materials.colors[[min(volume.material, len(materials.colors) - 1) for volume in grids.volumes]]
-    surface = nearest.depth()
+    surface, view = nearest.depth(), nearest.view
     haze = np.empty((*surface.shape, 5), np.float32)
-    view = nearest.view
     haze_kernels.haze_over(
         view.rays, view.near, view.far, surface, samples, scattering_stride(len(surface) // samples),
-        light.sun_direction, *marched, grids.flame, node_shape, first_node, shade, tint,
+        light.sun_direction, *marched, flame, *nodes, shade, warm, tint,
         light.sun_radiance.reshape(1, 3), _light_from_above_and_below(light), haze,
     )  # fmt: skip
-    return haze
+    return Haze(haze, lamps)
+
+
+def _lamps(
+    emitted: np.ndarray, node_shape: np.ndarray, first_node: np.ndarray, to_world: np.ndarray, cells: int
+) -> np.ndarray:
+    """`Haze.lamps` of flames that emit `emitted` (M, 3) around nodes that are `cells` cells apart."""
+    lamps = []
+    for shape, first, world in zip(node_shape, first_node, to_world, strict=True):
+        place = np.indices(shape).reshape(3, -1)
+        light = emitted[first : first + place.shape[1]].astype(np.float64) * abs(np.linalg.det(world[:, :3])) * cells**3
+        group = np.ravel_multi_index(tuple(place * LAMPS // shape[:, None]), (LAMPS,) * 3)
+        at = ((place.T + 0.5) * cells) @ world[:, :3].T + world[:, 3]
+        total = np.stack([np.bincount(group, light[:, c], LAMPS**3) for c in range(3)], axis=1)
+        weight = np.maximum(total[:, 0], 1e-30)
+        middle = np.stack([np.bincount(group, light[:, 0] * at[:, c], LAMPS**3) for c in range(3)], axis=1)
+        middle /= weight[:, None]
+        spread = np.bincount(group, light[:, 0] * ((at - middle[group]) ** 2).sum(1), LAMPS**3) / weight
+        node = abs(np.linalg.det(world[:, :3])) ** (1 / 3) * cells
+        lamps.append(np.column_stack([middle, spread + node**2, total]))
+    found = np.concatenate(lamps)
+    return np.ascontiguousarray(found[found[:, 4] > FAINTEST * found[:, 4].max()])
 
 
 def _light_from_above_and_below(light: Light) -> np.ndarray:

@@ -91,6 +91,24 @@ def in_surface_shadow(at: vec3, sun_map: ti.template(), sun_depth: ti.template()
     return shadow
 
 
+@ti.func
+def volume_of_node(m: ti.i32, first_node: ti.template()) -> ti.i32:
+    """The volume that node m is in."""
+    n = 0
+    while n + 1 < first_node.shape[0] and m >= first_node[n + 1]:
+        n += 1
+    return n
+
+
+@ti.func
+def node_place(m: ti.i32, n: ti.i32, node_shape: ti.template(), first_node: ti.template()) -> vec3:
+    """Where in its volume n the node m is, counted in nodes."""
+    own = m - ti.cast(first_node[n], ti.i32)
+    return vec3(
+        own // (node_shape[n][1] * node_shape[n][2]), own // node_shape[n][2] % node_shape[n][1], own % node_shape[n][2]
+    )
+
+
 # fmt: off
 @ti.kernel
 def shade_nodes(
@@ -105,19 +123,53 @@ def shade_nodes(
     """
     to_sun, up = -vec3(sun[0], sun[1], sun[2]), vec3(0, 0, 1)
     for m in range(shade.shape[0]):
-        n = 0
-        while n + 1 < shape.shape[0] and m >= first_node[n + 1]:
-            n += 1
-        own = m - ti.cast(first_node[n], ti.i32)
-        plane = node_shape[n][1] * node_shape[n][2]
-        place = vec3(own // plane, own // node_shape[n][2] % node_shape[n][1], own % node_shape[n][2])
-        at = transformed(to_world[n], (place + 0.5) * NODE)
+        n = volume_of_node(m, first_node)
+        at = transformed(to_world[n], (node_place(m, n, node_shape, first_node) + 0.5) * NODE)
         depths = vec3(SHADOW, 0, 0)
         if in_surface_shadow(at, sun_map, sun_depth) == 0:
             depths[0] = optical_depth(at, to_sun, to_grid, shape, first, density, bricks)
         depths[1] = optical_depth(at, up, to_grid, shape, first, density, bricks)
         depths[2] = optical_depth(at, -up, to_grid, shape, first, density, bricks)
         shade[m] = ti.cast(depths, ti.f32)
+
+
+# fmt: off
+@ti.kernel
+def burn_nodes(
+    node_shape: Shapes, first_node: Array, shape: Shapes, first: Firsts, flame: Values, shade: Vectors,
+    emitted: Vectors,
+):
+    # fmt: on
+    """Light that leaves the flames around each node, RGB: radiant intensity a cubic metre. What is deep inside a flame
+    is taken to be hidden by what lies above or below it."""
+    for m in range(emitted.shape[0]):
+        n = volume_of_node(m, first_node)
+        base, step, share = neighbours((node_place(m, n, node_shape, first_node) + 0.5) * NODE, shape, n)
+        glow = interpolate(flame, first[n][0] + base, step, share)
+        escaping = ti.exp(-ti.min(shade[m][1], shade[m][2]))
+        emitted[m] = ti.cast(FLAME_DENSITY, ti.f32) * glow * escaping * flame_radiance(glow)
+
+
+@ti.func
+def firelight(at: vec3, normal: vec3, lamps: ti.template()) -> color:
+    """Irradiance by `lamps` (K, 7): place, square of the radius, RGB intensity. A normal of length 0 stands for a place
+    that is lit from everywhere alike."""
+    total = color(0, 0, 0)
+    for k in range(lamps.shape[0]):
+        way = vec3(lamps[k, 0], lamps[k, 1], lamps[k, 2]) - at
+        square = way.norm_sqr() + lamps[k, 3]
+        facing = ti.max(normal.dot(way), 0.0) / ti.sqrt(square) if normal.norm_sqr() > 0 else 1.0
+        total += ti.cast(facing / square, ti.f32) * ti.cast(vec3(lamps[k, 4], lamps[k, 5], lamps[k, 6]), ti.f32)
+    return total
+
+
+@ti.kernel
+def warm_nodes(to_world: Affines, node_shape: Shapes, first_node: Array, lamps: Array, warm: Vectors):
+    """Radiance (M, 3) of white smoke around each node in the light of flames."""
+    for m in range(warm.shape[0]):
+        n = volume_of_node(m, first_node)
+        at = transformed(to_world[n], (node_place(m, n, node_shape, first_node) + 0.5) * NODE)
+        warm[m] = firelight(at, vec3(0, 0, 0), lamps) / ti.cast(4 * ti.math.pi, ti.f32)
 
 
 @ti.func
@@ -138,7 +190,7 @@ def arriving_light(depths: color, sun_color: ti.template(), above: color, below:
 def scattered_and_glowing(
     at: vec3, to_grid: ti.template(), shape: ti.template(), first: ti.template(), density: ti.template(),
     flame: ti.template(), node_shape: ti.template(), first_node: ti.template(), shade: ti.template(),
-    tint: ti.template(), sun_color: ti.template(), above: color, below: color,
+    warm: ti.template(), tint: ti.template(), sun_color: ti.template(), above: color, below: color,
 ):
     # fmt: on
     """Optical density at a world point, and the radiance that comes from there, a unit of optical depth, times it."""
@@ -153,8 +205,12 @@ def scattered_and_glowing(
                 burning = ti.min(ti.cast(FLAME_DENSITY, ti.f32) * glow, thick)
                 node, node_step, node_share = neighbours(cell / NODE, node_shape, n)
                 depths = ti.cast(interpolate_vector(shade, first_node[n] + node, node_step, node_share), ti.f32)
+                arriving = arriving_light(depths, sun_color, above, below)
+                if warm.shape[0] > 0:
+                    lit = interpolate_vector(warm, first_node[n] + node, node_step, node_share)
+                    arriving += ti.cast(lit, ti.f32)
                 total += thick
-                radiance += (thick - burning) * tint[n] * arriving_light(depths, sun_color, above, below)
+                radiance += (thick - burning) * tint[n] * arriving
                 if burning > 0:
                     radiance += burning * flame_radiance(glow)
     return total, radiance
@@ -166,7 +222,7 @@ def haze_along(
     origin: vec3, ray: vec3, near: ti.f64, end: ti.f64,
     to_grid: ti.template(), shape: ti.template(), first: ti.template(), density: ti.template(), bricks: ti.template(),
     flame: ti.template(), node_shape: ti.template(), first_node: ti.template(), shade: ti.template(),
-    tint: ti.template(), sun_color: ti.template(), above: color, below: color,
+    warm: ti.template(), tint: ti.template(), sun_color: ti.template(), above: color, below: color,
 ):
     # fmt: on
     """Radiance that the smoke on a ray sends to its origin, and transmittance, in steps of at most one cell."""
@@ -181,7 +237,7 @@ def haze_along(
             while s < steps and clear > DEEP:
                 thick, glowing = scattered_and_glowing(
                     origin + (here + (s + 0.5) * pace) * ray, to_grid, shape, first, density,
-                    flame, node_shape, first_node, shade, tint, sun_color, above, below,
+                    flame, node_shape, first_node, shade, warm, tint, sun_color, above, below,
                 )  # fmt: skip
                 s += 1
                 if thick > 0:
@@ -197,7 +253,7 @@ def haze_along(
 def haze_over(
     rays: Array, near: ti.f64, far: ti.f64, surface: Array, samples: ti.template(), stride: ti.i32, sun: Array,
     to_grid: Affines, shape: Shapes, first: Firsts, density: Values, bricks: Values, flame: Values,
-    node_shape: Shapes, first_node: Array, shade: Vectors, tint: Vectors,
+    node_shape: Shapes, first_node: Array, shade: Vectors, warm: Vectors, tint: Vectors,
     sun_color: Array, sky: Array, haze: Array,
 ):
     # fmt: on
@@ -225,7 +281,7 @@ def haze_over(
             depth = surface[y, x]
             radiance, clear = haze_along(
                 origin, ray, near, ti.min(depth, far), to_grid, shape, first, density, bricks,
-                flame, node_shape, first_node, shade, tint, sun_color, above, below,
+                flame, node_shape, first_node, shade, warm, tint, sun_color, above, below,
             )  # fmt: skip
             sunny = ti.cast(1.0, ti.f64)
             if depth < far and clear > OPAQUE:

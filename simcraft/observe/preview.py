@@ -11,7 +11,7 @@ from simcraft.observe import shading
 from simcraft.observe.appearance import Materials, Skin, ground_color, materials_of, skin_of
 from simcraft.observe.camera import Crop, crop_of, view_of
 from simcraft.observe.geometry import Geometry, geometry_of, layout_of
-from simcraft.observe.haze import haze_of
+from simcraft.observe.haze import NOTHING, haze_of
 from simcraft.observe.lights import SUN_NEAR, Light, light_of, seen_points, sun_maps
 from simcraft.observe.normals import Normals, normals_of, smooth_meshes
 from simcraft.observe.raster import NearestSurfaces, nearest_surfaces
@@ -38,7 +38,7 @@ def preview_frames(
 
     Base colours and textures, one sun with sharp shadows, the sky as background, as ambient light and as reflection,
     2 x 2 samples a pixel, and sRGB as Blender's "Standard" view transform. Smoke scatters the light of sun and sky,
-    casts a shadow and takes its colour from its material; flames glow.
+    casts a shadow and takes its colour from its material; flames glow and light what is around them, without shadows.
 
     Parameters
     ----------
@@ -97,9 +97,7 @@ def _shade(
         seen = np.concatenate([seen, grids.corners])
     sun = sun_maps(light.sun_direction, geometry, seen, resolution)
     maps = [nearest_surfaces(geometry, sun.close), nearest_surfaces(geometry, sun.wide)]
-    haze = np.zeros((1, 1, 5), np.float32)
-    if grids is not None:
-        haze = haze_of(grids, nearest, maps[1], light, materials, samples)
+    haze = NOTHING if grids is None else haze_of(grids, nearest, maps[1], light, materials, samples)
     shading.shade(
         geometry.points, nearest.projected, geometry.faces, geometry.radii, geometry.surface_owner,
         view.rays, view.near, nearest.id_bits, nearest.keys,
@@ -109,5 +107,5 @@ def _shade(
         light.sky, light.ambient, light.sun_direction, light.sun_radiance.reshape(1, 3),
         np.stack([m.view.matrix for m in maps]), np.stack([m.keys for m in maps]), SUN_NEAR,
         np.array([m.shift for m in maps], np.int32), sun.bias,
-        haze, int(grids is not None), samples, image,
+        haze.samples, haze.lamps, int(grids is not None), samples, image,
     )  # fmt: skip

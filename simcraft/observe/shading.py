@@ -4,6 +4,7 @@
 No bounds are checked here; `Skin` and `Materials` have been clipped to what exists.
 """
 
+from simcraft.observe.haze_kernels import firelight
 from simcraft.observe.kernels import EMPTY, edge_functions, mat3, ray_sphere, row, vec3
 from simcraft.observe.shadows import in_shadow, in_the_open
 from simcraft.observe.texturing import ambient_radiance, color, painted, rgb, sky_radiance
@@ -186,13 +187,13 @@ def shade(
     colors: Array, roughness: Array, emission: Array, levels: Array, last_level: Array, texels: Array,
     sky: Array, ambient: Array, sun: Array, sun_color: Array,
     sun_maps: Array, sun_keys: Array, sun_near: ti.f64, sun_shift: Array, bias: Array,
-    haze: Array, hazy: ti.template(), samples: ti.template(), image: Array,
+    haze: Array, lamps: Array, hazy: ti.template(), samples: ti.template(), image: Array,
 ):
     # fmt: on
     """The picture (H, W, 3) of what `keys`, with `samples` x `samples` as many pixels, names.
 
     Each surface in a pixel is shaded once, in the middle of the samples that see it; only its shadow is sampled.
-    If `hazy`, there is smoke in front of it as `haze` tells, see `haze.haze_of`.
+    If `hazy`, there is smoke in front of it and flames beside it, as `haze` and `lamps` tell (see `haze.Haze`).
     """
     for pixel in range(image.shape[0] * image.shape[1]):
         x, y, spheres = pixel % image.shape[1], pixel // image.shape[1], radii.shape[0]
@@ -227,6 +228,9 @@ def shade(
                         flat, normal = -flat, -normal
                     normal = normal.normalized(1e-30)
                     result = sky_light(albedo, normal, to_eye, roughness[m], sky, ambient) + emission[m] * albedo
+                    if ti.static(hazy):
+                        warm = firelight(at, ti.cast(normal, ti.f64), lamps) / ti.cast(ti.math.pi, ti.f32)
+                        result += (1 - SPECULAR) * albedo * warm
                     facing = normal.dot(ti.cast(to_sun, ti.f32))
                     if facing > 0 and flat.dot(to_sun) > 0:
                         lit = sunlit_share(

@@ -10,6 +10,8 @@ import pytest
 from simcraft.observe.appearance import srgb_to_linear
 from simcraft.observe.camera import crop_of, view_of
 from simcraft.observe.preview import preview_frames
+from simcraft.observe.shading import SPECULAR
+from simcraft.observe.volumes import FLAME_DENSITY
 from simcraft.recording import Lighting, Material, Recording
 
 from . import ray_march
@@ -90,6 +92,18 @@ def test_flames_glow_redder_where_they_are_weaker():
     )
     assert (bright[:2] == 1).all() and 0.2 < bright[2] < 0.8
     assert 1 >= weak[0] > 2 * weak[1] > 6 * weak[2]
+
+
+def test_flames_light_the_floor_like_far_lamps():
+    """A flame's light is its density times a black body's, less what does not get out of it, over distance squared."""
+    glow, density = np.full((2, 8, 8, 8), 0.4, np.float32), 0.4 * FLAME_DENSITY
+    materials = (Material("floor", (0.8, 0.8, 0.8), roughness=1.0),)
+    flame = smoke(0.0, (-0.25, -0.25, 1.75), 0.5, glow=glow)
+    floor_below = picture(scene(floor(2), flame, materials=materials, eye=(0, -6, 5), target=(0, 0, 0)))[24, 32, 0]
+    black_body = picture(scene(smoke(0.0, (-5, 0, -4), 10.0, glow=glow)))[24, 32, 0]
+    escaping = (1 - np.exp(-density * 0.25)) / (density * 0.25)
+    intensity = black_body * density * 0.5**3 * escaping
+    assert floor_below == pytest.approx(0.8 * (1 - SPECULAR) * intensity / np.pi / 2**2, rel=0.1)
 
 
 def test_what_stands_before_smoke_is_not_touched_by_it():
