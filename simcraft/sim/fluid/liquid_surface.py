@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simcraft.sim.fluid.grid import Faces, Grid
+from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.fluid.liquid import LiquidState
+
+if TYPE_CHECKING:
+    from simcraft.sim.fluid.liquid_taichi import Sorted
 
 FINER = 2
 """Nodes of the surface a cell."""
@@ -17,8 +21,14 @@ RADIUS = 0.5
 """Cells: of a lone particle's drop."""
 REACH = 1.0
 """Cells: particles this near to a node shape the surface there."""
-SMOOTHING = 0.7
+NEAR = 1.5
+"""Cells: a vertex moves like the particles this near to it."""
+SMOOTHING = 1.0
 """Nodes: what the level set is blurred by, so that single particles do not show."""
+SWELLING = 0.1
+"""Of the level set: by how much too low it is at the border of a region filled with particles."""
+THICK = 0.3
+"""Of the level set: where it is lower than that near by, the surface is smoothed; drops and sheets stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -37,36 +47,44 @@ def liquid_surface(grid: Grid, state: LiquidState) -> SurfaceMesh:
     """The surface of a 3D liquid, without one where there are no particles."""
     from skimage.measure import marching_cubes
 
-    level = level_set(grid, state)
+    from simcraft.sim.fluid.liquid_surface_kernels import mean_velocity
+    from simcraft.sim.fluid.liquid_taichi import sort_particles
+
+    particles = sort_particles(grid, state)
+    level = level_set(grid, particles)
     if not (level < 0).any():
         return SurfaceMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32))
-    nodes, faces, _, _ = marching_cubes(level, 0.0, gradient_direction="ascent")
+    nodes, faces, _, _ = marching_cubes(level, 0.0, gradient_direction="descent")
     vertices = ((nodes - PADDING) * (grid.spacing / FINER)).astype(np.float32)
-    velocity = velocity_at(grid, state.velocity, vertices)
+    velocity = np.zeros_like(vertices)
+    sorted_state, count = particles.state, np.array(grid.cells, np.int32)
+    mean_velocity(
+        vertices, sorted_state.positions, sorted_state.velocities, particles.first, count, grid.spacing, NEAR, velocity
+    )
     return SurfaceMesh(vertices, faces.astype(np.int32), velocity)
 
 
-def level_set(grid: Grid, state: LiquidState) -> np.ndarray:
+def level_set(grid: Grid, particles: Sorted) -> np.ndarray:
     """Float32 at the nodes: cells to the surface, negative inside, exact only near it.
 
-    The distance to the mean of the particles around, less a radius (Zhu and Bridson 2005, section 5), blurred a little,
-    and cut off at the box.
+    The distance to the mean of the particles around, less a radius (Zhu and Bridson 2005, section 5); blurred where
+    the liquid is thick, and cut off at the box.
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, maximum_filter
 
     from simcraft.sim.fluid.liquid_surface_kernels import distance_to_mean
-    from simcraft.sim.fluid.liquid_taichi import sort_particles
 
     shape = tuple(FINER * n + 1 + 2 * PADDING for n in grid.cells)
     level = np.full(shape, RADIUS, np.float32)
-    if len(state.ids):
-        particles = sort_particles(grid, state)
+    if len(particles.state.ids):
         count = np.diff(particles.first).reshape(grid.cells).astype(np.int32)
         distance_to_mean(
             particles.state.positions, particles.first, count, grid.spacing, REACH, RADIUS, FINER, PADDING, level
         )
-    level = gaussian_filter(level, SMOOTHING)
-    return np.maximum(level, _beyond_box(grid))
+    smooth = gaussian_filter(level, SMOOTHING) + np.float32(SWELLING)
+    thickness = gaussian_filter(maximum_filter(-smooth, 5), 1.0)
+    share = np.clip(thickness / THICK, 0, 1)
+    return np.maximum(level + share * (smooth - level), _beyond_box(grid))
 
 
 def _beyond_box(grid: Grid) -> np.ndarray:
@@ -77,15 +95,3 @@ def _beyond_box(grid: Grid) -> np.ndarray:
         outside = np.maximum(-place, place - count) + 0.01
         beyond = np.maximum(beyond, outside.reshape([-1 if d == axis else 1 for d in range(len(grid.cells))]))
     return beyond
-
-
-def velocity_at(grid: Grid, velocity: Faces, places: np.ndarray) -> np.ndarray:
-    """(K, dimension) float32: the faces' velocity at places (K, dimension) in metres, linear in between."""
-    from scipy.ndimage import map_coordinates
-
-    components = []
-    for axis, component in enumerate(velocity):
-        offset = np.where(np.arange(grid.dimension) == axis, 0.0, 0.5)
-        at = (places / grid.spacing - offset).T
-        components.append(map_coordinates(component, at, order=1, mode="nearest"))
-    return np.stack(components, 1).astype(np.float32)

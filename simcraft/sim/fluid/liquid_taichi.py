@@ -30,6 +30,9 @@ NEAR = 2
 """Faces around particles that they sample where they are."""
 CROWDING_SHARE = 0.5
 """Of the crowding that a step undoes."""
+CROWDING_BAND = 0.15
+"""Share of the particles of a full cell that may be too many or missing: as many as chance makes. Without it a pool
+would never come to rest."""
 CROWDING_TOLERANCE = 1e-3
 
 
@@ -144,8 +147,8 @@ def _uncrowding(grid: Grid, cells: LiquidCells, particles: Sorted) -> Faces:
     room = _room(cells.boundary, cells.closed)
     excess = density / (ALONG_EDGE**grid.dimension * np.maximum(room, 0.1)) - 1
     excess = np.where(_at_surface(cells), np.maximum(excess, 0), excess)
-    excess = CROWDING_SHARE * np.clip(excess, -0.5, 0.5)
-    potential = solve(cells, excess, np.zeros(grid.cells), CROWDING_TOLERANCE, 100)
+    undone = CROWDING_SHARE * np.sign(excess) * np.clip(np.abs(excess) - CROWDING_BAND, 0, 0.5)
+    potential = solve(cells, undone, np.zeros(grid.cells), CROWDING_TOLERANCE, 100)
     moves = less_gradient(cells, grid.still(), potential)
     moves = tuple(np.clip(component, -SUBMOVE, SUBMOVE) * np.float32(grid.spacing) for component in moves)
     return _continued(moves, _touching(cells), NEAR)

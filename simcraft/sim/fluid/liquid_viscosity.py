@@ -89,8 +89,9 @@ def _weights(cells: LiquidCells, strength: np.float32) -> Weights:
 
 
 def _shear_share(cells: LiquidCells, pair: tuple[int, int]) -> np.ndarray:
-    """At the edges across both axes of `pair`: the share of the four cells around that is not air.
+    """At the edges across both axes of `pair`: the share of the four cells around that is not air, twice that in walls.
 
+    Liquid beside a wall is half a cell away from it, not a whole one: twice the slope in half the volume.
     0 where one of the four faces around has air on both sides (no velocity is known there, nor any stress), and where
     no liquid is near.
     """
@@ -110,8 +111,10 @@ def _shear_share(cells: LiquidCells, pair: tuple[int, int]) -> np.ndarray:
         return result
 
     full, wet = parts(filled), parts(liquid)
+    solid = sum((f & ~w).astype(np.int8) for f, w in zip(full, wet, strict=True))
     known = np.logical_and.reduce([full[n] | full[n - 1] for n in range(4)]) & np.logical_or.reduce(wet)
-    return np.where(known, sum(f.astype(np.float32) for f in full) / 4, 0).astype(np.float32)
+    share = sum(f.astype(np.float32) for f in full) / 4
+    return np.where(known, np.where(solid >= 2, 2 * share, share), 0).astype(np.float32)
 
 
 def _resist(weights: Weights, velocity: Faces) -> Faces:
