@@ -23,7 +23,9 @@ def emit(config: LiquidConfig, state: LiquidState, before: float) -> LiquidState
         if begins <= state.time < emitter.stop:
             first = before < begins or before == -np.inf
             if first or not emitter.once:
-                random = np.random.default_rng((config.seed, number, state.made))
+                # the time as well: after a step that adds nothing the same places would be tried, again in vain
+                moment = abs(round(state.time * 1e9))
+                random = np.random.default_rng((config.seed, number, state.made, moment))
                 state = _add(config, state, emitter, boundary, _new(config, state, emitter, before, first, random))
     return state
 
