@@ -63,6 +63,14 @@ def test_a_homogeneous_box_lets_through_what_beer_and_lambert_say(projection: st
     assert np.isinf(smoke.depth[smoke.alpha == 0]).all() and np.isfinite(smoke.depth[smoke.alpha > 0]).all()
 
 
+def test_a_sheet_of_one_cell_is_a_slab():
+    sheet = smoke_box(np.full((8, 1, 6), 3.0), turn=rotation(2, 0.4))
+    smoke, view = see(recording([sheet], moving_camera(SIZE), SIZE), 1)
+    expected = slab_alpha(3.0, *ray_march.box_depths(sheet, 1, view), view)
+    assert 0.4 < expected.max() < 0.9
+    np.testing.assert_allclose(smoke.alpha, expected, rtol=0, atol=ALPHA_ERROR)
+
+
 def test_a_camera_inside_the_smoke_sees_it_from_its_near_clip_on():
     box = smoke_box(0.3, (-4, -4, -4), 8.0)
     track = camera([look_at((0, 0.3 * t, 0), (1, 1, 0.2)) for t in range(3)], SIZE)
@@ -208,6 +216,14 @@ def test_flow_of_smoke_reaches_one_frame_each_way():
     far, same = flow_between(scene, 0, 2), flow_between(scene, 0, 0)
     assert not far.valid[smoke].any() and not far.visible[smoke].any() and (far.flow[smoke] == 0).all()
     assert same.valid[smoke].all() and same.visible[smoke].all() and (same.flow[smoke] == 0).all()
+
+
+def test_smoke_behind_the_next_camera_has_no_flow_to_it():
+    track = camera([look_at((0, y, 1), (0, 20, 1)) for y in (-8, 5, 6)], SIZE)
+    clip = observe(recording([smoke_box(OPAQUE)], track, SIZE))
+    smoke = clip.instances[0] == 1
+    assert smoke.sum() > 100
+    assert not clip.flow_valid_forward[0][smoke].any() and (clip.flow_forward[0][smoke] == 0).all()
 
 
 def test_empty_volumes_are_not_marched():

@@ -155,7 +155,8 @@ class Volume:
     grid_to_world: np.ndarray
     """(T, 4, 4) float64, from cell units (0 to X, 0 to Y, 0 to Z) to world."""
     glow: np.ndarray | None = None
-    """(T, X, Y, Z) float32, light emitted by flames, from 0 (none) to about 1 (bright); None where nothing burns."""
+    """(T, X, Y, Z) float32, light emitted by flames, from 0 (none) to about 1 (bright); None where nothing burns.
+    Flames cover what is behind them: a glow of 1 counts as an optical density of 6 a metre beside `density`."""
     present: np.ndarray | None = None
     solver: str = ""
     material: int = 0
