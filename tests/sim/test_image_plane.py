@@ -17,8 +17,10 @@ from simcraft.errors import UserError
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.image_plane import KINDS, image_plane, parameters
 from simcraft.sim.image_plane.eulerian import follow_legs
+from simcraft.sim.image_plane.fluids import particles, scene_of
 from simcraft.sim.image_plane.motion import OBSTACLE, THING
 from simcraft.sim.image_plane.plane import Plane, plane_of
+from simcraft.sim.image_plane.settings import complete_settings
 from simcraft.sim.solver import Diverged, SimulationStopped, Solver
 from tests.sim.pictures import Picture, statue_picture
 
@@ -244,6 +246,22 @@ def test_liquid_that_keeps_coming_fills_the_glass() -> None:
     assert (np.diff(area) > 0).all()
     assert (clip.instances == THING)[:, mask].all()
     assert not clip.flow_valid_backward.all()
+
+
+def test_a_thin_jet_never_breaks() -> None:
+    """In steps so short that in many of them not a single particle is due."""
+    mask = np.zeros((48, 48), bool)
+    mask[:8, 22:26] = True
+    scene = scene_of(plane_of((48, 48), 24, 1.0), mask, None, 0.0, 24.0)
+    chosen = complete_settings("liquid", {"feed": True, "speed_up": -1.0, "closed": False})
+    solver = particles(scene, chosen, 0)
+    state, made = solver.init(), []
+    for _ in range(100):
+        state = solver.step(state, 4e-3)
+        made.append(state.made)
+    # 1 m/s through 4 pixels of 1/48 m, with four particles in each cell of 1/24 m: 0.77 a step
+    due = 20 * 4e-3 * 4 / 48 * 4 * 24**2
+    np.testing.assert_allclose(np.diff(made[::20]), due, atol=0.4 * due)
 
 
 def test_an_obstacle_is_flowed_around() -> None:
