@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class ObstacleField:
     friction: np.ndarray
     """(nodes,) float32, Coulomb's coefficient of that obstacle, or `STICKY`."""
 
+    @cached_property
+    def fastest(self) -> float:
+        """Metres a second that no obstacle exceeds."""
+        return float(np.sqrt((self.velocity**2).sum(-1).max(initial=0.0)))
+
 
 @dataclass(frozen=True)
 class RigidObstacle:
@@ -52,6 +58,12 @@ class RigidObstacle:
     """(T, 4, 4) float64: from the body in the first frame to the body in each frame, in the domain's metres."""
     fps: float
     friction: float
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """(8, 4) float64: the corners of `distance` in the first frame, homogeneous, in the domain's metres."""
+        unit = np.indices((2, 2, 2)).reshape(3, 8).T * (np.array(self.distance.shape) - 1)
+        return np.concatenate([unit, np.ones((8, 1))], axis=1) @ np.linalg.inv(self.local_to_grid).T
 
     def pose(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         """(4, 4) where it is at `time`, like `moved`, and (4, 4) its rate of change a second."""
@@ -69,9 +81,7 @@ class RigidObstacle:
 
         pose, rate = self.pose(time)
         back = np.linalg.inv(pose)
-        corners = np.array([(x, y, z, 1) for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float64)
-        corners[:, :3] *= np.array(self.distance.shape) - 1
-        seen = (corners @ (pose @ np.linalg.inv(self.local_to_grid)).T)[:, :3] / domain.spacing + PADDING
+        seen = (self.corners @ pose.T)[:, :3] / domain.spacing + PADDING
         low = np.clip(np.floor(seen.min(0)), 0, np.array(domain.nodes)).astype(np.int32)
         high = np.clip(np.ceil(seen.max(0)) + 1, 0, np.array(domain.nodes)).astype(np.int32)
         if not (low < high).all():
@@ -87,10 +97,7 @@ class RigidObstacle:
 
     def fastest(self, time: float) -> float:
         """Metres a second: no corner of the body's box is faster at `time`."""
-        corners = np.array([(x, y, z, 1) for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float64)
-        corners[:, :3] *= np.array(self.distance.shape) - 1
-        rate = self.pose(time)[1] @ np.linalg.inv(self.local_to_grid)
-        return float(np.linalg.norm((corners @ rate.T)[:, :3], axis=1).max())
+        return float(np.sqrt(((self.corners @ self.pose(time)[1].T)[:, :3] ** 2).sum(1).max()))
 
 
 @dataclass(frozen=True)
@@ -109,8 +116,7 @@ class ChangingObstacle:
 
     def fastest(self, time: float) -> float:
         """Metres a second."""
-        velocity = self.measured(self._frame(time)).velocity
-        return float(np.sqrt((velocity**2).sum(-1).max(initial=0.0)))
+        return self.measured(self._frame(time)).fastest
 
     def _frame(self, time: float) -> int:
         return int(min(max(math.floor(time * self.fps), -1), self.last))
@@ -217,14 +223,40 @@ def _measure(
     centred = points_to_world @ _shift(-0.5)
     band = BAND * spacing
     distance = signed_distance(surface, cells, centred, band)
-    if not is_closed(surface):
-        distance = np.abs(distance) - THINNEST * spacing
-    else:
-        distance = distance - max(float(distance.min()) + THINNEST * spacing, 0.0)
+    distance = thickened(distance, is_closed(surface), float(np.linalg.norm(points_to_world[:3, 0])), spacing)
     velocity = np.zeros((*cells, 3), np.float32)
     if moving and surface.velocity.any():
         velocity = surface_velocity(surface, cells, centred, distance < spacing)
-    return distance.astype(np.float32), velocity
+    return distance, velocity
+
+
+def thickened(distance: np.ndarray, closed: bool, step: float, spacing: float) -> np.ndarray:
+    """Distances (X, Y, Z) float32 of an obstacle that is nowhere thinner than the domain's grid can hold up.
+
+    Parameters
+    ----------
+    distance: metres to the surface, negative inside, at points `step` metres apart.
+    closed: does the surface enclose what is inside? An open one is a wall of its own.
+    spacing: side of the domain's cells, metres.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    least = THINNEST * spacing
+    wall = np.abs(distance) - np.float32(least)
+    if not closed:
+        return wall
+    deep = distance < -least
+    if not deep.any():
+        return wall
+    # thin is what is solid, or on the surface, but not around anything deep
+    around, nearest = distance_transform_edt(~deep, sampling=step, return_indices=True)
+    around -= -distance[tuple(nearest)] - least  # the deep part begins between two points
+    reach = 2 * least + 0.75 * step  # the corner of a cube is just within
+    thin = (distance < 0.87 * step) & (around > reach + np.maximum(distance, 0))
+    if not thin.any():
+        return distance
+    near_thin = distance_transform_edt(~thin, sampling=step) < reach
+    return np.where(near_thin, np.minimum(distance, wall), distance)
 
 
 def _shift(by: float) -> np.ndarray:
