@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from simcraft.errors import UserError
 from simcraft.sim.fluid.boundary import Boundary
 from simcraft.sim.fluid.free_surface import LiquidCells, free_faces, left_divergence, liquid_cells, without_mean
 from simcraft.sim.fluid.grid import Faces, Grid
@@ -20,6 +19,7 @@ from simcraft.sim.fluid.liquid import LiquidConfig, LiquidState
 from simcraft.sim.fluid.liquid_emitters import cells_of
 from simcraft.sim.fluid.liquid_solids import out_of_solids, walk
 from simcraft.sim.fluid.liquid_viscosity import diffuse
+from simcraft.sim.fluid.phiflow_runtime import backend
 from simcraft.sim.solver import Diverged
 
 LAYERS = 4
@@ -29,9 +29,8 @@ LAYERS = 4
 def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float) -> LiquidState:
     """`state` moved on by `dt` seconds among `boundary`, the solids at its end.
 
-    Raises `Diverged`, and `UserError` where PhiFlow is not installed.
+    Raises `Diverged`.
     """
-    _require_phiflow()
     from phi import field
     from phi.math import precision
 
@@ -42,7 +41,11 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
     liquid = np.zeros(grid.cells, bool)
     liquid[cells_of(grid, state.positions)] = True
     cells = liquid_cells(liquid & boundary.fluid, boundary, config.closed)
-    with precision(64), np.errstate(invalid="ignore"):  # PhiFlow divides 0 by 0 where there are no particles
+    with (
+        backend("numpy"),
+        precision(64),
+        np.errstate(invalid="ignore"),
+    ):  # PhiFlow divides 0 by 0 where there are no particles
         particles = _points(grid, state.positions, state.velocities)
         before = _arrays(config, field.finite_fill(_scatter(config, particles), distance=LAYERS))
         forced = tuple(u + dt * g for u, g in zip(before, config.gravity_vector, strict=True))
@@ -63,13 +66,6 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
         pressure=(pressure / dt).astype(np.float32),
         divergence=divergence,
     )
-
-
-def _require_phiflow() -> None:
-    try:
-        import phi.field  # noqa: F401
-    except ImportError:
-        raise UserError("The solver 'phiflow' needs PhiFlow.", "Run: pip install -e .[phiflow]") from None
 
 
 def _axes(grid: Grid) -> tuple[str, ...]:

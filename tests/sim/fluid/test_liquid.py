@@ -80,9 +80,9 @@ def test_a_dam_break_runs_at_the_speed_of_the_experiment() -> None:
     grid = Grid((80, 40), 0.0125)
     width = 0.2
     config = LiquidConfig(grid, (Emitter(box(grid, (0, 0), (width, 2 * width))),))
-    solver, state = liquid_solver(config), liquid_start(config)
+    solver, start = liquid_solver(config), liquid_start(config)
     fronts, times = [], []
-    for state, _ in advance(solver, state, 0.5):
+    for state, _ in advance(solver, start, 0.5):
         low = state.positions[state.positions[:, 1] < 2 * grid.spacing, 0]
         fronts.append(np.quantile(low, 0.995))
         times.append(state.time)
