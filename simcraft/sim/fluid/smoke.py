@@ -40,6 +40,8 @@ __all__ = ["Fire", "Grid", "Inflow", "Obstacle", "SmokeConfig", "SmokeState", "i
 
 CELLS_PER_STEP = 2.0
 """How far anything moves in a step at most; beyond 3, departure points say little about the way."""
+SHORTEST_STEP = 1e-5
+"""Seconds; what would need shorter steps is exploding, and is to be found out rather than followed."""
 
 
 def simulate(
@@ -161,7 +163,7 @@ def stable_step(config: SmokeConfig, state: SmokeState) -> float:
     reach = CELLS_PER_STEP * config.grid.spacing
     # the root of speed dt + acceleration dt² / 2 = reach, written so that neither may vanish
     slowness = speed + math.sqrt(speed**2 + 2 * acceleration * reach)
-    return 2 * reach / slowness if slowness > 0 else math.inf
+    return max(2 * reach / slowness, SHORTEST_STEP) if slowness > 0 else math.inf
 
 
 def measure(config: SmokeConfig, state: SmokeState) -> Mapping[str, float]:

@@ -13,8 +13,6 @@ from simcraft.sim.solver import Contribution, Snapshot
 
 DEPTH_2D = 0.25
 """Of the longest side: how deep smoke in 2D is taken to be, so that light has something to be absorbed in."""
-BRIGHT_FUEL = 0.5
-"""Burning fuel of this density glows with brightness 1."""
 
 
 def capture(config: SmokeConfig, state: SmokeState) -> Mapping[str, np.ndarray]:
@@ -34,8 +32,9 @@ def capture(config: SmokeConfig, state: SmokeState) -> Mapping[str, np.ndarray]:
 
 
 def glow(state: SmokeState) -> np.ndarray:
-    """(*cells), 0 to 1: the light of what burns, which is where there still is fuel."""
-    return np.clip(state.fuel / BRIGHT_FUEL, 0, 1)
+    """(*cells), 0 to 1: the light of what burns. Fuel of density 1 glows with brightness 1, the last of it faintly."""
+    fuel = np.clip(state.fuel, 0, 1)
+    return np.asarray(fuel * (2 - fuel))
 
 
 def gather(
