@@ -14,6 +14,7 @@ import simcraft
 from simcraft.clip.store import load_clip, save_clip
 from simcraft.clip.types import ARRAYS, MotionClip
 from simcraft.errors import UserError
+from simcraft.parameters import markdown_table
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.image_plane import KINDS, image_plane, parameters
 from simcraft.sim.image_plane.eulerian import follow_legs
@@ -364,6 +365,21 @@ def test_the_reference_solver_moves_pixels_alike(kind: str) -> None:
     apart = np.linalg.norm(quick.flow_forward - reference.flow_forward, axis=-1)[both]
     assert np.linalg.norm(quick.flow_forward, axis=-1)[both].mean() > 0.5
     assert np.median(apart) < 0.15 * np.linalg.norm(quick.flow_forward, axis=-1)[both].mean()
+
+
+def test_the_page_shows_all_settings_and_its_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "image-plane.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        for row in markdown_table(parameters(kind)).splitlines():
+            assert row in page, f"docs/image-plane.md does not show this row of {kind}: {row}"
+    picture = statue_picture(40, 50)
+    cv2.imwrite(str(tmp_path / "statue.png"), picture.image[..., ::-1])
+    for name in ("statue", "plinth"):
+        cv2.imwrite(str(tmp_path / f"{name}_mask.png"), getattr(picture, name).astype(np.uint8) * 255)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(page.split("```python")[1].split("```")[0], names)
+    assert names["video"].frames.shape == (24, 50, 40, 3)
 
 
 def test_what_makes_no_sense_is_named(tmp_path: Path) -> None:
