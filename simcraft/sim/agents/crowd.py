@@ -20,11 +20,9 @@ from simcraft.errors import UserError
 from simcraft.recording import Recording
 from simcraft.sim.agents.bodies import Model, gather_agents
 from simcraft.sim.agents.routes import Goal, Routes, distance_to_line, plan_routes
-from simcraft.sim.agents.walls import Walls, WallsOverTime, no_walls, sample_walls, sort_walls
+from simcraft.sim.agents.walls import WallsOverTime, no_walls, sample_walls, sort_walls
 from simcraft.sim.solver import Snapshot, Solver, record
 
-TURNING_TIME = 0.25
-"""Seconds in which a body turns to where it walks."""
 SIGHT = 8.0
 """Radii: whoever is farther away is not heeded."""
 LONGEST_STEP = 0.05
@@ -168,53 +166,47 @@ def step(crowd: Crowd, place: Place, state: CrowdState, dt: float) -> CrowdState
     """The crowd `dt` seconds later: look around, steer, walk, arrive."""
     from simcraft.sim.agents import crowd_kernels as kernels
     from simcraft.sim.agents.cells import cells_over, sort_by_cell
+    from simcraft.sim.agents.meshes import STRIDE
 
     cells = cells_over(np.zeros(2), np.array(crowd.floor), SIGHT * crowd.radius)
     sorted_ = sort_by_cell(cells, state.position)
-    walls = _walls_near(crowd, cells, state.time)
+    walls = sort_walls(crowd.walls(state.time), cells, cells.size)
     order, grid = sorted_.order, (sorted_.starts, cells.low, cells.size, cells.shape, crowd.radius)
-    position, velocity, pace = state.position[order], state.velocity[order], state.pace[order]
-    target = _targets(place, state.goal[order], state.lane[order])
+    position, velocity = state.position[order], state.velocity[order]
     solid = (walls.segments, walls.starts, walls.numbers)
     routes = place.routes or Routes(np.zeros((1, 1, 1)), np.zeros((1, 1, 1, 2)), 0.0)
+    lines = np.array([(*g.start, *g.end) for g in place.goals], np.float64)
     acceleration = np.empty_like(position)
     kernels.steer(
-        position, velocity, pace, state.goal[order], target, *grid, crowd.speed, *solid,
+        position, velocity, order, state.pace, state.goal, state.lane, lines, *grid, crowd.speed, *solid,
         routes.distance, routes.direction, routes.cell, acceleration,
     )  # fmt: skip
     moved, flown = np.empty_like(position), np.empty_like(position)
     near = np.empty((len(order), kernels.MOST_NEAR), np.int32)
-    kernels.walk(position, velocity, acceleration, pace, dt, *grid, *solid, near, moved, flown)
-    new_position, new_velocity = np.empty_like(moved), np.empty_like(flown)
-    new_position[order], new_velocity[order] = moved, flown
-    return _arrive(crowd, place, _stride(crowd, state, new_position, new_velocity, dt))
+    kernels.walk(position, velocity, acceleration, order, state.pace, dt, *grid, *solid, near, moved, flown)
+    heading, phase, arrived = np.empty_like(moved), np.empty_like(state.phase), np.empty(len(order), np.uint8)
+    kernels.stride(
+        moved, flown, state.heading, state.pace, state.phase, state.goal, lines,
+        np.array([g.radius for g in place.goals]), dt, 1 - float(np.exp(-dt / kernels.TURNING_TIME)),
+        STRIDE * crowd.size, _common_speed(crowd), heading, phase, arrived,
+    )  # fmt: skip
+    following = replace(state, time=state.time + dt, position=moved, velocity=flown, heading=heading, phase=phase)
+    return _arrive(crowd, place, following, arrived > 0)
 
 
-def _stride(crowd: Crowd, state: CrowdState, position: np.ndarray, velocity: np.ndarray, dt: float) -> CrowdState:
-    """Turn the bodies to where they walk, and let legs cover the way."""
-    from simcraft.sim.agents.meshes import STRIDE
-
-    speed = np.linalg.norm(velocity, axis=1, keepdims=True)
-    # who hardly moves keeps looking where they looked
-    turn = (1 - np.exp(-dt / TURNING_TIME)) * np.minimum(speed / (0.3 * state.pace[:, None]), 1)
-    heading = state.heading + turn * (velocity / np.maximum(speed, 1e-9) - state.heading)
-    heading += 1e-6 * np.column_stack([-state.heading[:, 1], state.heading[:, 0]])  # about turn: by the left
-    heading /= np.linalg.norm(heading, axis=1, keepdims=True)
-    length = STRIDE * crowd.size * (0.4 + 0.6 * np.minimum(speed[:, 0] / 1.34 * (1.75 / crowd.size) ** 0.5, 1.3))
-    phase = np.mod(state.phase + 2 * np.pi * speed[:, 0] * dt / length, 2 * np.pi)
-    return replace(state, time=state.time + dt, position=position, velocity=velocity, heading=heading, phase=phase)
-
-
-def _arrive(crowd: Crowd, place: Place, state: CrowdState) -> CrowdState:
-    """Who has reached a goal walks to the next, or is gone."""
-    away = np.stack([distance_to_line(state.position, goal) - goal.radius for goal in place.goals])
-    there = away[state.goal, np.arange(len(state.goal))] <= 0
+def _arrive(crowd: Crowd, place: Place, state: CrowdState, there: np.ndarray) -> CrowdState:
+    """Who is `there` (n,), at the goal, walks to the next, or is gone."""
     if not there.any():
         return state
     if not crowd.leave:
         return replace(state, goal=np.where(there, (state.goal + 1) % len(place.goals), state.goal).astype(np.int32))
     rows = ("id", "position", "velocity", "heading", "goal", "lane", "pace", "phase")
     return replace(state, **{name: getattr(state, name)[~there] for name in rows})
+
+
+def _common_speed(crowd: Crowd) -> float:
+    """m/s: how fast people of that height usually walk; legs swing like pendulums (Froude)."""
+    return 1.34 * float(np.sqrt(crowd.size / 1.75))
 
 
 def _targets(place: Place, goal: np.ndarray, lane: np.ndarray) -> np.ndarray:
@@ -231,10 +223,6 @@ def _end(crowd: Crowd, side: float) -> Goal:
     line[:, long] = margin + side * (crowd.floor[long] - 2 * margin)
     line[:, 1 - long] = margin, crowd.floor[1 - long] - margin
     return Goal((line[0, 0], line[0, 1]), (line[1, 0], line[1, 1]), margin)
-
-
-def _walls_near(crowd: Crowd, cells: Any, time: float) -> Walls:
-    return sort_walls(crowd.walls(time), cells, cells.size)
 
 
 def _starting_places(crowd: Crowd, place: Place, random: np.random.Generator) -> np.ndarray:
@@ -283,7 +271,7 @@ def _capture(crowd: Crowd, state: CrowdState) -> Snapshot:
         "forward": np.column_stack([state.heading, np.zeros(count)]),
         "up": np.tile([0.0, 0.0, 1.0], (count, 1)),
         "phase": state.phase,
-        "swing": np.minimum(speed / 1.34 * (1.75 / crowd.size) ** 0.5, 1.2),
+        "swing": np.minimum(speed / _common_speed(crowd), 1.2),
     }
 
 

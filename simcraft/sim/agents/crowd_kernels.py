@@ -1,8 +1,8 @@
 # mypy: disable-error-code="valid-type, index, attr-defined, operator"
 """Taichi kernels of the crowd: what people want, what they do to each other, and a step on which nobody collides.
 
-All are in the frame of the floor, metres and seconds, people sorted by cell (`cells.Sorted`). Nothing here checks
-bounds: sizes are made by who calls.
+All are in the frame of the floor, metres and seconds. Positions and velocities come sorted by cell (`cells.Sorted`),
+all else by the person's number, to which `order` leads. Nothing here checks bounds: sizes are made by who calls.
 
 Write no `x = f(x)` for a vector here: Taichi 1.7.4 overwrites x while f still reads it.
 """
@@ -30,8 +30,10 @@ FASTEST = 1.3
 """Of a person's own pace."""
 LIMIT = 4.0
 """Of speed / relaxation time: the most acceleration there is."""
-MOST_NEAR = 12
-"""People that one may touch next; who has more stands still. Six discs fit around one."""
+TURNING_TIME = 0.25
+"""Seconds in which a body turns to where it walks."""
+MOST_NEAR = 10
+"""People that one may touch next; who has more stands still. Nine fit within reach."""
 ROUNDS = 4
 """How often a step is corrected by each constraint before it is shortened."""
 
@@ -96,9 +98,11 @@ def nearest_on(segments: ti.template(), s: ti.i32, here: vec2) -> vec2:
 def steer(
     position: Array,
     velocity: Array,
+    order: Array,
     pace: Array,
     goal: Array,
-    target: Array,
+    lane: Array,
+    lines: Array,
     starts: Array,
     low: Array,
     size: ti.f64,
@@ -115,12 +119,16 @@ def steer(
 ):
     """The social force (Helbing and Molnar, Physical Review E 51, 1995): a pull to the goal, repulsion by the rest.
 
-    pace: (N,) preferred speeds; goal: (N,) int32; target: (N, 2); route_cell 0: no walls, walk straight.
+    pace: (N,) preferred speeds; goal: (N,) int32, row of `lines` (G, 4), from x, y to x, y; lane: (N,) where on it the
+    person aims at, 0 to 1; route_cell 0: no walls, walk straight.
     """
     for k in range(position.shape[0]):
-        here, own = row2(position, k), row2(velocity, k)
-        facing = wish(here, row2(target, k), goal[k], distance, direction, route_cell, 6.0 * radius)
-        total = (pace[k] * facing - own) / RELAXATION
+        here, own, person = row2(position, k), row2(velocity, k), order[k]
+        start = vec2(lines[goal[person], 0], lines[goal[person], 1])
+        end = vec2(lines[goal[person], 2], lines[goal[person], 3])
+        target = start + lane[person] * (end - start)
+        facing = wish(here, target, goal[person], distance, direction, route_cell, 6.0 * radius)
+        total = (pace[person] * facing - own) / RELAXATION
         cx, cy = clamped_cell(here[0], low[0], size, shape[0]), clamped_cell(here[1], low[1], size, shape[1])
         for y in range(ti.max(cy - 1, 0), ti.min(cy + 2, shape[1])):
             first = starts[shape[0] * y + ti.max(cx - 1, 0)]
@@ -147,6 +155,7 @@ def walk(
     position: Array,
     velocity: Array,
     acceleration: Array,
+    order: Array,
     pace: Array,
     dt: ti.f64,
     starts: Array,
@@ -167,9 +176,9 @@ def walk(
     Automation Letters 2, 2017); a wall gives all of the way up to it. near: (N, MOST_NEAR) int32, room to work in.
     """
     for k in range(position.shape[0]):
-        here = row2(position, k)
+        here, person = row2(position, k), order[k]
         wanted = row2(velocity, k) + dt * row2(acceleration, k)
-        new = wanted * ti.min(1.0, FASTEST * pace[k] / ti.max(wanted.norm(), 1e-9))
+        new = wanted * ti.min(1.0, FASTEST * pace[person] / ti.max(wanted.norm(), 1e-9))
         cx, cy = clamped_cell(here[0], low[0], size, shape[0]), clamped_cell(here[1], low[1], size, shape[1])
         cell = cx + shape[0] * cy
         # nobody goes farther than half a radius: who is farther than three radii cannot be met
@@ -201,8 +210,8 @@ def walk(
             offset = nearest_on(segments, wall_numbers[n], here) - here
             share = ti.min(share, allowed(step.dot(unit(offset)), offset.norm() - radius))
         for d in ti.static(range(2)):
-            new_position[k, d] = here[d] + share * step[d]
-            new_velocity[k, d] = share * step[d] / dt
+            new_position[person, d] = here[d] + share * step[d]
+            new_velocity[person, d] = share * step[d] / dt
 
 
 @ti.func
@@ -212,3 +221,41 @@ def allowed(ahead: ti.f64, free: ti.f64) -> ti.f64:
     if ahead > free and ahead > 0:
         share = ti.max(free, 0.0) / ahead
     return share
+
+
+@ti.kernel
+def stride(
+    position: Array,
+    velocity: Array,
+    heading: Array,
+    pace: Array,
+    phase: Array,
+    goal: Array,
+    lines: Array,
+    goal_radius: Array,
+    dt: ti.f64,
+    turning: ti.f64,
+    stride_length: ti.f64,
+    common_speed: ti.f64,
+    new_heading: Array,
+    new_phase: Array,
+    arrived: Array,
+):
+    """Turn bodies to where they walk, let legs cover the way, and see who has come to its goal.
+
+    turning: the share of the way to a new heading that is made in this step; stride_length: metres of two steps at
+    `common_speed`; goal_radius: (G,); arrived: (N,) uint8, out.
+    """
+    for n in range(position.shape[0]):
+        here, flight, before = row2(position, n), row2(velocity, n), row2(heading, n)
+        speed = flight.norm()
+        # who hardly moves keeps looking where they looked; an about turn is by the left
+        turn = turning * ti.min(speed / (0.3 * pace[n]), 1.0)
+        between = before + turn * (unit(flight) - before) + 1e-6 * vec2(-before[1], before[0])
+        facing = unit(between)
+        new_heading[n, 0], new_heading[n, 1] = facing[0], facing[1]
+        length = stride_length * (0.4 + 0.6 * ti.min(speed / common_speed, 1.3))
+        turns = phase[n] / (2.0 * ti.math.pi) + speed * dt / length
+        new_phase[n] = 2.0 * ti.math.pi * (turns - ti.floor(turns))
+        away = (here - nearest_on(lines, goal[n], here)).norm()
+        arrived[n] = ti.cast(1 if away <= goal_radius[goal[n]] else 0, ti.u8)

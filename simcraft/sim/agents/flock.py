@@ -159,25 +159,31 @@ def step(flock: Flock, state: FlockState, dt: float) -> FlockState:
         position, velocity, box, up, flock.radius, flock.speed, flock.clearance,
         flock.goals(state.time), flock.predators(state.time), whims(flock, state.time), *solid, acceleration,
     )  # fmt: skip
-    moved = tuple(np.empty_like(position) for _ in range(3))
+    moved, flown, back = (np.empty_like(position) for _ in range(3))
+    leaning = 1 - float(np.exp(-dt / kernels.BANKING_TIME))
     kernels.move(
-        position, velocity, acceleration, state.back[order], dt, box, up, flock.speed, flock.size / 2, *solid, *moved
-    )
-    # agents return to the order of their numbers
-    sorted_back = np.empty_like(order)
-    sorted_back[order] = np.arange(len(order), dtype=order.dtype)
-    new_position, new_velocity, new_back = (array[sorted_back] for array in moved)
+        position, velocity, acceleration, state.back, order, dt, leaning, box, up, flock.speed, flock.size / 2,
+        *solid, moved, flown, back,
+    )  # fmt: skip
     phase = np.mod(state.phase + 2 * np.pi * state.tempo * dt, 2 * np.pi)
-    return FlockState(state.time + dt, new_position, new_velocity, new_back, phase, state.tempo)
+    return FlockState(state.time + dt, moved, flown, back, phase, state.tempo)
 
 
 def local_alignment(flock: Flock, state: FlockState) -> float:
-    """The mean over agents of the cosine between an agent's direction and the mean direction of its neighbours.
+    """The mean over agents of the cosine between an agent's velocity and the mean velocity of its neighbours.
 
     1 where all fly as their neighbours do; NaN where nobody has a neighbour. The flock as a whole may still turn.
     """
     agreement = _look_around(flock, state)[-1]
     return float(np.nanmean(agreement)) if np.isfinite(agreement).any() else float("nan")
+
+
+def acceleration_by_neighbours(flock: Flock, state: FlockState) -> np.ndarray:
+    """(N, 3) m/s²: what separation, alignment and cohesion ask of each agent."""
+    order, *_, acceleration, _ = _look_around(flock, state)
+    result = np.empty_like(acceleration)
+    result[order] = acceleration
+    return result
 
 
 def stable_step(flock: Flock) -> float:
@@ -203,18 +209,18 @@ def _look_around(flock: Flock, state: FlockState) -> tuple[np.ndarray, ...]:
 
 
 def whims(flock: Flock, time: float) -> np.ndarray:
-    """(6, 7): waves of acceleration in units of speed² / radius: wave vector (1/m), phase, amplitude across it.
+    """(4, 7): waves of acceleration in units of speed² / radius: wave vector (1/m), phase, amplitude across it.
 
     Each is some flock radii long and changes within seconds; across, so that it turns agents and does not press them.
     """
     random = np.random.default_rng([flock.seed, 1])
-    direction, other = random.normal(size=(2, 6, 3))
+    direction, other = random.normal(size=(2, 4, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     across = np.cross(direction, other)
-    across *= flock.wander / np.sqrt(6) / np.linalg.norm(across, axis=1, keepdims=True)
-    length = flock.radius * random.uniform(6, 14, (6, 1))
-    period = length[:, 0] / flock.speed * random.uniform(0.7, 1.5, 6)
-    phase = 2 * np.pi * (time / period + random.random(6))
+    across *= flock.wander / np.sqrt(4) / np.linalg.norm(across, axis=1, keepdims=True)
+    length = flock.radius * random.uniform(6, 14, (4, 1))
+    period = length[:, 0] / flock.speed * random.uniform(0.7, 1.5, 4)
+    phase = 2 * np.pi * (time / period + random.random(4))
     return np.column_stack([2 * np.pi / length * direction, phase, across])
 
 

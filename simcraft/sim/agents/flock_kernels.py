@@ -60,32 +60,30 @@ def neighbours(
 ):
     """Separation, alignment and cohesion (Reynolds, "Flocks, Herds, and Schools", SIGGRAPH 1987).
 
-    acceleration: (N, 3), out; agreement: (N,), out: the cosine between an agent's direction and the mean direction of
-    its neighbours, NaN where it has none.
+    acceleration: (N, 3), out; agreement: (N,), out: the cosine between an agent's velocity and the mean velocity of its
+    neighbours, NaN where it has none.
     """
     for k in range(position.shape[0]):
         here, own = row3(position, k), row3(velocity, k)
         cx = clamped_cell(here[0], low[0], cell, shape[0])
         cy = clamped_cell(here[1], low[1], cell, shape[1])
         cz = clamped_cell(here[2], low[2], cell, shape[2])
-        apart, together, flight, direction = vec3(0.0), vec3(0.0), vec3(0.0), vec3(0.0)
+        apart, together, flight = vec3(0.0), vec3(0.0), vec3(0.0)
         count = 0
         for z in range(ti.max(cz - 1, 0), ti.min(cz + 2, shape[2])):
             for y in range(ti.max(cy - 1, 0), ti.min(cy + 2, shape[1])):
                 line = shape[0] * (y + shape[1] * z)
-                # cells of a line follow each other, so three of them are one run
+                # cells of a line follow each other: three of them are one run
                 first = starts[line + ti.max(cx - 1, 0)]
                 last = starts[line + ti.min(cx + 2, shape[0])]
                 for other in range(first, last):
                     offset = row3(position, other) - here
                     square = offset.norm_sqr()
                     if other != k and square < radius * radius:
-                        distance = ti.max(ti.sqrt(square), 1e-3 * radius)
-                        apart -= offset * ((radius / distance - 1.0) / distance)
+                        closeness = 1.0 / ti.max(ti.sqrt(square), 1e-3 * radius)
+                        apart -= offset * ((radius * closeness - 1.0) * closeness)
                         together += offset
-                        theirs = row3(velocity, other)
-                        flight += theirs
-                        direction += theirs / ti.max(theirs.norm(), 1e-9)
+                        flight += row3(velocity, other)
                         count += 1
         wish = vec3(0.0)
         agreement[k] = ti.math.nan
@@ -93,7 +91,7 @@ def neighbours(
             wish = (
                 separation * apart + alignment * (flight / count - own) / speed + cohesion * together / (count * radius)
             )  # in units of speed² / radius
-            agreement[k] = own.dot(direction) / ti.max(own.norm() * direction.norm(), 1e-9)
+            agreement[k] = own.dot(flight) / ti.max(own.norm() * flight.norm(), TINY)
         limited = shortened(wish, SOCIAL_LIMIT) * (speed * speed / radius)
         for d in ti.static(range(3)):
             acceleration[k, d] = limited[d]
@@ -212,7 +210,9 @@ def move(
     velocity: Array,
     acceleration: Array,
     back: Array,
+    order: Array,
     dt: ti.f64,
+    leaning: ti.f64,
     box: Array,
     up: Array,
     speed: ti.f64,
@@ -222,13 +222,15 @@ def move(
     obstacles: ti.i32,
     new_position: Array,
     new_velocity: Array,
-    back_axis: Array,
+    new_back: Array,
 ):
     """Symplectic Euler; nobody leaves the box or enters an obstacle. The body's own up axis follows the turn.
 
-    back: (N, 3) the agents' up axes before, `back_axis` after; both unit vectors.
+    back and all that comes out are in the order of the agents' numbers, `order` (N,) leads there; leaning: the share of
+    the way to a new bank that is made in this step.
     """
     for k in range(position.shape[0]):
+        n = order[k]
         own = row3(velocity, k)
         wanted = own + dt * row3(acceleration, k)
         new = wanted.normalized(TINY) * ti.min(ti.max(wanted.norm(), SLOWEST * speed), FASTEST * speed)
@@ -249,10 +251,10 @@ def move(
         # a coordinated turn: the resulting force points through the body's belly
         force = (new - own) / dt + GRAVITY * up_axis(up)
         lift = (force - force.dot(direction) * direction).normalized(TINY)
-        before = row3(back, k)
-        leaning = before + (1.0 - ti.exp(-dt / BANKING_TIME)) * (lift - before)
-        axis = (leaning - leaning.dot(direction) * direction).normalized(TINY)
+        before = row3(back, n)
+        between = before + leaning * (lift - before)
+        axis = (between - between.dot(direction) * direction).normalized(TINY)
         for d in ti.static(range(3)):
-            new_position[k, d] = place[d]
-            new_velocity[k, d] = new[d]
-            back_axis[k, d] = axis[d]
+            new_position[n, d] = place[d]
+            new_velocity[n, d] = new[d]
+            new_back[n, d] = axis[d]
