@@ -46,7 +46,7 @@ LIQUID = (
     RESOLUTION,
     WARM_UP,
     Parameter("viscosity", 0.0, "Kinematic viscosity; water 0.000001, honey 0.005, melting wax 0.05.", "m²/s", 0, 10),
-    Parameter("flip", 0.95, "Share of FLIP against PIC: 1 is lively and noisy, 0 is damped.", "", 0, 1),
+    Parameter("flip", 0.95, "Share of FLIP against APIC: 1 is lively and noisy, 0 is calm.", "", 0, 1),
     Parameter("gravity", -9.81, "Acceleration along the world's z axis.", "m/s²", -50, 50),
     Parameter("output", "mesh", "What comes back: a surface mesh, or the particles.", choices=("mesh", "particles")),
     Parameter("closed", True, "Walls on all sides of the domain; otherwise liquid leaves it and is gone."),
