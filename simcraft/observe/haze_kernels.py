@@ -125,11 +125,12 @@ def shade_nodes(
     for m in range(shade.shape[0]):
         n = volume_of_node(m, first_node)
         at = transformed(to_world[n], (node_place(m, n, node_shape, first_node) + 0.5) * NODE)
-        depths = vec3(SHADOW, 0, 0)
-        if in_surface_shadow(at, sun_map, sun_depth) == 0:
-            depths[0] = optical_depth(at, to_sun, to_grid, shape, first, density, bricks)
-        depths[1] = optical_depth(at, up, to_grid, shape, first, density, bricks)
-        depths[2] = optical_depth(at, -up, to_grid, shape, first, density, bricks)
+        depths, way = vec3(SHADOW, 0, 0), to_sun
+        for which in range(3):
+            if which > 0:
+                way = up if which == 1 else -up
+            if which > 0 or in_surface_shadow(at, sun_map, sun_depth) == 0:
+                depths[which] = optical_depth(at, way, to_grid, shape, first, density, bricks)
         shade[m] = ti.cast(depths, ti.f32)
 
 

@@ -88,7 +88,7 @@ def stretch(
 ):
     # fmt: on
     """The stretch that begins at parameter `here` of a ray: where it ends, the length of the smallest cell along the
-    ray, and the most optical density that may be in it, which is 0 where it is empty."""
+    ray (huge if it is empty), and the most optical density that may be in it (0 if it is empty)."""
     until, cell, most = end, ti.cast(FAR, ti.f64), ti.cast(0.0, ti.f64)
     for n in range(shape.shape[0]):
         at, along = transformed(to_grid[n], origin), turned(to_grid[n], way)

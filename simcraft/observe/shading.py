@@ -206,7 +206,9 @@ def shade(
                 px, py, members = middle_of(x, y, alike, samples)
                 ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
                 to_eye = ti.cast(-ray.normalized(), ti.f32)
-                result = color(0, 0, 0)
+                result, over = color(0, 0, 0), ti.Vector([ti.cast(0.0, ti.f32)] * 5)
+                if ti.static(hazy):
+                    over = haze_of_samples(x, y, alike, samples, members, haze)
                 key = keys[y * samples + n // samples, x * samples + n % samples]
                 if key == ti.i64(EMPTY):
                     result = sky_radiance(sky, -to_eye)
@@ -238,11 +240,10 @@ def shade(
                             sun_maps, sun_keys, sun_near, sun_shift, id_bits, bias,
                         )  # fmt: skip
                         if ti.static(hazy):
-                            lit *= haze_of_samples(x, y, alike, samples, members, haze)[4]
+                            lit *= over[4]
                         highlight = reflected_sun(normal, to_eye, ti.cast(to_sun, ti.f32), roughness[m])
                         result += lit * rgb(sun_color, 0) * (albedo * ((1 - SPECULAR) * facing) + highlight)
                 if ti.static(hazy):
-                    over = haze_of_samples(x, y, alike, samples, members, haze)
                     result = result * over[3] + color(over[0], over[1], over[2])
                 total += ti.min(ti.max(result, 0.0), 1.0) * members
         for c in ti.static(range(3)):

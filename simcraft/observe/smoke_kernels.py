@@ -44,6 +44,29 @@ def projected_way(matrix: Affine, at: vec3, px: ti.f64, py: ti.f64):
 
 # fmt: off
 @ti.func
+def absorbed(
+    origin: vec3, ray: vec3, start: ti.f64, pace: ti.f64,
+    to_grid: ti.template(), shape: ti.template(), first: ti.template(), density: ti.template(),
+):
+    # fmt: on
+    """The step of a ray from parameter `start`, `pace` long, in two halves with the densities at their middles: which
+    share of its light it absorbs, the mean parameter at which it does so, and the share that it lets through."""
+    metres = 0.5 * pace * ray.norm()
+    depth_1 = metres * density_at(origin + (start + 0.25 * pace) * ray, to_grid, shape, first, density)
+    depth_2 = metres * density_at(origin + (start + 0.75 * pace) * ray, to_grid, shape, first, density)
+    weight, place, kept = ti.cast(0.0, ti.f64), start, ti.cast(1.0, ti.f64)
+    if depth_1 + depth_2 > 0:
+        kept_1, kept_2 = ti.exp(-depth_1), ti.exp(-depth_2)
+        weight_1, weight_2 = 1 - kept_1, kept_1 * (1 - kept_2)
+        middle_1 = middle_of_absorption(depth_1, kept_1) / 2
+        middle_2 = middle_of_absorption(depth_2, kept_2) / 2 + 0.5
+        weight, kept = weight_1 + weight_2, kept_1 * kept_2
+        place += pace * (weight_1 * middle_1 + weight_2 * middle_2) / ti.max(weight, 1e-30)
+    return weight, place, kept
+
+
+# fmt: off
+@ti.func
 def motion_at(
     at: vec3, to_grid: ti.template(), shape: ti.template(), first: ti.template(), density: ti.template(),
     velocity: ti.template(),
@@ -91,46 +114,35 @@ def see(
         origin = row(rays, 0) + px * row(rays, 1) + py * row(rays, 2)
         ray = row(rays, 3) + px * row(rays, 4) + py * row(rays, 5)
         here, end = near, ti.min(ti.cast(surface[y, x], ti.f64), far)
-        clear, deep = ti.cast(1.0, ti.f64), ti.cast(0.0, ti.f64)
+        clear, whole, deep = ti.cast(1.0, ti.f64), ti.cast(0.0, ti.f64), ti.cast(0.0, ti.f64)
         weights, ways = ti.Vector.zero(ti.f64, 2), ti.Matrix.zero(ti.f64, 2, 2)
         leader, lead = -1, ti.cast(0.0, ti.f64)
         while here < end and clear > OPAQUE:
             until, cell, most = stretch(origin, ray, here, end, to_grid, shape, first, bricks)
-            if most > 0:
-                reach = longest * cell * (2 if most * cell * ray.norm() < THIN else 1)
-                steps = ti.max(ti.ceil((until - here) / reach), 1.0)
-                pace = (until - here) / steps
-                metres = pace * ray.norm()
-                s = 0
-                while s < steps and clear > OPAQUE:
-                    start = here + s * pace
-                    s += 1
-                    first_half = density_at(origin + (start + 0.25 * pace) * ray, to_grid, shape, first, density)
-                    second_half = density_at(origin + (start + 0.75 * pace) * ray, to_grid, shape, first, density)
-                    if first_half + second_half > 0:
-                        depth_1, depth_2 = first_half * metres / 2, second_half * metres / 2
-                        kept_1, kept_2 = ti.exp(-depth_1), ti.exp(-depth_2)
-                        weight_1, weight_2 = clear * (1 - kept_1), clear * kept_1 * (1 - kept_2)
-                        weight = weight_1 + weight_2
-                        middle_1 = middle_of_absorption(depth_1, kept_1) / 2
-                        middle_2 = middle_of_absorption(depth_2, kept_2) / 2 + 0.5
-                        z = start + pace * (weight_1 * middle_1 + weight_2 * middle_2) / ti.max(weight, 1e-30)
-                        clear *= kept_1 * kept_2
-                        deep += weight * z
-                        at = origin + z * ray
-                        moving, densest = motion_at(at, to_grid, shape, first, density, velocity)
-                        # majority vote (Boyer and Moore, 1981): it takes no memory a volume
-                        if densest != leader and lead < weight:
-                            leader, lead = densest, weight - lead
-                        else:
-                            lead += weight if densest == leader else -weight
-                        for k in ti.static(range(2)):
-                            to, seen = projected_way(matrix[k], at + (1 - 2 * k) * seconds * moving, px, py)
-                            weights[k] += weight * seen
-                            for c in ti.static(range(2)):
-                                ways[k, c] += weight * to[c]
+            reach = longest * cell * (2 if most * cell * ray.norm() < THIN else 1)
+            steps = ti.max(ti.ceil((until - here) / reach), 1.0) if most > 0 else 0.0
+            pace, s = (until - here) / ti.max(steps, 1.0), 0
+            while s < steps and clear > OPAQUE:
+                share, z, kept = absorbed(origin, ray, here + s * pace, pace, to_grid, shape, first, density)
+                weight = clear * share
+                clear *= kept
+                s += 1
+                if weight > 0:
+                    whole += weight
+                    deep += weight * z
+                    at = origin + z * ray
+                    moving, densest = motion_at(at, to_grid, shape, first, density, velocity)
+                    # majority vote (Boyer and Moore, 1981): it takes no memory a volume
+                    if densest != leader and lead < weight:
+                        leader, lead = densest, weight - lead
+                    else:
+                        lead += weight if densest == leader else -weight
+                    for k in ti.static(range(2)):
+                        to, seen = projected_way(matrix[k], at + (1 - 2 * k) * seconds * moving, px, py)
+                        weights[k] += weight * seen
+                        for c in ti.static(range(2)):
+                            ways[k, c] += weight * to[c]
             here = until
-        whole = 1 - clear
         alpha[y, x], volume[y, x] = ti.cast(whole, ti.f32), leader
         depth[y, x] = ti.cast(deep / whole if leader >= 0 else ti.math.inf, ti.f32)
         for k in ti.static(range(2)):
