@@ -8,17 +8,24 @@ from typing import Any
 import bpy
 
 from .families import (
+    birds,
     collide,
     contain,
     dominoes,
+    dragon,
     drape,
+    driving,
     drop,
     earth,
+    flock_tower,
+    jelly_drum,
     link,
     melting,
     orbit,
+    pour,
     roll,
     satellite,
+    smoke_dominoes,
     support,
     tower,
 )
@@ -38,6 +45,13 @@ _MODULES = (
     satellite,
     earth,
     melting,
+    pour,
+    dragon,
+    birds,
+    driving,
+    smoke_dominoes,
+    flock_tower,
+    jelly_drum,
     orbit,
 )
 FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _MODULES}

@@ -14,7 +14,7 @@ def facts(path: str) -> dict:
     active = [thing for thing in scene.objects if thing.rigid_body and thing.rigid_body.type == "ACTIVE"]
     meshes = [thing for thing in scene.objects if thing.type == "MESH"]
     tracks: dict[str, list[list[float]]] = {thing.name: [] for thing in active}
-    for frame in range(scene.frame_start, scene.frame_end + 1):
+    for frame in range(scene.frame_start, scene.frame_end + 1) if active else ():
         scene.frame_set(frame)
         for thing in active:
             world = thing.matrix_world

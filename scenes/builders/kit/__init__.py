@@ -1,1 +1,1 @@
-"""What the shipped scenes are made of: textures, materials, shapes, physics, light. Runs inside Blender, from 3.4 on."""
+"""What the shipped scenes are made of: textures, materials, shapes, physics, light. Runs inside Blender."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import bmesh
@@ -38,6 +39,15 @@ def paint(
     return material
 
 
+def make_transparent(material: bpy.types.Material) -> None:
+    """Let light through `material`, like glass."""
+    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
+    # renamed in Blender 4.0
+    name = "Transmission" if "Transmission" in shader.inputs else "Transmission Weight"
+    shader.inputs[name].default_value = 1.0
+    shader.inputs["IOR"].default_value = 1.2
+
+
 def rim_glow(material: bpy.types.Material, colour: Vector3, strength: float) -> None:
     """Let `material` glow in `colour` where it is seen at a grazing angle, like an atmosphere."""
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -60,7 +70,7 @@ def rim_glow(material: bpy.types.Material, colour: Vector3, strength: float) -> 
 def box(
     name: str,
     size: Vector3,
-    material: bpy.types.Material,
+    material: bpy.types.Material | None,
     location: Vector3 = (0.0, 0.0, 0.0),
     rotation: Vector3 = (0.0, 0.0, 0.0),
     bevel: float = 0.0,
@@ -153,6 +163,16 @@ def sheet(
     return terrain(name, size, heights, material, location, turn)
 
 
+def strip(
+    name: str, length: float, width: float, repeat: float, material: bpy.types.Material, location: Vector3
+) -> bpy.types.Object:
+    """A flat strip along x; its picture covers `repeat` metres of the length and the whole width."""
+    x, y = length / 2, width / 2
+    corners = np.array([(-x, -y, 0.0), (x, -y, 0.0), (x, y, 0.0), (-x, y, 0.0)])
+    uv = np.array([(0.0, 0.0), (length / repeat, 0.0), (length / repeat, 1.0), (0.0, 1.0)])
+    return from_arrays(name, corners, np.array([[0, 1, 2, 3]]), uv, material, location)
+
+
 def terrain(
     name: str,
     size: float,
@@ -225,7 +245,7 @@ def lathe(
         [mesh.verts.new((centre[0] + r * np.cos(a), centre[1] + flat * r * np.sin(a), centre[2] + z)) for a in angles]
         for r, z in profile
     ]
-    for lower, upper in zip(rings, rings[1:], strict=False):
+    for lower, upper in itertools.pairwise(rings):
         for i in range(segments):
             j = (i + 1) % segments
             mesh.faces.new((lower[i], lower[j], upper[j], upper[i]))
@@ -233,10 +253,16 @@ def lathe(
     mesh.faces.new(rings[-1])
 
 
-def ellipsoid(mesh: bmesh.types.BMesh, radii: Vector3, centre: Vector3, rotation: Vector3 = (0.0, 0.0, 0.0)) -> None:
+def ellipsoid(
+    mesh: bmesh.types.BMesh,
+    radii: Vector3,
+    centre: Vector3,
+    rotation: Vector3 = (0.0, 0.0, 0.0),
+    segments: int = 24,
+) -> None:
     """Add an ellipsoid of `radii` to `mesh`, turned by `rotation` about `centre`."""
     matrix = Matrix.Translation(centre) @ Euler(rotation).to_matrix().to_4x4() @ Matrix.Diagonal((*radii, 1.0))
-    bmesh.ops.create_uvsphere(mesh, u_segments=32, v_segments=16, radius=1.0, matrix=matrix)
+    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=1.0, matrix=matrix)
 
 
 def finish(
@@ -296,7 +322,7 @@ def _map(mesh: bmesh.types.BMesh, project: Callable[[Vector3, Vector3], UV]) -> 
 def _finish(
     name: str,
     mesh: bmesh.types.BMesh,
-    material: bpy.types.Material,
+    material: bpy.types.Material | None,
     location: Vector3,
     rotation: Vector3,
     smooth: bool,
@@ -306,7 +332,8 @@ def _finish(
         face.smooth = smooth
     mesh.to_mesh(data)
     mesh.free()
-    data.materials.append(material)
+    if material is not None:
+        data.materials.append(material)
     return _place(name, data, location, rotation)
 
 

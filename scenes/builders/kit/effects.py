@@ -1,0 +1,52 @@
+"""Domains of SimCraft's own solvers, and the things that take part in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+
+from blender_addon.effects import give_role, make_domain
+
+from . import shapes
+from .stage import Vector3
+
+__all__ = ["curve", "domain", "empty", "give_role"]
+
+
+def domain(
+    name: str,
+    kind: str,
+    lower: Vector3,
+    upper: Vector3,
+    material: bpy.types.Material | None = None,
+    collide: str = "MARKED",
+    **settings: Any,
+) -> bpy.types.Object:
+    """A box between two corners in which an effect of `kind` is simulated, made of `material` where one is given."""
+    size = tuple(high - low for low, high in zip(lower, upper, strict=True))
+    middle = tuple((low + high) / 2 for low, high in zip(lower, upper, strict=True))
+    box = shapes.box(name, size, material, middle)
+    return make_domain(box, kind, collide=collide, **settings)
+
+
+def empty(name: str, location: Vector3) -> bpy.types.Object:
+    """A place without a shape."""
+    made = bpy.data.objects.new(name, None)
+    made.location = location
+    bpy.context.scene.collection.objects.link(made)
+    return made
+
+
+def curve(name: str, points: Sequence[Vector3]) -> bpy.types.Object:
+    """A line through `points`."""
+    data = bpy.data.curves.new(name, "CURVE")
+    data.dimensions = "3D"
+    line = data.splines.new("POLY")
+    line.points.add(len(points) - 1)
+    for point, place in zip(line.points, points, strict=True):
+        point.co = (*place, 1.0)
+    made = bpy.data.objects.new(name, data)
+    bpy.context.scene.collection.objects.link(made)
+    return made
