@@ -22,6 +22,8 @@ from simcraft.sim.surroundings import Surface
 Cells = tuple[int, int, int]
 
 _NOTHING = np.int64((1 << 63) - 1)
+_POCKET = 0.9
+"""Share of a closed region's cells that are enclosed; near a small hole the vote may go against some of them."""
 _EXACT_CELLS = 2.0
 """Cells around the surface in which its velocity is that of the exactly nearest point."""
 
@@ -42,15 +44,17 @@ def occupancy(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.n
 def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
     """(X, Y, Z) bool: the cells that something that flows from cell to cell must not enter.
 
-    A closed surface blocks what it encloses, an open one only itself. Wherever two neighbouring free cells have a
-    surface between their centres, the one nearer to it is blocked as well: so no wall is too thin to block, and none
-    becomes thicker than need be.
+    A closed surface blocks what it encloses, an open one only itself, and what can be reached from nowhere else
+    because its holes are smaller than a cell. Wherever two neighbouring free cells have a surface between their
+    centres, the one nearer to it is blocked as well: so no wall is too thin to block, and none becomes thicker than
+    need be.
 
     Raises `UserError` where the surface or the grid makes no sense.
     """
     _check(surface, cells, grid_to_world)
     crossings = _all_crossings(surface, cells, grid_to_world)
-    blocked = _enclosed(crossings, cells) if is_closed(surface) else np.zeros(cells, bool)
+    enclosed, closed = _enclosed(crossings, cells), is_closed(surface)
+    blocked = enclosed.copy() if closed else np.zeros(cells, bool)
     crossed = [_part(c, axis, 1, -1) != 0 for axis, c in enumerate(crossings)]
     if not any(c.any() for c in crossed):
         return blocked
@@ -61,7 +65,7 @@ def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.nd
         first = _part(distance, axis, 0, -1) <= _part(distance, axis, 1, None)
         before |= leak & first  # views: this writes into `blocked`
         after |= leak & ~first
-    return blocked
+    return blocked if closed else blocked | _pockets(blocked, enclosed)
 
 
 def shell(surface: Surface, cells: Cells, grid_to_world: np.ndarray, thickness: float = 0.0) -> np.ndarray:
@@ -199,6 +203,19 @@ def _enclosed(crossings: list[np.ndarray], cells: Cells) -> np.ndarray:
         votes += np.where(cancels, signed != 0, number & 1)
         votes += np.where(cancels, signed != 0, (whole_number - number) & 1)
     return votes > 3
+
+
+def _pockets(blocked: np.ndarray, enclosed: np.ndarray) -> np.ndarray:
+    """(X, Y, Z) bool: free regions that end within the grid and of which nearly every cell is enclosed."""
+    from scipy.ndimage import label
+
+    regions, count = label(~blocked)
+    share = np.bincount(regions.ravel(), enclosed.ravel(), count + 1) / np.bincount(regions.ravel(), None, count + 1)
+    pocket = share > _POCKET
+    pocket[0] = False
+    for axis in range(3):
+        pocket[np.unique(regions.take([0, -1], axis))] = False
+    return pocket[regions]
 
 
 def _unpack(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
