@@ -6,7 +6,8 @@ Flocks: the same boids from the same start, about 16 neighbours each. "scipy" is
 `cKDTree.query_pairs` and sparse matrices; its velocities are compared with ours before anything is timed. "objects" is
 agentpy's boids example: a Python object an agent, one k-d tree query and a few small numpy sums each. Where agentpy is
 installed its own `Space` and `AgentList` carry it, else a stand-in that does the same calls on plain lists; the table
-says which. Our step is the whole one, with box, whims, banking and wing beats. Medians, milliseconds a step.
+says which. Our step is the whole one, with box, whims, banking and wing beats. Medians, milliseconds a step; CPU time,
+summed over all threads, in brackets.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ class Row:
 
     what: str
     agents: int
-    ours: float
-    """Milliseconds a step."""
+    ours: tuple[float, float]
+    """Milliseconds a step, by the wall clock and of CPU."""
     peer: str = ""
-    theirs: float = 0.0
-    """Milliseconds a step of the peer."""
+    theirs: tuple[float, float] = (0.0, 0.0)
+    """The same of the peer."""
 
     @property
     def ratio(self) -> float:
-        return self.theirs / self.ours
+        return self.theirs[0] / self.ours[0]
 
 
 def main() -> None:
@@ -256,22 +257,27 @@ def time_traffic(count: int) -> Row:
     return Row("traffic", count, median(lambda: traffic.step(config, road, state, 0.05), 15))
 
 
-def median(work: Callable[[], object], times: int) -> float:
-    """Milliseconds of one call."""
+def median(work: Callable[[], object], times: int) -> tuple[float, float]:
+    """Milliseconds of one call, by the wall clock and of CPU."""
     spent = []
     for _ in range(times):
-        start = time.perf_counter()
+        wall, cpu = time.perf_counter(), time.process_time()
         work()
-        spent.append(1e3 * (time.perf_counter() - start))
-    return float(np.median(spent))
+        spent.append((1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - cpu)))
+    wall, cpu = np.median(spent, axis=0)
+    return float(wall), float(cpu)
 
 
 def report(rows: list[Row], machine: str) -> str:
     """The table."""
-    lines = ["| what | agents | ours ms | peer | peer ms | ratio |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| what | agents | ours ms (CPU) | peer | peer ms (CPU) | ratio |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for r in rows:
-        beside = f"{r.peer} | {r.theirs:.1f} | {r.ratio:.1f}" if r.peer else "- | - | -"
-        lines.append(f"| {r.what} | {r.agents:,} | {r.ours:.2f} | {beside} |")
+        ours, theirs = (f"{wall:.2f} ({cpu:.2f})" for wall, cpu in (r.ours, r.theirs))
+        beside = f"{r.peer} | {theirs} | {r.ratio:.1f}" if r.peer else "- | - | -"
+        lines.append(f"| {r.what} | {r.agents:,} | {ours} | {beside} |")
     return "\n".join([*lines, "", f"Milliseconds a step, medians; {machine}."])
 
 

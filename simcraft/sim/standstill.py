@@ -20,12 +20,16 @@ STILL = 1e-4
 """Of a body's own size a frame: what moves less is taken to stand still."""
 SHARE = 0.5
 """Of the frames: standing still for longer is worth a warning."""
+_CORNERS = np.concatenate([np.zeros((1, 3)), np.eye(3)])
+"""Points that tell whether a rigid body moves or turns, in units of its reach."""
 
 
 def standstill_warnings(bodies: Sequence[Body], fps: float) -> tuple[str, ...]:
     """A sentence for each body that is empty throughout, or stands still for the last half of its frames or longer."""
     warnings = []
     for body in bodies:
+        if isinstance(body, Instances) and body.part_of:
+            continue  # a wheel stands still with its car
         speed = speeds(body, fps)
         if speed is None:
             warnings.append(f"'{body.name}' is empty in all frames: look at its emitters and their times.")
@@ -63,6 +67,11 @@ def speeds(body: Body, fps: float) -> np.ndarray | None:
         if not body.present.any():
             return None
         steps = np.where(body.present[1:] & body.present[:-1], steps, 0.0)
+    if isinstance(body, Instances) and body.present is not None:
+        there = body.present[1:] & body.present[:-1]
+        steps = np.where(np.repeat(there, len(_CORNERS), axis=1), steps, 0.0)
+        # copies that have all left do not stand still
+        steps[~there.any(1)] = np.inf
     fastest = steps.reshape(len(steps), -1).max(1, initial=0.0) * fps
     return np.concatenate([fastest, fastest[-1:]])
 
@@ -72,7 +81,7 @@ def _places(body: RigidBody | DeformingBody | Instances | Particles) -> np.ndarr
     if isinstance(body, (RigidBody, Instances)):
         transforms = body.transforms.reshape(len(body.transforms), -1, 4, 4)
         reach = float(np.abs(body.vertices).max(initial=0.0))
-        corners = np.concatenate([np.zeros((1, 3)), reach * np.eye(3)])
+        corners = reach * _CORNERS
         placed = np.einsum("tnij,cj->tnci", transforms[..., :3, :3], corners) + transforms[..., None, :3, 3]
         return placed.reshape(len(transforms), -1, 3)
     return np.asarray(body.positions if isinstance(body, Particles) else body.vertices)

@@ -64,16 +64,14 @@ def disc(middle: Sequence[float], radius: float, width: float, slot: Callable[[i
     """A cylinder along y whose outer face (towards `side`) has the material `slot(n)` in its n-th sector."""
     x, y, z = middle
     rings = [ring((x, y + s * width / 2, z), (radius, 0, 0), (0, 0, radius), SEGMENTS) for s in (-side, side)]
-    vertices = np.concatenate([*rings, [[x, y + side * width / 2, z]]])
+    hubs = [[x, y - side * width / 2, z], [x, y + side * width / 2, z]]
     around, faces, slots = np.arange(SEGMENTS), [], []
+    inner, outer = 2 * SEGMENTS, 2 * SEGMENTS + 1
     for k, after in zip(around, np.roll(around, -1), strict=True):
-        faces += [
-            [k, after, after + SEGMENTS],
-            [k, after + SEGMENTS, k + SEGMENTS],
-            [k + SEGMENTS, after + SEGMENTS, 2 * SEGMENTS],
-        ]
-        slots += [slot(-1), slot(-1), slot(int(k))]
-    piece = _outward(vertices, np.array(faces, np.int32), lambda middle, normal: 0)
+        rim, following = k + SEGMENTS, after + SEGMENTS
+        faces += [[k, after, following], [k, following, rim], [rim, following, outer], [after, k, inner]]
+        slots += [slot(-1), slot(-1), slot(int(k)), slot(-1)]
+    piece = _outward(np.concatenate([*rings, hubs]), np.array(faces, np.int32), lambda middle, normal: 0)
     return Piece(piece.vertices, piece.faces, np.array(slots, np.int32))
 
 

@@ -235,7 +235,7 @@ def _car_body() -> Piece:
     ]
     upper = loft(corners, lambda middle, normal: GLASS if 0.97 < middle[2] < 1.36 else PAINT)
     pillars = [block((-0.45, s * 0.716, 1.16), (0.09, 0.03, 0.42), PAINT, lean=s * 0.37) for s in (1, -1)]
-    arches = [disc((x, s * 0.8, WHEEL_RADIUS), 0.4, 0.215, lambda n: TRIM, s) for x in (1.36, -1.32) for s in (1, -1)]
+    arches = [disc((x, s * 0.8, 0.4), 0.37, 0.215, lambda n: TRIM, s) for x in (1.36, -1.32) for s in (1, -1)]
     lights = [block((2.13, s * 0.58, 0.6), (0.12, 0.26, 0.1), HEADLIGHT) for s in (1, -1)]
     lights += [block((-2.155, s * 0.6, 0.76), (0.1, 0.28, 0.11), TAILLIGHT) for s in (1, -1)]
     grille = block((2.17, 0, 0.45), (0.07, 0.8, 0.12), TRIM)
