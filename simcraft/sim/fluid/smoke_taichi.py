@@ -18,8 +18,10 @@ from simcraft.taichi_runtime import ti
 
 __all__ = ["advect", "project"]
 
-Array = ti.types.ndarray()
+Array = ti.types.ndarray(dtype=ti.f32, ndim=3)
+Vectors = ti.types.ndarray(dtype=ti.f32, ndim=4)
 vec3 = ti.types.vector(3, ti.f32)
+vec8 = ti.types.vector(8, ti.f32)
 
 
 def advect(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
@@ -79,39 +81,48 @@ def clamped(index: ti.i32, count: ti.i32) -> ti.i32:
 
 
 @ti.func
-def look_up(field: ti.template(), place: vec3):
-    """Trilinear value at `place` (in indices), and the lowest and highest of the eight that it is made of."""
+def corners(field: ti.template(), base: vec3) -> vec8:
+    """The eight values around a place whose `base` is rounded down; the last index changes fastest."""
+    i, j, k = ti.cast(base[0], ti.i32), ti.cast(base[1], ti.i32), ti.cast(base[2], ti.i32)
+    i0, i1 = clamped(i, field.shape[0]), clamped(i + 1, field.shape[0])
+    j0, j1 = clamped(j, field.shape[1]), clamped(j + 1, field.shape[1])
+    k0, k1 = clamped(k, field.shape[2]), clamped(k + 1, field.shape[2])
+    return vec8(
+        field[i0, j0, k0],
+        field[i0, j0, k1],
+        field[i0, j1, k0],
+        field[i0, j1, k1],
+        field[i1, j0, k0],
+        field[i1, j0, k1],
+        field[i1, j1, k0],
+        field[i1, j1, k1],
+    )
+
+
+@ti.func
+def between(values: vec8, part: vec3) -> ti.f32:
+    """Trilinear value at `part` (0 to 1 along each axis) of the way between eight corners."""
+    a = values[0] + part[2] * (values[1] - values[0])
+    b = values[2] + part[2] * (values[3] - values[2])
+    c = values[4] + part[2] * (values[5] - values[4])
+    d = values[6] + part[2] * (values[7] - values[6])
+    low, high = a + part[1] * (b - a), c + part[1] * (d - c)
+    return low + part[0] * (high - low)
+
+
+@ti.func
+def look_up(field: ti.template(), place: vec3) -> ti.f32:
+    """Trilinear value at `place`, in indices."""
     base = ti.floor(place)
-    part = place - base
-    value = ti.cast(0.0, ti.f32)
-    low = ti.cast(0.0, ti.f32)
-    high = ti.cast(0.0, ti.f32)
-    for corner in ti.static(range(8)):
-        a, b, c = ti.static(corner // 4, corner // 2 % 2, corner % 2)
-        at = field[
-            clamped(ti.cast(base[0], ti.i32) + a, field.shape[0]),
-            clamped(ti.cast(base[1], ti.i32) + b, field.shape[1]),
-            clamped(ti.cast(base[2], ti.i32) + c, field.shape[2]),
-        ]
-        wx = part[0] if ti.static(a == 1) else 1 - part[0]
-        wy = part[1] if ti.static(b == 1) else 1 - part[1]
-        wz = part[2] if ti.static(c == 1) else 1 - part[2]
-        value += wx * wy * wz * at
-        if ti.static(corner == 0):
-            low = at
-            high = at
-        else:
-            low = ti.min(low, at)
-            high = ti.max(high, at)
-    return value, low, high
+    return between(corners(field, base), place - base)
 
 
 @ti.func
 def flow_at(u: ti.template(), v: ti.template(), w: ti.template(), place: vec3) -> vec3:
     return vec3(
-        look_up(u, place - vec3(0.0, 0.5, 0.5))[0],
-        look_up(v, place - vec3(0.5, 0.0, 0.5))[0],
-        look_up(w, place - vec3(0.5, 0.5, 0.0))[0],
+        look_up(u, place - vec3(0.0, 0.5, 0.5)),
+        look_up(v, place - vec3(0.5, 0.0, 0.5)),
+        look_up(w, place - vec3(0.5, 0.5, 0.0)),
     )
 
 
@@ -124,8 +135,8 @@ def _follow(
     y: ti.f32,
     z: ti.f32,
     reach: ti.f32,
-    backward: ti.types.ndarray(ndim=4),
-    forward: ti.types.ndarray(ndim=4),
+    backward: Vectors,
+    forward: Vectors,
 ):
     for i, j, k in ti.ndrange(backward.shape[0], backward.shape[1], backward.shape[2]):
         place = vec3(i + x, j + y, k + z)
@@ -138,17 +149,21 @@ def _follow(
 
 
 @ti.kernel
-def _look_back(field: Array, moved: Array, forth: Array, low: Array, high: Array):
+def _look_back(field: Array, moved: Vectors, forth: Array, low: Array, high: Array):
     for i, j, k in ti.ndrange(forth.shape[0], forth.shape[1], forth.shape[2]):
         place = vec3(i - moved[i, j, k, 0], j - moved[i, j, k, 1], k - moved[i, j, k, 2])
-        forth[i, j, k], low[i, j, k], high[i, j, k] = look_up(field, place)
+        base = ti.floor(place)
+        values = corners(field, base)
+        forth[i, j, k] = between(values, place - base)
+        low[i, j, k] = values.min()
+        high[i, j, k] = values.max()
 
 
 @ti.kernel
-def _correct(field: Array, forth: Array, moved: Array, low: Array, high: Array, carried: Array):
+def _correct(field: Array, forth: Array, moved: Vectors, low: Array, high: Array, carried: Array):
     for i, j, k in ti.ndrange(forth.shape[0], forth.shape[1], forth.shape[2]):
         place = vec3(i + moved[i, j, k, 0], j + moved[i, j, k, 1], k + moved[i, j, k, 2])
-        back = look_up(forth, place)[0]
+        back = look_up(forth, place)
         value = forth[i, j, k] + 0.5 * (field[i, j, k] - back)
         # comparisons let NaN through, minimum and maximum would hide it
         if value < low[i, j, k]:

@@ -78,7 +78,7 @@ def test_up_is_where_the_configuration_says() -> None:
 
 @both
 def test_a_blob_in_even_wind_keeps_its_speed(cells: tuple[int, ...]) -> None:
-    """MacCormack's scheme carries the middle of a blob 4 cells across at the speed of the wind, and all of it, to 2 %."""
+    """MacCormack's scheme carries a blob 4 cells across, and all of it, at the speed of the wind, to 2 %."""
     wind = (0.5, 0.25, 0.2)[: len(cells)]
     grid = Grid(cells, 1 / cells[0])
     config = SmokeConfig(grid, open_sides=((True, True),) * len(cells), wind=wind, **QUIET)
