@@ -28,6 +28,9 @@ from .results import replaced
 from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
 
+VOLUME_BOUNCES = 4
+"""How often light is scattered in smoke, at least, in pictures of solved scenes."""
+
 
 def silent(stage: str, step: int, steps: int) -> None:
     """Report nothing."""
@@ -136,6 +139,8 @@ def render_solved(
         if hasattr(scene, "cycles"):
             # since 5.0 volumes are sampled without steps, which takes ten times as long
             changes.set(scene.cycles, "volume_biased", True)
+            # without any, white smoke is dark: what makes it white is light that was scattered many times
+            changes.set(scene.cycles, "volume_bounces", max(scene.cycles.volume_bounces, VOLUME_BOUNCES))
         reset_caches(scene)
         for frame in steps(timeline, physics, lambda _, step, count: progress("replay", step, count)):
             scene.frame_set(frame)

@@ -34,6 +34,10 @@ class Graph:
         """`first` + `share` * (`second` - `first`)."""
         return self.math("MULTIPLY_ADD", share, self.math("SUBTRACT", second, first), first)
 
+    def clamped(self, value: Value, low: float, high: float) -> Any:
+        """`value` where it lies between `low` and `high`, else the nearer of them."""
+        return self.math("MINIMUM", self.math("MAXIMUM", value, low), high)
+
     def add_shaders(self, first: Any, second: Any) -> Any:
         """The sum of two shaders."""
         node = self.tree.nodes.new("ShaderNodeAddShader")

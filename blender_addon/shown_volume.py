@@ -1,7 +1,8 @@
 """Smoke and fire in Blender: a box whose shader reads the grid from pictures, one a frame.
 
-No Blender here has a way to write OpenVDB files from Python. So the slices of the grid lie side by side in one picture
-(red: density, green: glow), and the shader looks a point up in the two slices around it: linear in all directions.
+No Blender has a way to write OpenVDB files from Python, and not every one can render the grids that it makes itself. So
+the slices of the grid lie side by side in one picture, and the shader looks points up in it. Each slice's pixels hold
+its density (red) and glow (blue), and those of the slice above (green and alpha): one look is linear in all directions.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from .shown_surfaces import new_mesh
 
 FLAME_DENSITY = 6.0
 """Optical density a metre of a flame whose glow is 1, as in `simcraft.observe`: soot hides as much as it emits."""
-FLAME_RADIANCE = 5.0
-"""Radiance of a flame of glow 1 that nothing can be seen through, as a multiple of the colour ramp."""
-# glow -> linear RGB, from dull red embers to yellow flames
-_FLAME_COLORS = ((0.0, (0.5, 0.02, 0.0)), (0.4, (1.0, 0.14, 0.01)), (0.8, (1.0, 0.4, 0.08)), (1.2, (1.0, 0.72, 0.35)))
+FLAME_RADIANCE = 3.0
+"""Radiance of a flame that nothing can be seen through, as a multiple of its colour."""
+FLAME_COLORS = ((0.0, (0.5, 0.02, 0.0)), (0.4, (1.0, 0.14, 0.01)), (0.8, (1.0, 0.4, 0.08)), (1.2, (1.0, 0.72, 0.35)))
+"""Glow -> linear RGB, from dull red embers to yellow flames; linear between."""
+_CELLS_A_STEP = 2.0
 _CYCLES_STEP = 0.1
 """Cycles marches in steps of this share of the mean side of a mesh's bounds, times the material's step rate."""
+_INVISIBLE = 1e-3
+"""Optical density across the whole grid, and glow, below which nothing can be seen."""
+_GAP = 1e-3
+"""Share of the box by which it is drawn smaller."""
 _CORNERS = np.stack(np.meshgrid([0, 1], [0, 1], [0, 1], indexing="ij"), -1).reshape(-1, 3)
 _FACES = [(0, 1, 3), (0, 3, 2), (4, 6, 7), (4, 7, 5), (0, 4, 5), (0, 5, 1)]
 _FACES += [(2, 3, 7), (2, 7, 6), (0, 2, 6), (0, 6, 4), (1, 5, 7), (1, 7, 3)]
@@ -35,18 +41,38 @@ def show_volume(
     body: Any, numbers: Sequence[int], color: tuple[float, float, float], collection: Any, files: Path
 ) -> None:
     """`Volume` as an object; its pictures are written to the new folder `files`."""
-    cells = body.density.shape[1:]
+    part = filled(body)
+    cells = tuple(s.stop - s.start for s in part)
     columns = int(np.ceil(np.sqrt(cells[2] * cells[1] / cells[0])))
-    image = _write_pictures(body, numbers, columns, files)
-    boxes = np.asarray(body.grid_to_world) @ np.diag([*cells, 1.0])
-    material = _material(body, image, numbers, columns, color)
+    image = _write_pictures(body, part, numbers, columns, files)
+    material = _material(body, cells, columns, color)
+    _read_sequence(material, image, numbers)
+    place = np.diag([*cells, 1.0])
+    place[:3, 3] = [s.start for s in part]
+    boxes = np.asarray(body.grid_to_world) @ place
     _set_steps(material, cells, boxes[0])
-    data = new_mesh(body.name, _CORNERS, np.array(_FACES), materials=[material])
-    obj = new_object(body.name, data, collection)
+    # domains stand on floors: a box that shares a plane with one could not be told from it
+    inside = np.clip(_CORNERS, _GAP, 1 - _GAP)
+    obj = new_object(body.name, new_mesh(body.name, inside, np.array(_FACES), materials=[material]), collection)
     obj.display_type = "WIRE"
     animate_transforms(obj, numbers, boxes)
     if body.present is not None:
         animate_visibility(obj, numbers, np.asarray(body.present))
+
+
+def filled(body: Any) -> tuple[slice, slice, slice]:
+    """The part of a `Volume`'s grid that ever holds anything, and the cells around it where there are any."""
+    cells = np.array(body.density.shape[1:])
+    longest = np.linalg.norm(body.grid_to_world[0][:3, :3], axis=0).max() * cells.max()
+    holds = np.zeros(cells, bool)
+    for t in range(len(body.density)):
+        holds |= body.density[t] * longest > _INVISIBLE
+        if body.glow is not None:
+            holds |= body.glow[t] > _INVISIBLE
+    places = np.argwhere(holds) if holds.any() else np.zeros((1, 3), int)
+    low, high = np.maximum(places.min(0) - 1, 0), np.minimum(places.max(0) + 2, cells)
+    x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return x, y, z
 
 
 def atlas(grid: np.ndarray, columns: int) -> np.ndarray:
@@ -58,7 +84,19 @@ def atlas(grid: np.ndarray, columns: int) -> np.ndarray:
     return slices.reshape(rows, columns, y, x).transpose(0, 2, 1, 3).reshape(rows * y, columns * x)
 
 
-def _write_pictures(body: Any, numbers: Sequence[int], columns: int, files: Path) -> Any:
+def _pixels(body: Any, part: tuple[slice, slice, slice], t: int, columns: int) -> np.ndarray:
+    """(h, w, 4) float32: density, that of the slice above, glow, that of the slice above; above the last is itself."""
+    layers = []
+    for field in (body.density, body.glow):
+        grid = np.zeros_like(body.density[t][part]) if field is None else np.asarray(field[t][part])
+        above = np.concatenate([grid[..., 1:], grid[..., -1:]], axis=2)
+        layers += [atlas(grid, columns), atlas(above, columns)]
+    return np.stack(layers, axis=-1)
+
+
+def _write_pictures(
+    body: Any, part: tuple[slice, slice, slice], numbers: Sequence[int], columns: int, files: Path
+) -> Any:
     """Write `0001.exr`, ... for every frame of the scene from the first recorded one to the last; returns the sequence.
 
     Between recorded frames the last one stays.
@@ -67,25 +105,18 @@ def _write_pictures(body: Any, numbers: Sequence[int], columns: int, files: Path
 
     files.mkdir(parents=True)
     paths = [files / f"{n - numbers[0] + 1:04d}.exr" for n in range(numbers[0], numbers[-1] + 1)]
-    height, width = atlas(body.density[0], columns).shape
-    picture = bpy.data.images.new("simcraft", width, height, alpha=False, float_buffer=True, is_data=True)
-    picture.file_format = "OPEN_EXR"
-    pixels = np.zeros((height, width, 4), np.float32)
-    pixels[..., 3] = 1
-    recorded = set(numbers)
-    t = -1
+    height, width, _ = _pixels(body, part, 0, columns).shape
+    picture = bpy.data.images.new("simcraft", width, height, alpha=True, float_buffer=True, is_data=True)
+    picture.file_format, picture.alpha_mode = "OPEN_EXR", "CHANNEL_PACKED"
     try:
-        for number, path in enumerate(paths, start=numbers[0]):
-            if number not in recorded:
-                shutil.copyfile(paths[numbers[t] - numbers[0]], path)
-                continue
-            t += 1
-            pixels[..., 0] = atlas(body.density[t], columns)
-            if body.glow is not None:
-                pixels[..., 1] = atlas(body.glow[t], columns)
-            picture.pixels.foreach_set(pixels.ravel())
-            picture.filepath_raw = str(path)
+        for t, number in enumerate(numbers):
+            first = number - numbers[0]
+            picture.pixels.foreach_set(_pixels(body, part, t, columns).ravel())
+            picture.filepath_raw = str(paths[first])
             picture.save()
+            last = numbers[t + 1] - numbers[0] if t + 1 < len(numbers) else first + 1
+            for path in paths[first + 1 : last]:
+                shutil.copyfile(paths[first], path)
     finally:
         bpy.data.images.remove(picture)
     image = marked(bpy.data.images.load(str(paths[0])))
@@ -95,16 +126,15 @@ def _write_pictures(body: Any, numbers: Sequence[int], columns: int, files: Path
     return image
 
 
-def _material(body: Any, image: Any, numbers: Sequence[int], columns: int, color: tuple[float, float, float]) -> Any:
-    """A material whose volume is smoke of the density in `image`, and flames of the glow in it."""
+def _material(body: Any, cells: tuple[int, ...], columns: int, color: tuple[float, float, float]) -> Any:
+    """A material whose volume is smoke of the density in the pictures, and flames of the glow in them."""
     import bpy
 
     material = marked(bpy.data.materials.new(body.name))
     material.use_nodes = True
     graph = Graph(material.node_tree)
-    density, glow = _looked_up(graph, image, numbers, columns, body.density.shape[1:])
-    smoke = graph.node("ShaderNodeVolumePrincipled", Density=density, Color=(*color, 1.0))
-    volume = smoke.outputs[0]
+    density, glow = _looked_up(graph, cells, columns)
+    volume = graph.node("ShaderNodeVolumePrincipled", Density=density, Color=(*color, 1.0)).outputs[0]
     if body.glow is not None:
         soot = graph.math("MULTIPLY", glow, FLAME_DENSITY)
         hidden = graph.node("ShaderNodeVolumeAbsorption", Density=soot, Color=(0.0, 0.0, 0.0, 1.0))
@@ -116,61 +146,53 @@ def _material(body: Any, image: Any, numbers: Sequence[int], columns: int, color
     return material
 
 
-def _flame_color(graph: Graph, glow: Value) -> Any:
+def _read_sequence(material: Any, image: Any, numbers: Sequence[int]) -> None:
+    """Let the material's image node read `image`, whose first picture is that of the frame `numbers[0]`."""
+    texture = next(node for node in material.node_tree.nodes if node.type == "TEX_IMAGE")
+    texture.image = image
+    user = texture.image_user
+    user.frame_start, user.frame_duration, user.frame_offset = numbers[0], numbers[-1] - numbers[0] + 1, 0
+    user.use_auto_refresh = True
+
+
+def _flame_color(graph: Graph, glow: Value) -> Value:
     """The colour of flames: of hotter ones nearer to white."""
-    hottest = _FLAME_COLORS[-1][0]
+    hottest = FLAME_COLORS[-1][0]
     ramp = graph.node("ShaderNodeValToRGB", Fac=graph.math("DIVIDE", glow, hottest))
     elements = ramp.color_ramp.elements
-    for _ in range(len(_FLAME_COLORS) - len(elements)):
+    for _ in range(len(FLAME_COLORS) - len(elements)):
         elements.new(0.5)
-    for element, (at, color) in zip(elements, _FLAME_COLORS, strict=True):
+    for element, (at, color) in zip(elements, FLAME_COLORS, strict=True):
         element.position, element.color = at / hottest, (*color, 1.0)
     return ramp.outputs["Color"]
 
 
-def _looked_up(
-    graph: Graph, image: Any, numbers: Sequence[int], columns: int, cells: tuple[int, ...]
-) -> tuple[Value, Value]:
-    """(density, glow) at the shaded point of the unit cube."""
+def _looked_up(graph: Graph, cells: tuple[int, ...], columns: int) -> tuple[Value, Value]:
+    """(density, glow) at the shaded point of the unit cube.
+
+    Within half a cell of the box's faces they are what they are at the outermost cell centres.
+    """
     place = graph.node("ShaderNodeTexCoord").outputs["Object"]
     x, y, z = graph.node("ShaderNodeSeparateXYZ", Vector=place).outputs
-    across = [_clamped(graph, graph.math("MULTIPLY", v, n), 0.5, n - 0.5) for v, n in ((x, cells[0]), (y, cells[1]))]
-    height = _clamped(graph, graph.math("MULTIPLY_ADD", z, cells[2], -0.5), 0.0, cells[2] - 1.0)
-    below = graph.math("FLOOR", height)
-    above = graph.math("MINIMUM", graph.math("ADD", below, 1.0), cells[2] - 1.0)
-    share = graph.math("SUBTRACT", height, below)
+    x = graph.clamped(graph.math("MULTIPLY", x, cells[0]), 0.5, cells[0] - 0.5)
+    y = graph.clamped(graph.math("MULTIPLY", y, cells[1]), 0.5, cells[1] - 0.5)
+    height = graph.clamped(graph.math("MULTIPLY_ADD", z, cells[2], -0.5), 0.0, cells[2] - 1.0)
+    layer = graph.math("FLOOR", height)
     rows = -(-cells[2] // columns)
-    looks = []
-    for layer in (below, above):
-        row = graph.math("FLOOR", graph.math("DIVIDE", graph.math("ADD", layer, 0.5), columns))
-        column = graph.math("MULTIPLY_ADD", row, -columns, layer)
-        u = graph.math("DIVIDE", graph.math("MULTIPLY_ADD", column, cells[0], across[0]), columns * cells[0])
-        v = graph.math("DIVIDE", graph.math("MULTIPLY_ADD", row, cells[1], across[1]), rows * cells[1])
-        looks.append(_picture(graph, image, numbers, u, v))
-    low, high = looks
-    density, glow = (graph.mix(share, low[i], high[i]) for i in range(2))
-    return density, glow
-
-
-def _picture(graph: Graph, image: Any, numbers: Sequence[int], u: Value, v: Value) -> Any:
-    """Red, green and blue of the present frame's picture at (u, v)."""
-    place = graph.node("ShaderNodeCombineXYZ", X=u, Y=v)
-    texture = graph.node("ShaderNodeTexImage", Vector=place.outputs[0])
-    texture.image, texture.interpolation, texture.extension = image, "Linear", "EXTEND"
-    user = texture.image_user
-    user.frame_start, user.frame_duration, user.frame_offset = numbers[0], numbers[-1] - numbers[0] + 1, 0
-    user.use_auto_refresh = True
-    return graph.node("ShaderNodeSeparateColor", Color=texture.outputs["Color"]).outputs
-
-
-def _clamped(graph: Graph, value: Value, low: float, high: float) -> Value:
-    return graph.math("MINIMUM", graph.math("MAXIMUM", value, low), high)
+    row = graph.math("FLOOR", graph.math("MULTIPLY_ADD", layer, 1 / columns, 0.5 / columns))
+    column = graph.math("MULTIPLY_ADD", row, -columns, layer)
+    u = graph.math("DIVIDE", graph.math("MULTIPLY_ADD", column, cells[0], x), columns * cells[0])
+    v = graph.math("DIVIDE", graph.math("MULTIPLY_ADD", row, cells[1], y), rows * cells[1])
+    texture = graph.node("ShaderNodeTexImage", Vector=graph.node("ShaderNodeCombineXYZ", X=u, Y=v).outputs[0])
+    texture.interpolation, texture.extension = "Linear", "EXTEND"
+    density, above, glow = graph.node("ShaderNodeSeparateColor", Color=texture.outputs["Color"]).outputs
+    share = graph.math("SUBTRACT", height, layer)
+    return graph.mix(share, density, above), graph.mix(share, glow, texture.outputs["Alpha"])
 
 
 def _set_steps(material: Any, cells: tuple[int, ...], box: np.ndarray) -> None:
-    """March through the volume in steps of a cell. (Since 5.0 Cycles needs no steps.)"""
+    """Let Cycles march through the volume in steps of a few cells."""
     cell = np.mean(np.linalg.norm(box[:3, :3], axis=0) / cells)
-    corners = _CORNERS @ box[:3, :3].T
-    bounds = np.ptp(corners, axis=0).mean()
+    bounds = np.ptp(_CORNERS @ box[:3, :3].T, axis=0).mean()
     if hasattr(material, "cycles") and hasattr(material.cycles, "volume_step_rate"):
-        material.cycles.volume_step_rate = cell / (_CYCLES_STEP * bounds)
+        material.cycles.volume_step_rate = _CELLS_A_STEP * cell / (_CYCLES_STEP * bounds)
