@@ -48,7 +48,7 @@ def haze_of(
     node_shape = -(-grids.shape // haze_kernels.NODE)
     counts = node_shape.astype(np.int64).prod(1)
     nodes = node_shape, np.cumsum(counts) - counts
-    shade = np.empty((int(counts.sum()), 3), np.float32)
+    shade = np.empty((int(counts.sum()), 4), np.float32)
     marched = grids.to_grid, grids.shape, grids.first, grids.density, grids.bricks
     to_world, flame = _inverse(grids.to_grid), grids.flame
     haze_kernels.shade_nodes(
@@ -56,7 +56,7 @@ def haze_of(
     )
     lamps, warm = NOTHING.lamps, np.zeros((0, 3), np.float32)
     if flame.any():
-        emitted, warm = np.empty_like(shade), np.empty_like(shade)
+        emitted, warm = np.empty((2, len(shade), 3), np.float32)
         haze_kernels.burn_nodes(*nodes, grids.shape, grids.first, flame, shade, emitted)
         lamps = _lamps(emitted, *nodes, to_world, haze_kernels.NODE)
         haze_kernels.warm_nodes(to_world, *nodes, lamps, warm)
@@ -78,18 +78,22 @@ def _lamps(
     lamps = []
     for shape, first, world in zip(node_shape, first_node, to_world, strict=True):
         place = np.indices(shape).reshape(3, -1)
-        light = emitted[first : first + place.shape[1]].astype(np.float64) * abs(np.linalg.det(world[:, :3])) * cells**3
         group = np.ravel_multi_index(tuple(place * LAMPS // shape[:, None]), (LAMPS,) * 3)
         at = ((place.T + 0.5) * cells) @ world[:, :3].T + world[:, 3]
-        total = np.stack([np.bincount(group, light[:, c], LAMPS**3) for c in range(3)], axis=1)
-        weight = np.maximum(total[:, 0], 1e-30)
-        middle = np.stack([np.bincount(group, light[:, 0] * at[:, c], LAMPS**3) for c in range(3)], axis=1)
-        middle /= weight[:, None]
-        spread = np.bincount(group, light[:, 0] * ((at - middle[group]) ** 2).sum(1), LAMPS**3) / weight
-        node = abs(np.linalg.det(world[:, :3])) ** (1 / 3) * cells
-        lamps.append(np.column_stack([middle, spread + node**2, total]))
+        volume = abs(np.linalg.det(world[:, :3])) * cells**3
+        light = volume * emitted[first : first + place.shape[1]].astype(np.float64)
+        total = _sums(light, group)
+        weight = np.maximum(total[:, :1], 1e-30)
+        middle = _sums(light[:, :1] * at, group) / weight
+        spread = _sums(light[:, :1] * (at - middle[group]) ** 2, group).sum(1) / weight[:, 0]
+        lamps.append(np.column_stack([middle, spread + volume ** (2 / 3), total]))
     found = np.concatenate(lamps)
     return np.ascontiguousarray(found[found[:, 4] > FAINTEST * found[:, 4].max()])
+
+
+def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """(LAMPS**3, 3) sums of the rows of `values` (M, 3) whose number in `group` (M,) is the same."""
+    return np.stack([np.bincount(group, column, LAMPS**3) for column in values.T], axis=1)
 
 
 def _light_from_above_and_below(light: Light) -> np.ndarray:

@@ -14,9 +14,10 @@ from simcraft.observe.marching import (
     Shapes,
     Values,
     Vectors,
+    Vectors4,
     density_at,
     interpolate,
-    interpolate_vector,
+    interpolate_vectors,
     is_inside,
     neighbours,
     stretch,
@@ -33,10 +34,8 @@ CLEARER = 0.5
 COPIES = 4
 SCATTERED = 0.6
 """Of a white surface's brightness: makes thick white smoke about 0.7 as bright as white paper in the same sun."""
-SLANTING = 1 / 3
-"""Of the optical depth straight up or down: light of sky and ground also comes slantingly, past what is in the way."""
-HIGH, DEEP, SHADOW = 1e6, 1e-3, 60.0
-"""Metres to beyond everything, transmittance at which nobody sees the rest, and the optical depth of full shadow."""
+HIGH, DEEP, DARK = 1e6, 1e-3, 60.0
+"""Metres to beyond everything, transmittance at which nobody sees the rest, and optical depth at which all is dark."""
 FINE = 0.5
 """Optical depth of the longest step."""
 COOLEST, HOTTEST = 1450.0, 2000.0
@@ -67,7 +66,7 @@ def optical_depth(
     # fmt: on
     """Of all smoke on a ray of unit direction, in steps of two cells."""
     here, depth = ti.cast(0.0, ti.f64), ti.cast(0.0, ti.f64)
-    while here < HIGH and depth < SHADOW:
+    while here < HIGH and depth < DARK:
         until, cell, most = stretch(origin, way, here, HIGH, to_grid, shape, first, bricks)
         if most > 0:
             steps = ti.max(ti.ceil((until - here) / (2 * cell)), 1.0)
@@ -114,10 +113,11 @@ def node_place(m: ti.i32, n: ti.i32, node_shape: ti.template(), first_node: ti.t
 def shade_nodes(
     to_world: Affines, node_shape: Shapes, first_node: Array,
     to_grid: Affines, shape: Shapes, first: Firsts, density: Values, bricks: Values,
-    sun: Array, sun_map: Array, sun_depth: Array, shade: Vectors,
+    sun: Array, sun_map: Array, sun_depth: Array, shade: Vectors4,
 ):
     # fmt: on
-    """Optical depth from each node to the sun, to the zenith and straight down; `SHADOW` where a surface hides the sun.
+    """Optical depth from each node to the sun, to the zenith and straight down, and 0 where a surface hides the sun,
+    else 1.
 
     Nodes stand `NODE` cells apart, the first in the middle of the first `NODE` cells, z fastest, volume after volume.
     """
@@ -125,19 +125,18 @@ def shade_nodes(
     for m in range(shade.shape[0]):
         n = volume_of_node(m, first_node)
         at = transformed(to_world[n], (node_place(m, n, node_shape, first_node) + 0.5) * NODE)
-        depths, way = vec3(SHADOW, 0, 0), to_sun
+        way = to_sun
         for which in range(3):
             if which > 0:
                 way = up if which == 1 else -up
-            if which > 0 or in_surface_shadow(at, sun_map, sun_depth) == 0:
-                depths[which] = optical_depth(at, way, to_grid, shape, first, density, bricks)
-        shade[m] = ti.cast(depths, ti.f32)
+            shade[m][which] = ti.cast(optical_depth(at, way, to_grid, shape, first, density, bricks), ti.f32)
+        shade[m][3] = 1 - in_surface_shadow(at, sun_map, sun_depth)
 
 
 # fmt: off
 @ti.kernel
 def burn_nodes(
-    node_shape: Shapes, first_node: Array, shape: Shapes, first: Firsts, flame: Values, shade: Vectors,
+    node_shape: Shapes, first_node: Array, shape: Shapes, first: Firsts, flame: Values, shade: Vectors4,
     emitted: Vectors,
 ):
     # fmt: on
@@ -174,16 +173,17 @@ def warm_nodes(to_world: Affines, node_shape: Shapes, first_node: Array, lamps: 
 
 
 @ti.func
-def arriving_light(depths: color, sun_color: ti.template(), above: color, below: color) -> color:
-    """Light within smoke at optical depths `depths` from the sun, from above and from below."""
+def arriving_light(shade: ti.template(), sun_color: ti.template(), above: color, below: color) -> color:
+    """Light within smoke where `shade` is what `shade_nodes` says."""
     # the clearest copy first: each one before it has twice the optical depth, the square of the transmittance
-    copy, sunlight = ti.exp(-depths[0] * ti.cast(CLEARER ** (COPIES - 1), ti.f32)), ti.cast(0.0, ti.f32)
+    copy, sunlight = ti.exp(-shade[0] * ti.cast(CLEARER ** (COPIES - 1), ti.f32)), ti.cast(0.0, ti.f32)
     for n in ti.static(range(COPIES)):
         sunlight += ti.cast(SCATTERED * CLEARER ** (COPIES - 1 - n), ti.f32) * copy
         copy *= copy
-    return (
-        sunlight * rgb(sun_color, 0) + ti.exp(-SLANTING * depths[1]) * above + ti.exp(-SLANTING * depths[2]) * below
-    )
+    # light from all around seeps through: 2 / (2 + depth) of it gets through a layer that scatters all alike (Bohren,
+    # "Multiple scattering of light and some of its observable consequences", American Journal of Physics 55, 1987)
+    skylight = 2 / (2 + shade[1]) * above + 2 / (2 + shade[2]) * below
+    return shade[3] * sunlight * rgb(sun_color, 0) + skylight
 
 
 # fmt: off
@@ -205,11 +205,10 @@ def scattered_and_glowing(
                 glow = interpolate(flame, first[n][0] + base, step, share)
                 burning = ti.min(ti.cast(FLAME_DENSITY, ti.f32) * glow, thick)
                 node, node_step, node_share = neighbours(cell / NODE, node_shape, n)
-                depths = ti.cast(interpolate_vector(shade, first_node[n] + node, node_step, node_share), ti.f32)
-                arriving = arriving_light(depths, sun_color, above, below)
+                shaded = interpolate_vectors(shade, first_node[n] + node, node_step, node_share)
+                arriving = arriving_light(shaded, sun_color, above, below)
                 if warm.shape[0] > 0:
-                    lit = interpolate_vector(warm, first_node[n] + node, node_step, node_share)
-                    arriving += ti.cast(lit, ti.f32)
+                    arriving += interpolate_vectors(warm, first_node[n] + node, node_step, node_share)
                 total += thick
                 radiance += (thick - burning) * tint[n] * arriving
                 if burning > 0:
@@ -254,7 +253,7 @@ def haze_along(
 def haze_over(
     rays: Array, near: ti.f64, far: ti.f64, surface: Array, samples: ti.template(), stride: ti.i32, sun: Array,
     to_grid: Affines, shape: Shapes, first: Firsts, density: Values, bricks: Values, flame: Values,
-    node_shape: Shapes, first_node: Array, shade: Vectors, warm: Vectors, tint: Vectors,
+    node_shape: Shapes, first_node: Array, shade: Vectors4, warm: Vectors, tint: Vectors,
     sun_color: Array, sky: Array, haze: Array,
 ):
     # fmt: on

@@ -18,6 +18,7 @@ Affines = ti.types.ndarray(dtype=Affine, ndim=1)
 Shapes = ti.types.ndarray(dtype=ti.types.vector(3, ti.i32), ndim=1)
 Firsts = ti.types.ndarray(dtype=ti.types.vector(2, ti.i64), ndim=1)
 Vectors = ti.types.ndarray(dtype=ti.types.vector(3, ti.f32), ndim=1)
+Vectors4 = ti.types.ndarray(dtype=ti.types.vector(4, ti.f32), ndim=1)
 Values = ti.types.ndarray(dtype=ti.f32, ndim=1)
 
 OPAQUE = 1e-5
@@ -154,16 +155,14 @@ def interpolate(values: ti.template(), base: ti.i64, step: ti.template(), share:
 
 
 @ti.func
-def interpolate_vector(values: ti.template(), base: ti.i64, step: ti.template(), share: ti.template()) -> vec3:
-    """The same of (C, 3) values."""
-    result = ti.Vector([ti.cast(0.0, ti.f32)] * 3)
+def interpolate_vectors(values: ti.template(), base: ti.i64, step: ti.template(), share: ti.template()):
+    """The same of C vectors of one length."""
+    result = values[base] * ti.cast(0.0, ti.f32)
     for i, j, k in ti.static(ti.ndrange(2, 2, 2)):
-        row = base + i * step[0] + j * step[1] + k * step[2]
         side = (share[0] if i else 1 - share[0]) * (share[1] if j else 1 - share[1])
         side *= share[2] if k else 1 - share[2]
-        for c in ti.static(range(3)):
-            result[c] += side * values[row][c]
-    return ti.cast(result, ti.f64)
+        result += side * values[base + i * step[0] + j * step[1] + k * step[2]]
+    return result
 
 
 @ti.func

@@ -18,7 +18,7 @@ from simcraft.observe.marching import (
     Vectors,
     density_at,
     interpolate,
-    interpolate_vector,
+    interpolate_vectors,
     is_inside,
     middle_of_absorption,
     neighbours,
@@ -84,7 +84,7 @@ def motion_at(
                 # never 0: beside the densest place of a step there may be nothing
                 own = 1e-20 + ti.cast(interpolate(density, first[n][0] + base, step, share), ti.f64)
             total += own
-            moving += own * interpolate_vector(velocity, first[n][0] + base, step, share)
+            moving += own * ti.cast(interpolate_vectors(velocity, first[n][0] + base, step, share), ti.f64)
             if own > most:
                 most, densest = own, n
     return moving / ti.max(total, 1e-30), densest
