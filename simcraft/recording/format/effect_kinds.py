@@ -14,12 +14,11 @@ OBSTACLE = (
 )
 FLUID_OBSTACLE = ()
 
-SMOKE = (
+GAS = (
     SOLVER,
     RESOLUTION,
     WARM_UP,
     Parameter("buoyancy", 0.6, "Upward acceleration of smoke of density 1.", "m/s²", -20, 20),
-    Parameter("heat_buoyancy", 2.0, "Upward acceleration of smoke of temperature 1.", "m/s²", -20, 20),
     Parameter("vorticity", 2.0, "Strength of vorticity confinement, which keeps swirls alive.", "1/s", 0, 50),
     Parameter("dissipation", 0.1, "Share of the density lost.", "1/s", 0, 20),
     Parameter("cooling", 0.8, "Share of the temperature lost.", "1/s", 0, 20),
@@ -27,7 +26,13 @@ SMOKE = (
     Parameter("closed", False, "Walls on all sides of the domain; otherwise smoke leaves through all but the floor."),
     Parameter("wind_x", 0.0, "Wind along the domain's x axis that smoke starts with and enters by.", "m/s", -20, 20),
 )
+SMOKE = (
+    *GAS,
+    Parameter("heat_buoyancy", 2.0, "Upward acceleration of smoke of temperature 1.", "m/s²", -20, 20),
+)
 FIRE = (
+    *GAS,
+    Parameter("heat_buoyancy", 6.0, "Upward acceleration of flames of temperature 1.", "m/s²", -20, 20),
     Parameter("burning_rate", 1.5, "Fuel that burns in a second, in units of density.", "1/s", 0, 20),
     Parameter("flame_heat", 1.0, "Temperature that burnt fuel of density 1 gives.", "", 0, 20),
     Parameter("soot", 0.6, "Smoke that burnt fuel of density 1 leaves.", "", 0, 5),
@@ -93,7 +98,7 @@ FLOCK = (
     Parameter("separation", 0.3, "Weight of keeping apart.", "", 0, 100),
     Parameter("alignment", 4.0, "Weight of flying where the neighbours fly.", "", 0, 100),
     Parameter("cohesion", 1.5, "Weight of staying together.", "", 0, 100),
-    Parameter("wander", 0.4, "Weight of whims that neighbours share.", "", 0, 100),
+    Parameter("wander", 0.6, "Weight of whims that neighbours share.", "", 0, 100),
     Parameter("radius", 1.5, "How far an agent sees its neighbours.", "m", 0.01, 1000),
     Parameter("clearance", 2.0, "Distance at which obstacles turn agents away.", "m", 0.01, 1000),
     Parameter("beat", 4.0, "Wing beats.", "1/s", 0, 50),
@@ -135,7 +140,7 @@ KINDS: dict[str, EffectKind] = {
     "fire": EffectKind(
         "Fire",
         "Burning fuel that heats, glows and leaves smoke.",
-        SMOKE + FIRE,
+        FIRE,
         {"emitter": SMOKE_EMITTER, "obstacle": FLUID_OBSTACLE},
     ),
     "liquid": EffectKind(

@@ -23,6 +23,8 @@ from simcraft.sim.agents.distance import DistanceField
 from simcraft.sim.agents.spreading import spread_points
 from simcraft.sim.solver import Snapshot, Solver, record
 
+SHAPE = (1.7, 1.25, 0.5)
+"""Of a ball with as many agents: the half axes of a flock that starts together. It is flat, and longer than wide."""
 Points = Callable[[float], np.ndarray]
 """Time in seconds -> rows in the frame of the box."""
 
@@ -46,7 +48,7 @@ class Flock:
     separation: float = 0.3
     alignment: float = 4.0
     cohesion: float = 1.5
-    wander: float = 0.4
+    wander: float = 0.6
     """Weight of whims: gentle, changing wishes that neighbours share. They keep a flock from being a ball."""
     radius: float = 1.5
     """Metres that an agent sees its neighbours at."""
@@ -225,13 +227,13 @@ def whims(flock: Flock, time: float) -> np.ndarray:
 
 
 def _starting_places(flock: Flock, random: np.random.Generator) -> np.ndarray:
-    """(count, 3), evenly spread over the box, or over a ball, as far as it fits, at its low x end; not in obstacles."""
+    """(count, 3), evenly spread over the box, or as one flock at its low x end; not in obstacles."""
     box = np.array(flock.box)
     margin = np.minimum(0.5 * flock.clearance, 0.25 * box)
     middle, reach = box / 2, box / 2 - margin
     if flock.start == "together":
         spacing = max(0.7 * flock.radius, flock.size)
-        reach = np.minimum(reach, (flock.count * spacing**3 * 3 / (4 * np.pi)) ** (1 / 3))
+        reach = np.minimum(reach, np.array(SHAPE) * (flock.count * spacing**3 * 3 / (4 * np.pi)) ** (1 / 3))
         middle[0] = margin[0] + reach[0]
     for candidates in (4 * flock.count, 64 * flock.count):
         unit = 2 * spread_points(candidates, 3, random) - 1

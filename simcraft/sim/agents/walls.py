@@ -90,11 +90,12 @@ def sort_walls(segments: np.ndarray, cells: Cells, reach: float) -> Walls:
     low = np.minimum(segments[:, :2], segments[:, 2:]) - reach
     high = np.maximum(segments[:, :2], segments[:, 2:]) + reach
     first, last = (np.clip(np.floor((c - cells.low) / cells.size), 0, cells.shape - 1).astype(int) for c in (low, high))
-    pairs = [np.zeros((0, 2), int)]
-    for number, ((x0, y0), (x1, y1)) in enumerate(zip(first, last, strict=True)):
-        x, y = np.meshgrid(np.arange(x0, x1 + 1), np.arange(y0, y1 + 1))
-        pairs.append(np.column_stack([(x + cells.shape[0] * y).ravel(), np.full(x.size, number)]))
-    table = np.concatenate(pairs)
+    # each segment in each cell of its rectangle, numbered row by row
+    width, height = (last - first + 1).T
+    number = np.repeat(np.arange(len(segments)), width * height)
+    within = np.arange(len(number)) - np.repeat(np.cumsum(width * height) - width * height, width * height)
+    x, y = first[number, 0] + within % width[number], first[number, 1] + within // width[number]
+    table = np.column_stack([x + cells.shape[0] * y, number])
     table = table[np.lexsort((table[:, 1], table[:, 0]))]
     starts = np.searchsorted(table[:, 0], np.arange(int(np.prod(cells.shape)) + 1))
     return Walls(segments, starts.astype(np.int32), table[:, 1].astype(np.int32))

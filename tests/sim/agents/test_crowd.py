@@ -10,9 +10,10 @@ from scipy.spatial import cKDTree
 from simcraft.errors import UserError
 from simcraft.recording import Effect, Instances, Mesh, RigidBody, Role
 from simcraft.sim.agents import crowd
+from simcraft.sim.agents.cells import cells_over
 from simcraft.sim.agents.crowd import Crowd, CrowdState
 from simcraft.sim.agents.routes import Goal, plan_routes
-from simcraft.sim.agents.walls import outline
+from simcraft.sim.agents.walls import outline, sort_walls
 from simcraft.sim.effects import simulate_effects
 from simcraft.sim.primitives import box, sphere
 from simcraft.sim.setting import default_setting
@@ -103,6 +104,17 @@ def test_routes_lead_round_a_wall_by_the_shortest_way() -> None:
     assert abs(routes.distance[0][tuple(here)] - way) < 0.04 * way
     direction = routes.direction[0][tuple(here)]
     assert direction @ (corner - [1.0, 7.0]) / np.linalg.norm(corner - [1.0, 7.0]) > 0.98
+
+
+def test_walls_are_listed_in_all_cells_that_they_come_near() -> None:
+    cells = cells_over(np.zeros(2), np.array([9.0, 7.0]), 1.0)
+    segments = np.array([[1.5, 1.5, 1.5, 1.5], [-3, 2, 4.2, 3], [8.9, 6.9, 12, 12]])
+    walls = sort_walls(segments, cells, 0.6)
+    listed = {
+        (c % 9, c // 9): set(walls.numbers[a:b]) for c, (a, b) in enumerate(itertools.pairwise(walls.starts)) if b > a
+    }
+    assert listed[(0, 0)] == {0} and listed[(2, 2)] == {0, 1} and listed[(8, 6)] == {2} and (6, 2) not in listed
+    assert [c for c in listed if 0 in listed[c]] == [(x, y) for y in range(3) for x in range(3)]
 
 
 def test_a_mesh_is_cut_at_the_height_of_who_walks() -> None:

@@ -8,6 +8,7 @@ import pytest
 from simcraft.errors import UserError
 from simcraft.recording import Effect, Instances, Mesh, RigidBody, Role
 from simcraft.sim.agents import following, traffic
+from simcraft.sim.agents.lane_changes import incentive
 from simcraft.sim.agents.lanes import LEFT, RIGHT, beside, limit_at, make_lanes, point_at
 from simcraft.sim.agents.meshes import WHEEL_RADIUS, car
 from simcraft.sim.agents.traffic import Traffic, TrafficState
@@ -117,6 +118,33 @@ def test_nobody_is_hit_while_lanes_are_changed_round_what_stands_in_the_way(seed
     assert changes >= 3
     # cars left at the end, and others came in
     assert run[-1].next_id > 30 and run[-1].id.min() > 0
+
+
+def test_changing_lanes_pays_behind_a_slow_car_and_is_refused_before_a_fast_one() -> None:
+    config = Traffic(straight(500.0, 2), 3, speed=12.0, seed=1)
+    road = traffic.road_of(config, car())
+    state = traffic.initial_state(config, road)
+    # one behind a slow car; on the other lane a third, far behind or close
+    for behind, gain in ((20.0, None), (88.0, -np.inf)):
+        state = replace(
+            state,
+            lane=np.array([0, 0, 1]),
+            arc=np.array([100.0, 120.0, behind]),
+            speed=np.array([10.0, 4.0, 14.0]),
+            desired=np.array([12.0, 12.0, 15.0]),
+        )
+        entries = traffic.entries_of(config, road, state)
+        found = incentive(config, road, state, entries, np.array([0]), np.array([1]), np.array([100.0]))
+        if gain is None:
+            half = 2 * road.half_length
+
+            def follow(gap: float, own: float, ahead: float, likes: float) -> float:
+                return float(following.idm(*np.array([gap, own, ahead, likes]), 1.5, 2.0))
+
+            there, here = follow(1e6, 10, 0, 12), follow(20 - half, 10, 4, 12)
+            other = follow(80 - half, 14, 10, 15) - follow(1e6, 14, 0, 15)
+            gain = there - here + 0.3 * other
+        np.testing.assert_allclose(found, gain, rtol=1e-9)
 
 
 def test_two_runs_have_the_same_bits() -> None:
