@@ -80,14 +80,14 @@ def test_settings_are_told_apart() -> None:
 
 
 def test_source_is_the_shipped_file_or_a_request(tmp_path: Path) -> None:
-    assert shipped.source("tower", None, {}, tmp_path) == {"blend": blend("tower")}
-    assert shipped.source("tower", 7, {"layers": 9}, tmp_path) == {"blend": blend("tower")}
+    assert shipped.scene_source("tower", None, {}, tmp_path) == {"blend": blend("tower")}
+    assert shipped.scene_source("tower", 7, {"layers": 9}, tmp_path) == {"blend": blend("tower")}
     assert not list(tmp_path.iterdir())
-    build = shipped.source("tower", None, {"layers": 4}, tmp_path)["build"]
+    build = shipped.scene_source("tower", None, {"layers": 4}, tmp_path)["build"]
     assert Path(build["script"]).name == "build.py" and build["data"] == str(tmp_path)
     request = json.loads((tmp_path / "scene.json").read_text(encoding="utf-8"))
     assert request == {"name": "tower", "seed": 7, "parameters": {"layers": 4}}
-    assert "build" in shipped.source("tower", 8, {}, tmp_path)
+    assert "build" in shipped.scene_source("tower", 8, {}, tmp_path)
 
 
 def test_explanation_names_units_and_ranges() -> None:
@@ -159,7 +159,7 @@ def test_index_says_what_the_code_says() -> None:
 
 def record(name: str, seed: int, folder: Path, frames: tuple[int, int]) -> Any:
     folder.mkdir()
-    source = shipped.source(name, seed, {}, folder)
+    source = shipped.scene_source(name, seed, {}, folder)
     return record_in_child(source, {"frames": frames, "preview": True, "seed": seed})
 
 

@@ -13,7 +13,7 @@ from ..kit.stage import Vector3
 SETTINGS = (
     setting("count", 20, "Number of things that fall.", "", (1, 40), (12, 24)),
     setting("bounce", 0.6, "Restitution of the balls; cubes and drums have half of it.", "", (0.0, 0.95), (0.3, 0.8)),
-    setting("height", 0.72, "Height of the lowest thing at the start.", "m", (0.3, 3.0), (0.65, 1.1)),
+    setting("height", 0.66, "Height of the lowest thing at the start.", "m", (0.3, 3.0), (0.65, 1.0)),
 )
 
 

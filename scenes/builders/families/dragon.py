@@ -47,7 +47,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     effects.give_role(
         mouths[1], "emitter", breaths["smoke"], density=values["density"], temperature=0.6, speed=values["smoke"]
     )
-    stage.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.6), lens=43, swing=0.12)
+    stage.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.5), lens=38, swing=0.12)
     return f"Two dragons face each other at dusk: a {first.words} one breathes fire, a {second.words} one smoke."
 
 

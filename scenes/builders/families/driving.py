@@ -139,9 +139,9 @@ def _traffic(values: Mapping[str, Any], ego: bpy.types.Object) -> None:
 def _people(name: str, side: float, count: int) -> None:
     near, far = sorted((side * (KERB + 0.8), side * (KERB + PAVEMENT - 0.2)))
     pavement = effects.domain(
-        f"people_{name}", "crowd", (20.0, near, 0.15), (150.0, far, 2.4), count=count, warm_up=2.0
+        f"people_{name}", "crowd", (36.0, near, 0.15), (125.0, far, 2.4), count=count, warm_up=2.0
     )
-    for end, x in (("far", 147.0), ("near", 23.0)):
+    for end, x in (("far", 122.0), ("near", 39.0)):
         goal = effects.empty(f"goal_{name}_{end}", (x, (near + far) / 2, 0.15))
         effects.give_role(goal, "goal", pavement, radius=2.0)
 

@@ -74,5 +74,10 @@ FAMILY = Family(
     ("MotionCraft",),
     SETTINGS,
     build,
-    image_plane={"object": "statue", "kind": "liquid", "settings": {"viscosity": 0.05, "resolution": 96}},
+    image_plane={
+        "object": "statue",
+        "obstacles": ["plinth"],
+        "kind": "liquid",
+        "settings": {"extent": 2.6, "viscosity": 0.02, "melting": 1.2, "resolution": 112},
+    },
 )

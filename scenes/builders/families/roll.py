@@ -13,9 +13,9 @@ from ..kit.palette import Floor
 
 SETTINGS = (
     setting("slope", 27.0, "Slope of the ramp.", "degrees", (5.0, 45.0), (22, 33)),
-    setting("push", 1.2, "Speed of the ball at the top of the ramp.", "m/s", (0.3, 5.0), (0.9, 2.0)),
+    setting("push", 1.3, "Speed of the ball at the top of the ramp.", "m/s", (0.3, 5.0), (0.9, 2.0)),
     setting("rows", 3, "Rows of the triangle of pins.", "", (1, 5), (2, 4)),
-    setting("mass", 3.0, "Mass of the ball; a pin has 0.6 kg.", "kg", (0.1, 30.0), (2.0, 5.0)),
+    setting("mass", 4.0, "Mass of the ball; a pin has 0.6 kg.", "kg", (0.1, 30.0), (2.5, 6.0)),
 )
 LENGTH, RADIUS, LOW_END = 2.4, 0.2, (0.0192, 0.0)
 FLOOR = Floor("a tiled floor", lambda: textures.tiles(seed=22, colour=(0.78, 0.7, 0.6)), 2.4)
