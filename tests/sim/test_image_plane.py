@@ -238,6 +238,23 @@ def test_a_source_keeps_feeding(kind: str) -> None:
     assert cv2.dilate(mask.astype(np.uint8), np.ones((3, 3)))[y, x].all()
 
 
+def test_what_a_source_feeds_is_one_piece_and_mirrors_the_source() -> None:
+    """In the wind of 3 pixels a frame, a square of 9 pixels becomes a band whose texture runs back and forth."""
+    mask = np.zeros((45, 60), bool)
+    mask[18:27, 12:21] = True
+    still = dict.fromkeys(("buoyancy", "heat_buoyancy", "vorticity", "dissipation"), 0.0)
+    clip = image_plane(grey(60, 45), mask, frames=8, wind_x=1.2, resolution=30, warm_up=0.0, **still)
+    for t in range(8):
+        band = np.zeros_like(mask)
+        band[18:27, 12 : 21 + 3 * t] = True
+        thing = clip.instances[t] == THING
+        assert (thing ^ band).sum() <= 9  # a column at the front, where the grid has thinned it out
+        x = np.nonzero(thing)[1] - 3.0 * t - 12  # from the source's first column, as if nothing were mirrored
+        np.testing.assert_allclose(clip.to_first[t][thing][:, 0], 12.5 + np.abs((x + 8) % 16 - 8), atol=0.02)
+    new = (clip.instances[1:] == THING) & ~clip.flow_valid_backward
+    assert (new.sum((1, 2)) == 27).all() and new[:, 18:27, 12:15].all()
+
+
 def test_liquid_that_keeps_coming_fills_the_glass() -> None:
     """A jet from the border of the picture."""
     mask = np.zeros((64, 48), bool)

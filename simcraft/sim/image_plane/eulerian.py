@@ -89,37 +89,30 @@ def eulerian_motion(
 ) -> Motion:
     """How what `mask` (H, W) shows in the first frame moves.
 
-    `feeds`: the mask is a source too: what is inside it in any frame is the thing as the picture shows it there.
+    `feeds`: the mask is a source too. What comes out of it looks as if the picture's part inside the mask went on
+    upstream, mirrored again and again.
     """
-    from scipy.ndimage import maximum_filter
-
     plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
-    position = centres.astype(np.float32)
-    covered, first, alpha = [mask], [position], [np.where(mask, np.float32(1), np.float32(0))]
+    origin = centres.astype(np.float32)
+    covered, first, alpha = [mask], [origin], [np.where(mask, np.float32(1), np.float32(0))]
     forward, backward, fresh = [], [], []
     for frame, snapshot in track(enumerate(snapshots[1:], 1), "flow", len(snapshots) - 1, progress):
         legs = list(zip(zip(snapshot["across"], snapshot["up"], strict=True), snapshot["seconds"], strict=True))
-        near = _reached(plane, covered[-1], legs) | mask if feeds else _reached(plane, covered[-1], legs)
-        there, back = centres.copy(), centres.copy()
+        there = centres.copy()
         there[covered[-1]] = follow_legs(plane, centres[covered[-1]], legs)
-        back[near] = follow_legs(plane, centres[near], [(velocity, -dt) for velocity, dt in reversed(legs)])
-        position = np.full(centres.shape, OUTSIDE, np.float32)
-        position[near] = back[near] + _read(first[-1] - centres, back[near])
+        near = np.ones(mask.shape, bool) if feeds else _reached(plane, covered[-1], legs)
+        back, crossed = _traced(plane, centres, near, [(v, -dt) for v, dt in reversed(legs)], mask if feeds else None)
+        before = origin
+        origin = np.full(centres.shape, OUTSIDE, np.float32)
+        origin[near] = back[near] + _read(before - centres, back[near])
         amount = plane.read(snapshot["amount"])
         amount[plane.nearest(melts_in > frame)] = 1  # what a solid cell holds means nothing
-        carried = near & (amount > FAINTEST)
-        # beyond the pixels around what was covered, positions mean nothing
-        carried[carried] = _inside(maximum_filter(covered[-1], 5), back[carried])
-        carried[carried] = _inside(mask, position[carried])
-        if feeds:
-            position = np.where(mask[..., None], centres, position).astype(np.float32)
-        now = carried | mask if feeds else carried
-        new = now.copy()
-        new[now] = ~_inside(covered[-1], back[now])
-        fresh.append(new)
+        carried = _carried(mask, covered[-1], near & (amount > FAINTEST), back, None if feeds else origin)
+        now = carried | (crossed & (amount > FAINTEST)) | mask if feeds else carried
+        fresh.append(now & ~_inside(covered[-1], back, now))
         covered.append(now)
-        first.append(position)
+        first.append(_mirrored(origin, mask) if feeds else origin)
         alpha.append(np.where(now, np.clip(amount, 0, 1), 0).astype(np.float32))
         forward.append((there - centres).astype(np.float32))
         backward.append((back - centres).astype(np.float32))
@@ -132,6 +125,53 @@ def eulerian_motion(
         np.stack(fresh),
         np.stack(alpha),
     )
+
+
+def _traced(
+    plane: Plane, centres: np.ndarray, near: np.ndarray, legs: Sequence[tuple[Faces, float]], source: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 2): where the pixels `near` are after all `legs`, the others where they were; and (H, W) bool: on the way
+    the path was inside `source` (H, W)."""
+    back, crossed = centres.copy(), np.zeros(near.shape, bool)
+    if source is None:
+        back[near] = follow_legs(plane, centres[near], legs)
+        return back, crossed
+    may_cross = near & _reached(plane, source, legs)
+    for leg in legs:
+        back[near] = follow_legs(plane, back[near], [leg])
+        crossed |= _inside(source, back, may_cross)
+    return back, crossed
+
+
+def _carried(
+    mask: np.ndarray, before: np.ndarray, seen: np.ndarray, back: np.ndarray, origin: np.ndarray | None
+) -> np.ndarray:
+    """(H, W) bool: of the pixels `seen`, those that show what was covered `before`, a frame ago at `back`.
+
+    Without a source the outline is that of `mask` at `origin`, sharp for ever; with one it is that of the frame before.
+    """
+    from scipy.ndimage import maximum_filter
+
+    if origin is None:
+        return _inside(before, back, seen)
+    # beyond the pixels around what was covered, origins mean nothing
+    carried = _inside(maximum_filter(before, 5), back, seen)
+    return _inside(mask, origin, carried)
+
+
+def _mirrored(positions: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`positions` (H, W, 2) folded into the box around `mask` like in a kaleidoscope, and from there into the mask."""
+    from scipy.ndimage import distance_transform_edt
+
+    rows, columns = np.nonzero(mask)
+    low = np.array([columns.min(), rows.min()]) + 0.5
+    size = np.maximum(np.array([columns.max(), rows.max()]) + 0.5 - low, 1e-3)
+    wave = np.mod(positions - low, 2 * size)
+    folded = low + np.minimum(wave, 2 * size - wave)
+    column, row = np.floor(folded).astype(np.int64).transpose(2, 0, 1)
+    nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    inside = np.stack([nearest[1][row, column], nearest[0][row, column]], -1) + 0.5
+    return np.where(mask[row, column][..., None], folded, inside).astype(np.float32)
 
 
 def follow_legs(plane: Plane, pixels: np.ndarray, legs: Sequence[tuple[Faces, float]]) -> np.ndarray:
@@ -164,9 +204,15 @@ def _read(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return result
 
 
-def _inside(mask: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(N,) bool: `positions` (N, 2) lie inside `mask` (H, W), whose outline runs between the pixels' centres."""
+def _inside(mask: np.ndarray, positions: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(H, W) bool: `positions` (H, W, 2) lie inside `mask` (H, W), whose outline runs between the pixels' centres.
+
+    Only looked up for the pixels `chosen` (H, W); false for the others.
+    """
     from scipy.ndimage import map_coordinates
 
-    share = map_coordinates(mask.astype(np.float32), positions.T[::-1] - 0.5, order=1, mode="nearest")
-    return inside_picture(positions, mask.shape) & (share >= 0.5)
+    places = positions[chosen]
+    share = map_coordinates(mask.astype(np.float32), places.T[::-1] - 0.5, order=1, mode="nearest")
+    result = chosen.copy()
+    result[chosen] = inside_picture(places, mask.shape) & (share >= 0.5)
+    return result

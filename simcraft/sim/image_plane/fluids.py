@@ -19,6 +19,9 @@ from simcraft.sim.solver import Solver
 
 Settings = dict[str, Any]
 
+VARIATION = 0.3
+"""Share by which what is fed wanders in space and time, so that a plume does not rise like a column."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -75,7 +78,7 @@ def gas(scene: Scene, settings: Settings, kind: str, seed: int) -> Solver[SmokeS
     """Smoke or fire that fills the mask, and keeps coming out of it where it is fed."""
     speed = (settings["speed_x"], settings["speed_up"])
     density, fuel = (0.0, 1.0) if kind == "fire" else (1.0, 0.0)
-    source = Inflow(scene.thing, density, 1.0, fuel, velocity=speed if any(speed) else None, variation=0.3)
+    source = Inflow(scene.thing, density, 1.0, fuel, velocity=speed if any(speed) else None, variation=VARIATION)
     flame = ("burning_rate", "flame_heat", "soot")
     forces = ("buoyancy", "heat_buoyancy", "vorticity", "dissipation", "cooling")
     made = smoke.solver(

@@ -110,9 +110,9 @@ def lagrangian_motion(
         pixels.append(_standing(here, still, centres))
     return Motion(
         np.stack(covered),
-        np.stack([p.first for p in pixels]).astype(np.float32),
-        np.stack([p.forward for p in pixels[:-1]]).astype(np.float32),
-        np.stack([p.backward for p in pixels[1:]]).astype(np.float32),
+        np.stack([p.first for p in pixels]),
+        np.stack([p.forward for p in pixels[:-1]]),
+        np.stack([p.backward for p in pixels[1:]]),
         np.stack([p.gone for p in pixels[:-1]]),
         np.stack([p.fresh for p in pixels[1:]]),
     )
@@ -151,9 +151,9 @@ def _standing(pixels: _Pixels, still: np.ndarray, centres: np.ndarray) -> _Pixel
     both = still[..., None]
     return _Pixels(
         pixels.level,
-        np.where(both, centres, pixels.first),
-        np.where(both, 0, pixels.forward),
-        np.where(both, 0, pixels.backward),
+        np.where(both, centres, pixels.first).astype(np.float32),
+        np.where(both, 0, pixels.forward).astype(np.float32),
+        np.where(both, 0, pixels.backward).astype(np.float32),
         pixels.gone & ~still,
         pixels.fresh & ~still,
     )
