@@ -17,7 +17,7 @@ from ._format import recording_format as fmt
 from .bodies import BodyBuilder, Trace, build_bodies, traces
 from .camera import CameraFrame
 from .checks import check_scene, check_seed, scene_warnings
-from .effect_export import build_effects, find_cast
+from .effect_export import Cast, build_effects, find_cast
 from .errors import RecordFailure, SceneError
 from .folders import work_folders
 from .gather import Gathered, Progress, gather, steps
@@ -89,6 +89,7 @@ def record_scene(
         seen = gather(scene, view_layer, cast, timeline, physics, size, folders, progress)
         recording = _recording(scene, timeline, size, seen, folders[0])
         _check(recording)
+        _hide_boxes(cast, changes)
         images = render_frames(scene, timeline.frames, size, wish, folders[0], progress)
         progress("save", 0, 1)
         warnings = (*physics.warnings, *scene_warnings(scene), *recording.warnings, *images.warnings)
@@ -134,8 +135,7 @@ def render_solved(
         _apply_seed(scene, solved.seed, changes)
         timeline, physics = plan_physics(scene, timeline, _is_module())
         show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))
-        for domain in cast.domains:
-            changes.set(domain, "hide_render", True)
+        _hide_boxes(cast, changes)
         if hasattr(scene, "cycles"):
             # since 5.0 volumes are sampled without steps, which takes ten times as long
             changes.set(scene.cycles, "volume_biased", True)
@@ -150,6 +150,12 @@ def render_solved(
     np.save(out / "image.npy", images.first)
     (out / "warnings.json").write_text(json.dumps([*warnings, *images.warnings]), encoding="utf-8")
     return out
+
+
+def _hide_boxes(cast: Cast, changes: Changes) -> None:
+    """Domains are nothing to be seen."""
+    for domain in cast.domains:
+        changes.set(domain, "hide_render", True)
 
 
 def add_first_frame(

@@ -131,6 +131,8 @@ def watched(data: Path) -> None:
     domain = make_domain(add_cube("Smoke", (-1.0, 0.0, 1.0), 1.5), "smoke", resolution=12, thickness=60.0, warm_up=0.5)
     # as if somebody had switched it on again: a domain is a box and nothing to look at
     domain.hide_render = False
+    domain.data.materials.append(bpy.data.materials.new("Soot"))
+    domain.data.materials[0].diffuse_color = (0.0, 0.0, 0.0, 1.0)
     give_role(add_cube("Torch", (-1.0, 0.0, 0.8), 0.7), "emitter").hide_render = True
     falling = add_cube("Falling", (1.2, 0.0, 2.0), 0.5)
     bpy.ops.rigidbody.world_add()
