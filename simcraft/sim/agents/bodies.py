@@ -50,6 +50,22 @@ class Model:
     parts: tuple[Part, ...]
     variants: tuple[tuple[Material, ...], ...] = ()
     """The materials of each variant; agents take turns. None where `face_material` counts a recording's materials."""
+    livery: tuple[int, ...] = (0,)
+    """The slots that a material of the scene takes over, where it says what agents are made of."""
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Where the materials of agents stand among those of a recording."""
+
+    first: int = 0
+    """How many materials the recording has already: those of the agents follow."""
+    own: int = -1
+    """The one of them that agents are made of, -1 for their built-in colours."""
+
+
+BUILT_IN = Paint()
+"""Their own colours, in a recording that has no other materials."""
 
 
 def gather_agents(
@@ -58,7 +74,7 @@ def gather_agents(
     name: str,
     solver: str,
     to_world: np.ndarray,
-    first_material: int,
+    paint: Paint,
 ) -> Contribution:
     """The bodies of all agents: for each variant one `Instances` for the body, and one a part.
 
@@ -82,7 +98,7 @@ def gather_agents(
             bodies.append(
                 Instances(
                     name=f"{whole} {part.name}".strip(),
-                    mesh=_painted(part.mesh, model, variant, materials, first_material),
+                    mesh=_painted(part.mesh, model, variant, materials, paint),
                     vertices=part.vertices,
                     transforms=placed,
                     present=None if present.all() else present[:, copies],
@@ -185,10 +201,12 @@ def _turned(angle: np.ndarray, axis: tuple[float, float, float], hinge: tuple[fl
     return result
 
 
-def _painted(mesh: Mesh, model: Model, variant: int, materials: Sequence[Material], first: int) -> Mesh:
+def _painted(mesh: Mesh, model: Model, variant: int, materials: Sequence[Material], paint: Paint) -> Mesh:
     """`mesh` with the materials of a variant, as they are numbered in the recording."""
     if not model.variants:
-        return mesh
-    numbers = np.array([first + materials.index(m) for m in model.variants[variant]], np.int32)
+        return mesh if paint.own < 0 else replace(mesh, face_material=np.full(len(mesh.faces), paint.own, np.int32))
+    numbers = np.array([paint.first + materials.index(m) for m in model.variants[variant]], np.int32)
+    if paint.own >= 0:
+        numbers[list(model.livery)] = paint.own
     slots = mesh.face_material
     return replace(mesh, face_material=numbers[np.zeros(len(mesh.faces), int) if slots is None else slots])

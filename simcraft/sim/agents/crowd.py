@@ -18,7 +18,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.recording import Recording
-from simcraft.sim.agents.bodies import Model, gather_agents
+from simcraft.sim.agents.bodies import BUILT_IN, Model, Paint, gather_agents
 from simcraft.sim.agents.routes import Goal, Routes, distance_to_line, plan_routes
 from simcraft.sim.agents.walls import WallsOverTime, no_walls, sample_walls, sort_walls
 from simcraft.sim.solver import Snapshot, Solver, record
@@ -87,7 +87,7 @@ class Place:
 
 
 def solver(
-    crowd: Crowd, *, model: Model | None = None, name: str = "crowd", first_material: int = 0
+    crowd: Crowd, *, model: Model | None = None, name: str = "crowd", paint: Paint = BUILT_IN
 ) -> Solver[CrowdState]:
     """The simulation of `crowd`.
 
@@ -95,7 +95,7 @@ def solver(
     ----------
     model: what a person looks like; by default the built-in one.
     name: of the bodies that come out.
-    first_material: how many materials the recording has that the crowd is added to.
+    paint: how its materials follow those of the recording that it is added to.
 
     Raises `UserError` where the numbers make no sense or the floor has no room.
     """
@@ -113,7 +113,7 @@ def solver(
         stable_step=lambda state: stable_step(crowd),
         measure=_measure,
         capture=lambda state: _capture(crowd, state),
-        gather=lambda snapshots: gather_agents(snapshots, looks, name, "crowd", crowd.floor_to_world, first_material),
+        gather=lambda snapshots: gather_agents(snapshots, looks, name, "crowd", crowd.floor_to_world, paint),
         bounds=np.stack([placed.min(0), placed.max(0)]),
         fix="Lower the walking speed.",
     )

@@ -8,7 +8,7 @@ from simcraft.recording import Effect, Role
 from simcraft.recording.format import KINDS, complete
 from simcraft.sim.agents.crowd import Crowd, CrowdState
 from simcraft.sim.agents.crowd import solver as crowd_solver
-from simcraft.sim.agents.domain import box_of, model_of, names_of
+from simcraft.sim.agents.domain import box_of, model_of, names_of, paint_of
 from simcraft.sim.agents.routes import Goal
 from simcraft.sim.agents.walls import no_walls, walls_over_time
 from simcraft.sim.effects import settings_of
@@ -33,7 +33,7 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Crow
         **settings,
     )
     model = model_of(effect, surroundings, standing=True)
-    return crowd_solver(crowd, model=model, name=effect.name, first_material=len(surroundings.recording.materials))
+    return crowd_solver(crowd, model=model, name=effect.name, paint=paint_of(effect, surroundings))
 
 
 def _goal(role: Role, surroundings: Surroundings, place: np.ndarray) -> Goal:

@@ -9,7 +9,7 @@ import numpy as np
 from simcraft.errors import UserError
 from simcraft.recording import Effect
 from simcraft.recording.format import KINDS, complete
-from simcraft.sim.agents.bodies import Model, scene_model
+from simcraft.sim.agents.bodies import Model, Paint, scene_model
 from simcraft.sim.surroundings import Surroundings, roles
 
 
@@ -40,6 +40,11 @@ def model_of(effect: Effect, surroundings: Surroundings, standing: bool) -> Mode
         names = ", ".join(f"'{b.name}'" for b in bodies)
         raise UserError(f"'{effect.name}' has several bodies for its agents: {names}.", "Leave one of them.")
     return scene_model(surroundings, bodies[0].name, standing) if bodies else None
+
+
+def paint_of(effect: Effect, surroundings: Surroundings) -> Paint:
+    """How the agents' materials follow those of the recording."""
+    return Paint(len(surroundings.recording.materials), effect.material)
 
 
 def names_of(effect: Effect, role: str) -> tuple[str, ...]:

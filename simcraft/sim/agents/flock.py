@@ -18,7 +18,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.recording import Recording
-from simcraft.sim.agents.bodies import Model, gather_agents
+from simcraft.sim.agents.bodies import BUILT_IN, Model, Paint, gather_agents
 from simcraft.sim.agents.distance import DistanceField
 from simcraft.sim.agents.spreading import spread_points
 from simcraft.sim.solver import Snapshot, Solver, record
@@ -90,7 +90,7 @@ class FlockState:
 
 
 def solver(
-    flock: Flock, *, model: Model | None = None, name: str = "flock", first_material: int = 0
+    flock: Flock, *, model: Model | None = None, name: str = "flock", paint: Paint = BUILT_IN
 ) -> Solver[FlockState]:
     """The simulation of `flock`.
 
@@ -98,7 +98,7 @@ def solver(
     ----------
     model: what an agent looks like; by default the built-in bird.
     name: of the bodies that come out.
-    first_material: how many materials the recording has that the flock is added to.
+    paint: how its materials follow those of the recording that it is added to.
 
     Raises `UserError` where the numbers make no sense or the box has no room.
     """
@@ -118,7 +118,7 @@ def solver(
         stable_step=lambda state: longest,
         measure=_measure,
         capture=_capture,
-        gather=lambda snapshots: gather_agents(snapshots, looks, name, "flock", flock.box_to_world, first_material),
+        gather=lambda snapshots: gather_agents(snapshots, looks, name, "flock", flock.box_to_world, paint),
         bounds=np.stack([placed.min(0), placed.max(0)]),
         fix="Lower the flock's weights or its speed.",
     )

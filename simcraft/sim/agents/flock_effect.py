@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simcraft.recording import Effect
 from simcraft.sim.agents.distance import distance_over_time
-from simcraft.sim.agents.domain import box_of, model_of, names_of, rows_over_time
+from simcraft.sim.agents.domain import box_of, model_of, names_of, paint_of, rows_over_time
 from simcraft.sim.agents.flock import Flock, FlockState
 from simcraft.sim.agents.flock import solver as flock_solver
 from simcraft.sim.effects import settings_of
@@ -32,4 +32,4 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Floc
         **settings,
     )
     model = model_of(effect, surroundings, standing=False)
-    return flock_solver(flock, model=model, name=effect.name, first_material=len(surroundings.recording.materials))
+    return flock_solver(flock, model=model, name=effect.name, paint=paint_of(effect, surroundings))

@@ -67,12 +67,11 @@ def intervals(surface: Surface, lanes: Lanes, corridor: float) -> np.ndarray:
 
 
 def _things(surroundings: Surroundings, name: str, frame: int) -> list[Surface]:
-    """The body named `name` in a frame; copies that are there one by one."""
+    """The body named `name` in a frame, hidden or not (the camera's car is); copies that are there one by one."""
     surface = surroundings.surface(name, frame / surroundings.recording.fps)
     body = next(b for b in surroundings.recording.bodies if b.name == name)
     if not isinstance(body, Instances):
-        hidden = body.present is not None and not body.present[frame]
-        return [] if hidden or not len(surface.vertices) else [surface]
+        return [surface] if len(surface.vertices) else []
     count = body.transforms.shape[1]
     places, velocity = (a.reshape(count, -1, 3) for a in (surface.vertices, surface.velocity))
     there = np.ones(count, bool) if body.present is None else body.present[frame]

@@ -36,7 +36,7 @@ def bird(span: float) -> Model:
     white, dark, beak = Material("belly", (0.85, 0.85, 0.83)), (0.03, 0.03, 0.035), Material("beak", (0.75, 0.38, 0.06))
     tints = {"grey": (0.33, 0.36, 0.41), "brown": (0.27, 0.19, 0.12)}
     variants = [(Material(f"{n} plumage", c), white, Material("wing tip", dark), beak) for n, c in tints.items()]
-    return Model(tuple(parts), tuple(variants))
+    return Model(tuple(parts), tuple(variants), (PLUMAGE, BELLY, TIP))
 
 
 def _beat(side: float) -> Angle:

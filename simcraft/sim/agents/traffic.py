@@ -18,7 +18,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.recording import Recording
-from simcraft.sim.agents.bodies import Model, extent_of, gather_agents
+from simcraft.sim.agents.bodies import BUILT_IN, Model, Paint, extent_of, gather_agents
 from simcraft.sim.agents.following import FARTHEST, Entries, around, idm, leaders, sorted_entries
 from simcraft.sim.agents.lanes import (
     LEFT,
@@ -111,7 +111,7 @@ PER_CAR = ("id", "lane", "arc", "speed", "desired", "driven", "left_lane", "offs
 
 
 def solver(
-    traffic: Traffic, *, model: Model | None = None, name: str = "traffic", first_material: int = 0
+    traffic: Traffic, *, model: Model | None = None, name: str = "traffic", paint: Paint = BUILT_IN
 ) -> Solver[TrafficState]:
     """The simulation of `traffic`.
 
@@ -119,7 +119,7 @@ def solver(
     ----------
     model: what a car looks like; by default the built-in one. Its extent along x and y is what others keep clear of.
     name: of the bodies that come out.
-    first_material: how many materials the recording has that the traffic is added to.
+    paint: how its materials follow those of the recording that it is added to.
 
     Raises `UserError` where the numbers make no sense or the lanes have no room.
     """
@@ -135,7 +135,7 @@ def solver(
         stable_step=lambda state: LONGEST_STEP,
         measure=_measure,
         capture=lambda state: _capture(road, state),
-        gather=lambda snapshots: gather_agents(snapshots, looks, name, "traffic", np.eye(4), first_material),
+        gather=lambda snapshots: gather_agents(snapshots, looks, name, "traffic", np.eye(4), paint),
         bounds=np.stack([road.lanes.points.min(0), road.lanes.points.max(0)]) + room,
         fix="Lower the speed of the traffic.",
     )

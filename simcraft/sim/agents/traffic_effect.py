@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from simcraft.recording import Effect
-from simcraft.sim.agents.domain import box_of, model_of, names_of
+from simcraft.sim.agents.domain import box_of, model_of, names_of, paint_of
 from simcraft.sim.agents.lane_obstacles import obstacles_over_time
 from simcraft.sim.agents.meshes import car
 from simcraft.sim.agents.traffic import SIDE_ROOM, Traffic, TrafficState, road_of
@@ -35,7 +35,7 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Traf
         road = road_of(traffic, model)
         corridor = road.width / 2 + SIDE_ROOM
         traffic = replace(traffic, obstacles=obstacles_over_time(surroundings, names, road.lanes, corridor))
-    return traffic_solver(traffic, model=model, name=effect.name, first_material=len(surroundings.recording.materials))
+    return traffic_solver(traffic, model=model, name=effect.name, paint=paint_of(effect, surroundings))
 
 
 def straight_lanes(size: np.ndarray, place: np.ndarray, width: float) -> tuple[np.ndarray, ...]:

@@ -19,7 +19,7 @@ from simcraft.recording import (
     save_recording,
 )
 from simcraft.sim.agents import crowd, flock, traffic
-from simcraft.sim.agents.bodies import Model, extent_of, gather_agents, part_transforms, poses_of
+from simcraft.sim.agents.bodies import Model, Paint, extent_of, gather_agents, part_transforms, poses_of
 from simcraft.sim.agents.meshes import bird, car, person
 from simcraft.sim.effects import simulate_effects
 from simcraft.sim.primitives import box
@@ -83,7 +83,7 @@ def test_who_comes_and_goes_is_absent_before_and_after() -> None:
         return {"id": np.array(ids), "position": place, "forward": ahead, "up": up}
 
     shots = [frame([3, 5], 0.0), frame([3, 5], 1.0), frame([5, 9], 2.0), frame([5, 9], 3.0)]
-    made = gather_agents(shots, model, "cars", "traffic", np.eye(4), 4)
+    made = gather_agents(shots, model, "cars", "traffic", np.eye(4), Paint(4))
     (body,) = made.bodies
     assert isinstance(body, Instances) and body.mesh.face_material.min() >= 4
     np.testing.assert_array_equal(body.present.T, [[1, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 1]])
@@ -126,6 +126,15 @@ def test_a_mesh_of_the_scene_stands_in_for_the_built_in_one() -> None:
     # the two lanes of the domain run opposite ways, on the right
     ahead, y = body.transforms[0, :, 0, 0], body.transforms[0, :, 1, 3]
     assert (ahead[y < 4] > 0.99).all() and (ahead[y > 4] < -0.99).all() and {1} == set(np.sign(y))
+
+
+def test_a_material_of_the_scene_becomes_the_livery() -> None:
+    stage = default_setting(np.array([[0, 0, 0], [30.0, 30, 20]])).stage("sky", 2, 24.0)
+    paint = (Material("grey"), Material("black", (0.0, 0.0, 0.0)))
+    crows = Effect("flock", "crows", np.diag([30.0, 30, 20, 1]), {"count": 4}, material=1)
+    made = simulate_effects(replace(stage, materials=paint, effects=(crows,)))
+    used = set(np.concatenate([b.mesh.face_material for b in made.bodies]))
+    assert 1 in used and {made.materials[n].name for n in used} == {"black", "beak"}
 
 
 def test_only_one_mesh_can_be_the_body() -> None:

@@ -189,7 +189,8 @@ def test_the_camera_s_car_is_followed_and_never_hit() -> None:
     places = np.tile(np.eye(4), (frames, 1, 1))
     places[:, :3, 3] = [35, 0, 0.7]
     places[:, 0, 3] += np.minimum(np.arange(frames) / 24 * 4, 10)
-    ego = RigidBody("ego", Mesh(faces), vertices.astype(np.float32), places)
+    hidden = np.zeros(frames, bool)  # it carries the camera
+    ego = RigidBody("ego", Mesh(faces), vertices.astype(np.float32), places, hidden)
     stage = default_setting(np.array([[0, -3, 0], [90.0, 3, 2]])).stage("street", frames, 24.0)
     lane = Role("lane", "line", points=np.tile(np.float32([[0, 0, 0], [90, 0, 0]]), (frames, 1, 1)))
     cars = Effect("traffic", "cars", np.eye(4), {"count": 5, "speed": 8.0}, (lane, Role("obstacle", "ego")))
