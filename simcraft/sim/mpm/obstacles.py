@@ -239,24 +239,23 @@ def thickened(distance: np.ndarray, closed: bool, step: float, spacing: float) -
     closed: does the surface enclose what is inside? An open one is a wall of its own.
     spacing: side of the domain's cells, metres.
     """
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, maximum_filter
 
     least = THINNEST * spacing
-    wall = np.abs(distance) - np.float32(least)
     if not closed:
-        return wall
-    deep = distance < -least
-    if not deep.any():
-        return wall
-    # thin is what is solid, or on the surface, but not around anything deep
-    around, nearest = distance_transform_edt(~deep, sampling=step, return_indices=True)
-    around -= -distance[tuple(nearest)] - least  # the deep part begins between two points
+        return np.abs(distance) - np.float32(least)
     reach = 2 * least + 0.75 * step  # the corner of a cube is just within
-    thin = (distance < 0.87 * step) & (around > reach + np.maximum(distance, 0))
+    thin = distance < 0.87 * step
+    deep = distance < -least
+    if deep.any():
+        # thin is what is solid, or on the surface, but not around anything deep, which begins between two points
+        around, nearest = distance_transform_edt(~deep, sampling=step, return_indices=True)
+        thin &= around - (-distance[tuple(nearest)] - least) > reach + np.maximum(distance, 0)
     if not thin.any():
         return distance
     near_thin = distance_transform_edt(~thin, sampling=step) < reach
-    return np.where(near_thin, np.minimum(distance, wall), distance)
+    depth = maximum_filter(np.where(thin, -distance, 0), size=2 * math.ceil(reach / step) + 1)
+    return np.where(near_thin, distance - np.clip(least - depth, 0, least), distance).astype(np.float32)
 
 
 def _shift(by: float) -> np.ndarray:

@@ -83,6 +83,8 @@ def test_thin_parts_become_thick_enough_and_thick_ones_stay() -> None:
     np.testing.assert_array_equal(thickened(cube, True, step, spacing), cube)
     sheet = (np.abs(x[..., 0] - 2.03) - 0.01).astype(np.float32)  # no node is inside
     np.testing.assert_allclose(thickened(sheet, True, step, spacing).min(), 0.02 - THINNEST * spacing, atol=1e-6)
+    slab = (np.abs(x[..., 0] - 2.03) - 0.08).astype(np.float32)  # thick enough, which the points do not quite see
+    assert 0 <= (slab - thickened(slab, True, step, spacing)).max() < 0.03
     fin = np.minimum(cube, np.where(x[..., 2] > 2.0, np.maximum(sheet, x[..., 2] - 3.6), 9.0)).astype(np.float32)
     both = thickened(fin, True, step, spacing)
     assert both[20, 20, 35] < 0  # in the fin, far above the cube
