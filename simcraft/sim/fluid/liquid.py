@@ -23,7 +23,7 @@ from simcraft.sim.fluid.boundary import Boundary, Obstacle, boundary_of
 from simcraft.sim.fluid.grid import Faces, Grid, Sides, all_walls
 from simcraft.sim.solver import Contribution, Snapshot, Solver
 
-WATER = Material("water", (0.10, 0.32, 0.48), roughness=0.05)
+WATER = Material("water", (0.10, 0.32, 0.48), roughness=0.2)
 COURANT = 1.0
 """Cells that the fastest particle may move in a step."""
 ALONG_EDGE = 2

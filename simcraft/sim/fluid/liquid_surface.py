@@ -29,6 +29,8 @@ SWELLING = 0.1
 """Of the level set: by how much too low it is at the border of a region filled with particles."""
 THICK = 0.3
 """Of the level set: where it is lower than that near by, the surface is smoothed; drops and sheets stay as they are."""
+SLIVER = 0.01
+"""Of the level set: no node lies nearer to the surface, so that no triangle is too small to have a normal."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def level_set(grid: Grid, particles: Sorted) -> np.ndarray:
     smooth = gaussian_filter(level, SMOOTHING) + np.float32(SWELLING)
     thickness = gaussian_filter(maximum_filter(-smooth, 5), 1.0)
     share = np.clip(thickness / THICK, 0, 1)
-    return np.maximum(level + share * (smooth - level), _beyond_box(grid))
+    level = np.maximum(level + share * (smooth - level), _beyond_box(grid))
+    return np.where(np.abs(level) < SLIVER, np.copysign(np.float32(SLIVER), level), level)
 
 
 def _beyond_box(grid: Grid) -> np.ndarray:
