@@ -53,7 +53,7 @@ class Boundary:
         """
         left = np.where(self.fluid, divergence, np.float32(0))
         for region in self.closed_regions:
-            cells = self.regions == region if len(self.closed_regions) > 1 or self.regions.max() > 1 else self.fluid
+            cells = self.regions == region
             left[cells] -= left[cells].mean(dtype=np.float64)
         return left
 
@@ -89,12 +89,10 @@ def boundary_of(grid: Grid, open_sides: Sides, wind: tuple[float, ...], obstacle
     entered = _entered_sides(open_sides, wind)
     left = _left_open(open_sides, entered)
     regions, closed = _regions(solid, left)
-    for region in closed:
-        pocket = regions == region
-        if pocket.sum() < SMALLEST_REGION:
-            solid |= pocket
+    sizes = np.bincount(regions.ravel())
+    solid |= np.isin(regions, [region for region in closed if sizes[region] < SMALLEST_REGION])
     regions = np.where(solid, 0, regions)
-    closed = tuple(region for region in closed if (regions == region).any())
+    closed = tuple(region for region in closed if sizes[region] >= SMALLEST_REGION)
     if solid.all():
         raise UserError("The obstacles fill the whole domain.", "Make the domain larger, or the obstacles smaller.")
     given = tuple(_given(solid, axis, left[axis]) for axis in range(grid.dimension))

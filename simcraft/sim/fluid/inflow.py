@@ -55,13 +55,13 @@ def _blow(velocity: Faces, region: np.ndarray, speeds: Sequence[float]) -> None:
 
 
 def _wander(region: tuple[np.ndarray, ...], time: float, seed: int) -> np.ndarray:
-    """(R,) float32: a smooth random function of place and time in the cells of `region`, mostly between -1 and 1.
+    """(R,) float32: a smooth random function of place and time in the cells of `region`, between -1 and 1.
 
     A sum of waves, so that it depends on no step length: 3 to 12 cells long, with up to 4 swings a second.
     """
     wave, swing, phase = _waves(len(region), seed)
     angles = np.stack(region, axis=-1) @ wave.T + (time * swing + phase)
-    return np.asarray(np.cos(angles).sum(-1) / np.sqrt(WAVES), np.float32)
+    return np.tanh(np.cos(angles).sum(-1) * np.sqrt(2 / WAVES)).astype(np.float32)
 
 
 @lru_cache(maxsize=64)

@@ -6,20 +6,23 @@ cost about ten. Everything is float32 and in cell units.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
 from simcraft.sim.fluid.boundary import Boundary
 from simcraft.sim.fluid.grid import Faces, Grid
 from simcraft.sim.fluid.smoke_state import SmokeConfig
-from simcraft.sim.fluid.staggered import beside, divergence
+from simcraft.sim.fluid.staggered import divergence, gradient, with_depth
 from simcraft.sim.solver import Diverged
 
 TOLERANCE = 2e-5
 """Largest divergence that is left, in cell units: the share of a cell's volume that it wins or loses in a step."""
 ITERATIONS = 300
+Transform = tuple[str, int]
+"""Name ("cosine" or "sine") and type of a discrete transform."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ def project(config: SmokeConfig, velocity: Faces, boundary: Boundary, pressure: 
     flowing_out = boundary.without_mean(divergence(velocity))
     potential = _solve(boundary, -flowing_out, pressure / scale, TOLERANCE * scale)
     velocity = tuple(
-        u - openness * np.subtract(*reversed(beside(potential, axis)))
-        for axis, (u, openness) in enumerate(zip(velocity, boundary.openness, strict=True))
+        component - openness * gradient(potential, axis)
+        for axis, (component, openness) in enumerate(zip(velocity, boundary.openness, strict=True))
     )
     return Projected(velocity, potential * scale, left_divergence(grid, velocity, boundary, dt))
 
@@ -89,52 +92,55 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
 class _System:
     """The matrix of one boundary, and an approximate inverse."""
 
-    boundary: Boundary
+    fluid: np.ndarray
+    """(*cells) bool."""
     openness: Faces
+    """Of the boundary, with one cell along y in 2D."""
     inverse: np.ndarray
-    kinds: tuple[tuple[str, int], ...]
+    """(*cells) float32: one over the eigenvalues of the box without obstacles."""
+    kinds: tuple[Transform, ...]
+    """What leads to them, for each axis."""
 
     def apply(self, x: np.ndarray) -> np.ndarray:
+        """A times `x` (*cells)."""
         from simcraft.sim.fluid.pressure_kernels import apply_laplacian
 
-        shape = self.inverse.shape if x.ndim == 3 else (x.shape[0], 1, x.shape[1])
+        shape = x.shape if x.ndim == 3 else (x.shape[0], 1, x.shape[1])
         image = np.empty(shape, np.float32)
         apply_laplacian(x.reshape(shape), *self.openness, image)
         return image.reshape(x.shape)
 
     def precondition(self, residual: np.ndarray) -> np.ndarray:
         """What solves the equation in the box without obstacles, where there is fluid."""
-        import scipy.fft
-
-        transform = {"cos": scipy.fft.dct, "sin": scipy.fft.dst}
-        back = {"cos": scipy.fft.idct, "sin": scipy.fft.idst}
         z = residual
-        for axis, (name, number) in enumerate(self.kinds):
-            z = transform[name](z, number, axis=axis, norm="ortho", workers=WORKERS)
+        for axis, kind in enumerate(self.kinds):
+            z = _transform(z, kind, axis, forward=True)
         z = z * self.inverse
-        for axis, (name, number) in enumerate(self.kinds):
-            z = back[name](z, number, axis=axis, norm="ortho", workers=WORKERS)
-        return np.where(self.boundary.fluid, z, np.float32(0))
+        for axis, kind in enumerate(self.kinds):
+            z = _transform(z, kind, axis, forward=False)
+        return np.where(self.fluid, z, np.float32(0))
 
 
-WORKERS = 2
+def _transform(values: np.ndarray, kind: Transform, axis: int, forward: bool) -> np.ndarray:
+    import scipy.fft
+
+    waves, number = kind
+    there, back = (scipy.fft.dct, scipy.fft.idct) if waves == "cosine" else (scipy.fft.dst, scipy.fft.idst)
+    transform = there if forward else back
+    result: np.ndarray = transform(values, number, axis=axis, norm="ortho", workers=os.cpu_count())
+    return result
 
 
 @lru_cache(maxsize=2)
 def _system(boundary: Boundary) -> _System:
     kinds, eigenvalues = zip(*(_spectrum(c, axis) for axis, c in enumerate(boundary.openness)), strict=True)
-    total = np.add.outer(*eigenvalues[:2])
-    for values in eigenvalues[2:]:
-        total = np.add.outer(total, values)
+    total = reduce(np.add.outer, eigenvalues)
+    # the mean of a closed box has no influence and stays 0
     inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 1e-12).astype(np.float32)
-    openness = boundary.openness
-    if len(openness) == 2:
-        across, up = openness
-        openness = (across[:, None, :], np.zeros((up.shape[0], 2, across.shape[1]), np.float32), up[:, None, :])
-    return _System(boundary, tuple(np.ascontiguousarray(c) for c in openness), inverse, kinds)
+    return _System(boundary.fluid, with_depth(boundary.openness), inverse, kinds)
 
 
-def _spectrum(openness: np.ndarray, axis: int) -> tuple[tuple[str, int], np.ndarray]:
+def _spectrum(openness: np.ndarray, axis: int) -> tuple[Transform, np.ndarray]:
     """The transform that diagonalises the second difference along `axis`, and its eigenvalues.
 
     A wall mirrors (even about the face), an open side mirrors with the other sign (0 at the face): Strang, "The
@@ -142,7 +148,10 @@ def _spectrum(openness: np.ndarray, axis: int) -> tuple[tuple[str, int], np.ndar
     """
     count = openness.shape[axis] - 1
     low, high = (bool(np.take(openness, end, axis).any()) for end in (0, -1))
-    kind = {(False, False): ("cos", 2), (True, True): ("sin", 2), (False, True): ("cos", 4), (True, False): ("sin", 4)}
-    first = {(False, False): 0.0, (True, True): 1.0}.get((low, high), 0.5)
-    angles = np.pi * (np.arange(count) + first) / count
-    return kind[low, high], 2 - 2 * np.cos(angles)
+    kind, first = {
+        (False, False): (("cosine", 2), 0.0),
+        (True, True): (("sine", 2), 1.0),
+        (False, True): (("cosine", 4), 0.5),
+        (True, False): (("sine", 4), 0.5),
+    }[low, high]
+    return kind, 2 - 2 * np.cos(np.pi * (np.arange(count) + first) / count)

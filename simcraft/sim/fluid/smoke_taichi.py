@@ -14,6 +14,7 @@ import numpy as np
 from simcraft.sim.fluid.grid import Faces
 from simcraft.sim.fluid.pressure import project
 from simcraft.sim.fluid.smoke_state import SmokeConfig, SmokeState
+from simcraft.sim.fluid.staggered import with_depth
 from simcraft.taichi_runtime import ti
 
 __all__ = ["advect", "project"]
@@ -32,7 +33,7 @@ def advect(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
     within the values that the first lookup saw. Ways are followed by the midpoint rule: straight ones make smoke in
     swirls grow twice as fast as it does so. Outside the box the nearest value continues.
     """
-    grid, flow = config.grid, _deep(state.velocity)
+    grid, flow = config.grid, with_depth(state.velocity)
     reach = float(dt / grid.spacing)
     cells = (flow[0].shape[0] - 1, *flow[0].shape[1:])
     ways = _ways(flow, cells, (0.5, 0.5, 0.5), reach)
@@ -46,14 +47,6 @@ def advect(config: SmokeConfig, state: SmokeState, dt: float) -> SmokeState:
         ways = _ways(flow, flow[axis].shape, offset, reach)
         velocity.append(_carry(flow[axis], *ways).reshape(grid.face_shape(len(velocity))))
     return replace(state, velocity=tuple(velocity), **carried)
-
-
-def _deep(velocity: Faces) -> Faces:
-    """Three components of a velocity, with one cell along y where it had two dimensions."""
-    if len(velocity) == 3:
-        return tuple(np.ascontiguousarray(component) for component in velocity)
-    across, up = (np.ascontiguousarray(component[:, None, :]) for component in velocity)
-    return across, np.zeros((up.shape[0], 2, across.shape[2]), np.float32), up
 
 
 def _ways(flow: Faces, shape: tuple[int, ...], offset: tuple[float, ...], reach: float) -> tuple[np.ndarray, ...]:

@@ -17,6 +17,12 @@ def divergence(velocity: Faces) -> np.ndarray:
     return sum(np.diff(component, axis=axis) for axis, component in enumerate(velocity))  # type: ignore[return-value]
 
 
+def gradient(cells: np.ndarray, axis: int) -> np.ndarray:
+    """At the faces across `axis`: the cell after a face less the cell before it; outside the box is 0."""
+    before, after = beside(cells, axis)
+    return after - before
+
+
 def at_centres(velocity: Faces) -> np.ndarray:
     """(*cells, dimension): mean of the two faces of each cell across each axis."""
     means = []
@@ -42,3 +48,14 @@ def beside(cells: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 def fastest(velocity: Faces) -> float:
     """The largest speed along an axis; NaN where one is NaN."""
     return float(np.max([np.abs(component).max(initial=0.0) for component in velocity]))
+
+
+def with_depth(values: Faces) -> Faces:
+    """Three components, contiguous; what lies in a plane (x, up) gets one cell along y, with 0 at its faces.
+
+    So that kernels need to know three dimensions only.
+    """
+    if len(values) == 3:
+        return tuple(np.ascontiguousarray(component) for component in values)
+    across, up = (np.ascontiguousarray(component[:, None, :]) for component in values)
+    return across, np.zeros((up.shape[0], 2, across.shape[2]), np.float32), up
