@@ -33,7 +33,7 @@ class FirstFrame:
     seen: np.ndarray
     """(T, H, W) bool: seen there."""
     exact: bool
-    """From the simulation; false where flow was composed frame by frame."""
+    """From the simulation, for all that it can follow; false where all flow was composed frame by frame."""
 
 
 def pixel_centres(height: int, width: int) -> np.ndarray:
@@ -50,20 +50,32 @@ def frame_labels(clip: MotionClip, frame: int) -> np.ndarray:
 
 
 def first_frame(clip: MotionClip, progress: Progress = silent) -> FirstFrame:
-    """The clip's own correspondence with the first frame, or, where it has none, its backward flows composed."""
-    if clip.to_first is not None and clip.to_first_visible is not None:
-        return FirstFrame(np.asarray(clip.to_first), np.asarray(clip.to_first_visible), True)
-    height, width = clip.image.shape[:2]
-    position = np.full((clip.frame_count, height, width, 2), np.nan, np.float32)
-    seen = np.zeros((clip.frame_count, height, width), bool)
-    position[0], seen[0] = pixel_centres(height, width), True
-    every = np.arange(height * width)
+    """The clip's own correspondence with the first frame, and, where it has none, its backward flows composed.
+
+    A clip knows no positions in the first frame of what it cannot follow that far: smoke, and liquids whose mesh is a
+    new one in each frame.
+    """
+    known = clip.to_first is not None and clip.to_first_visible is not None
+    if known:
+        position, seen = np.asarray(clip.to_first), np.asarray(clip.to_first_visible)
+        lost = np.isnan(position[..., 0])
+        if not lost[1:].any():
+            return FirstFrame(position, seen, True)
+        position, seen = position.copy(), seen.copy()
+    else:
+        height, width = clip.image.shape[:2]
+        position = np.full((clip.frame_count, height, width, 2), np.nan, np.float32)
+        seen = np.zeros((clip.frame_count, height, width), bool)
+        position[0], seen[0] = pixel_centres(height, width), True
+        lost = ~seen
     for t in track(range(1, clip.frame_count), "compose flow", clip.frame_count - 1, progress):
+        pixels = np.flatnonzero(lost[t])
         before = Anchors(np.where(seen[t - 1], 0, -1), position[t - 1].astype(np.float64))
-        source, there = carried_anchors(clip, t, t - 1, before, every)
-        seen[t] = (source == 0).reshape(height, width)
-        position[t][seen[t]] = there[source == 0]
-    return FirstFrame(position, seen, False)
+        source, there = carried_anchors(clip, t, t - 1, before, pixels)
+        found = pixels[source == 0]
+        seen[t].reshape(-1)[found] = True
+        position[t].reshape(-1, 2)[found] = there[source == 0]
+    return FirstFrame(position, seen, known)
 
 
 def carried_anchors(

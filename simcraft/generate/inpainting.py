@@ -38,7 +38,9 @@ class Layer:
         return inside & self.invented[y.clip(0, height - 1), x.clip(0, width - 1)]
 
 
-def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray, radius: int) -> np.ndarray:
+def inpaint_surfaces(
+    image: np.ndarray, labels: np.ndarray, missing: np.ndarray, radius: int, first: Surfaces
+) -> np.ndarray:
     """Fill the `missing` pixels of a frame, each from known pixels of its own instance.
 
     Parameters
@@ -47,8 +49,11 @@ def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray,
     labels: (H, W), instances.
     missing: (H, W) bool.
     radius: neighbourhood of the inpainting, in pixels.
+    first: the first frame.
 
-    An instance of which nothing is known is filled from whatever is around it. Returns a new image.
+    An instance of which this frame knows nothing gets the colour that it has in the first one (smoke that keeps coming,
+    a stream that has left the picture's first drop behind); one that is not seen there either is filled from whatever
+    is around it. Returns a new image.
     """
     from scipy.ndimage import find_objects
 
@@ -68,6 +73,8 @@ def inpaint_surfaces(image: np.ndarray, labels: np.ndarray, missing: np.ndarray,
             filled = _inpaint(image[box], ~source, radius)
             filled = continue_texture(filled, source, hole) if broad else filled
             result[box][hole] = filled[hole]
+        elif (before := first.image[(first.labels == label) & ~first.mixed]).size:
+            result[box][hole] = np.median(before, axis=0)
         else:
             orphans[box] |= hole
     if orphans.any() and not missing.all():

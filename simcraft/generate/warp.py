@@ -3,7 +3,7 @@
 Each pixel of each frame is looked up where its surface point was seen. Only positions are carried along the motion,
 never colours, so textures stay as sharp as the interpolation and nothing drifts. In this order:
 
-1. what the first frame shows: through `clip.to_first`, exact (a composed flow where the clip has none);
+1. what the first frame shows: through `clip.to_first`, exact (composed flow where the clip has none, as of smoke);
 2. what stood hidden behind another instance there, or too close to its silhouette: from a layer, invented once;
 3. what is revealed later: from the last frame of those in a row that show it, where most of it is seen at once;
 4. what no such frame has: invented there, from its own instance.
@@ -68,7 +68,7 @@ def warp(
         anchors = sources.anchors
         image, missing = _read(labels, sources, painted, layers, interpolation)
         if missing.any():
-            image = inpaint_surfaces(image, labels, missing, inpaint_radius)
+            image = inpaint_surfaces(image, labels, missing, inpaint_radius, source)
         painted[t] = surfaces(image, labels, antialiased=False)
         frames[t] = _antialiased(image, labels)
         still = _still(labels, sources, source)

@@ -169,6 +169,51 @@ def test_who_enters_late_is_painted_from_its_surroundings() -> None:
     assert video.made_by["pixels"]["invented"] > 0
 
 
+def test_what_cannot_be_followed_for_long_is_carried_step_by_step() -> None:
+    """Smoke: the clip knows its flow from frame to frame, but not where it was in the first one."""
+    clip = sliding_square()
+    square = clip.instances == 1
+    square[:2] = False  # one frame each way is known
+    lost = dataclasses.replace(
+        clip,
+        to_first=np.where(square[..., None], np.nan, clip.to_first),
+        to_first_visible=clip.to_first_visible & ~square,
+    )
+    video, whole = sc.generate(lost), sc.generate(clip)
+    seen = clip.to_first_visible & inner(clip.instances) & square
+    assert seen[-1].sum() > 500
+    assert psnr(video.frames[-1], clip.frames[-1], seen[-1]) > psnr(whole.frames[-1], clip.frames[-1], seen[-1]) - 3
+    assert video.made_by["correspondence"] == "exact"
+
+
+def test_what_keeps_coming_has_the_colour_that_it_has_in_the_first_frame() -> None:
+    """A stream whose first drop has left: all that is seen of it is new, and still it is not painted like the floor."""
+    count = 6
+    layers = [
+        Layer((-999, -999, 999, 999), *still(count), waves((60, 120, 60), 18, 4), 9.0),
+        Layer(
+            (40, 10, 64, 30), np.arange(count)[:, None] * [9.0, 0.0], np.ones(count), waves((200, 90, 90), 9, 5), 4.0
+        ),
+        Layer(
+            (-90, 10, 8, 30), np.arange(count)[:, None] * [9.0, 0.0], np.ones(count), waves((200, 90, 90), 9, 5), 4.0
+        ),
+    ]
+    clip = make_clip(layers, 48, 64)
+    one = np.where(clip.instances == 2, 1, clip.instances).astype(np.uint16)
+    new = clip.instances == 2
+    late = new.copy()
+    late[:1] = False
+    clip = dataclasses.replace(
+        clip,
+        instances=np.where(new & (np.arange(count)[:, None, None] == 0), 0, one),
+        visible_backward=clip.visible_backward & ~late[1:],
+        to_first=np.where(late[..., None], np.nan, clip.to_first),
+        to_first_visible=clip.to_first_visible & ~late,
+    )
+    last = sc.generate(clip).frames[-1][late[-1]]
+    assert last[:, 0].mean() > 150 and last[:, 1].mean() < 120
+
+
 def test_a_crowd_of_small_instances() -> None:
     """Thirty squares, some of them a few pixels large, cross each other: what was seen is right, but for a rim."""
     random = np.random.default_rng(5)
