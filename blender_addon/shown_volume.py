@@ -21,10 +21,10 @@ from .shown_surfaces import new_mesh
 
 FLAME_DENSITY = 6.0
 """Optical density a metre of a flame whose glow is 1, as in `simcraft.observe`: soot hides as much as it emits."""
-FLAME_RADIANCE = 3.0
-"""Radiance of a flame that nothing can be seen through, as a multiple of its colour."""
-FLAME_COLORS = ((0.0, (0.5, 0.02, 0.0)), (0.4, (1.0, 0.14, 0.01)), (0.8, (1.0, 0.4, 0.08)), (1.2, (1.0, 0.72, 0.35)))
-"""Glow -> linear RGB, from dull red embers to yellow flames; linear between."""
+COOLEST, HOTTEST, BRIGHTEST = 1450.0, 2000.0, 4.0
+"""Kelvin of flames whose glow is 0 and 1, and the red radiance of the latter, as in `simcraft.observe`."""
+FLAME_GLOWS = np.linspace(0.0, 1.5, 16)
+"""Where the shader knows the radiance of flames; between it is linear, and beyond it stays."""
 _CELLS_A_STEP = 2.0
 _CYCLES_STEP = 0.1
 """Cycles marches in steps of this share of the mean side of a mesh's bounds, times the material's step rate."""
@@ -138,8 +138,9 @@ def _material(body: Any, cells: tuple[int, ...], columns: int, color: tuple[floa
     if body.glow is not None:
         soot = graph.math("MULTIPLY", glow, FLAME_DENSITY)
         hidden = graph.node("ShaderNodeVolumeAbsorption", Density=soot, Color=(0.0, 0.0, 0.0, 1.0))
-        light = graph.math("MULTIPLY", soot, FLAME_RADIANCE)
-        flame = graph.node("ShaderNodeEmission", Color=_flame_color(graph, glow), Strength=light)
+        brightest = float(flame_radiance(FLAME_GLOWS).max())
+        light = graph.math("MULTIPLY", soot, brightest)
+        flame = graph.node("ShaderNodeEmission", Color=_flame_color(graph, glow, brightest), Strength=light)
         volume = graph.add_shaders(volume, graph.add_shaders(hidden.outputs[0], flame.outputs[0]))
     output = graph.node("ShaderNodeOutputMaterial")
     graph.link(volume, output.inputs["Volume"])
@@ -155,15 +156,23 @@ def _read_sequence(material: Any, image: Any, numbers: Sequence[int]) -> None:
     user.use_auto_refresh = True
 
 
-def _flame_color(graph: Graph, glow: Value) -> Value:
-    """The colour of flames: of hotter ones nearer to white."""
-    hottest = FLAME_COLORS[-1][0]
-    ramp = graph.node("ShaderNodeValToRGB", Fac=graph.math("DIVIDE", glow, hottest))
+def flame_radiance(glow: np.ndarray) -> np.ndarray:
+    """(n, 3) linear RGB of a black body by Planck's law at 610, 550 and 465 nm, in Wien's approximation."""
+    lengths = np.array([0.610, 0.550, 0.465])  # micrometres
+    temperature = COOLEST + (HOTTEST - COOLEST) * np.asarray(glow)[:, None]
+    change = 14388.0 / (lengths * temperature) - 14388.0 / (lengths[0] * HOTTEST)
+    return np.asarray(BRIGHTEST * (lengths[0] / lengths) ** 5 * np.exp(-change))
+
+
+def _flame_color(graph: Graph, glow: Value, brightest: float) -> Value:
+    """The radiance of flames as a share of `brightest`."""
+    ramp = graph.node("ShaderNodeValToRGB", Fac=graph.math("DIVIDE", glow, FLAME_GLOWS[-1]))
     elements = ramp.color_ramp.elements
-    for _ in range(len(FLAME_COLORS) - len(elements)):
+    for _ in range(len(FLAME_GLOWS) - len(elements)):
         elements.new(0.5)
-    for element, (at, color) in zip(elements, FLAME_COLORS, strict=True):
-        element.position, element.color = at / hottest, (*color, 1.0)
+    colors = flame_radiance(FLAME_GLOWS) / brightest
+    for element, at, color in zip(elements, FLAME_GLOWS / FLAME_GLOWS[-1], colors, strict=True):
+        element.position, element.color = at, (*color, 1.0)
     return ramp.outputs["Color"]
 
 
