@@ -149,7 +149,8 @@ def test_a_statue_melts_downwards_and_keeps_its_size(melting: MotionClip, pictur
     assert (np.diff(heights) > -0.05).all() and heights[-1] > heights[0] + 4
     top = [np.nonzero(thing.any(1))[0][0] for thing in things]
     assert top[-1] > top[0] + 3
-    np.testing.assert_allclose(things.sum((1, 2)) / picture.statue.sum(), 1, atol=0.15)
+    exact = melting.instance_table[0].solver == "eulerian"
+    np.testing.assert_allclose(things.sum((1, 2)) / picture.statue.sum(), 1, atol=0.06 if exact else 0.15)
 
 
 def test_what_does_not_flow_stands_still(melting: MotionClip, picture: Picture) -> None:
@@ -222,6 +223,23 @@ def test_a_clip_comes_back_from_disk(melting: MotionClip, tmp_path: Path) -> Non
 
 
 # --------------------------------------------------------------------------------------------- sources and the rest
+
+
+def test_nothing_is_lost_on_a_long_way(picture: Picture) -> None:
+    """Two seconds in which all of the statue has turned around."""
+    clip = image_plane(
+        picture.image,
+        picture.statue,
+        kind="liquid",
+        method="eulerian",
+        obstacles=picture.plinth,
+        frames=40,
+        fps=20,
+        resolution=40,
+    )
+    area = (clip.instances == THING).sum((1, 2)) / picture.statue.sum()
+    assert np.abs(clip.to_first - _centres(picture.statue))[clip.instances == THING].max() > 20
+    np.testing.assert_allclose(area, 1, atol=0.1)
 
 
 @pytest.mark.parametrize("kind", ["smoke", "fire"])

@@ -27,8 +27,8 @@ CELLS_PER_PART = 0.25
 has its kinks, so that going there and back ends within a hundredth of a pixel."""
 FAINTEST = 0.05
 """Amount (1 is dense) below which nothing is seen."""
-OUTSIDE = -1e6
-"""A position outside of any picture."""
+RING = 3
+"""Pixels around the thing in which the air has an origin of its own."""
 
 Inner = TypeVar("Inner")
 
@@ -92,27 +92,32 @@ def eulerian_motion(
     `feeds`: the mask is a source too. What comes out of it looks as if the picture's part inside the mask went on
     upstream, mirrored again and again.
     """
+    from scipy.ndimage import maximum_filter
+
     plane, melts_in = scene.plane, scene.melts_in()
     centres = plane.pixel_centres()
-    origin = centres.astype(np.float32)
-    covered, first, alpha = [mask], [origin], [np.where(mask, np.float32(1), np.float32(0))]
+    origin = centres
+    covered, first, alpha = [mask], [origin.astype(np.float32)], [np.where(mask, np.float32(1), np.float32(0))]
     forward, backward, fresh = [], [], []
     for frame, snapshot in track(enumerate(snapshots[1:], 1), "flow", len(snapshots) - 1, progress):
-        legs = list(zip(zip(snapshot["across"], snapshot["up"], strict=True), snapshot["seconds"], strict=True))
+        velocities = zip(snapshot["across"], snapshot["up"], strict=True)
+        legs = list(zip(velocities, snapshot["seconds"], strict=True))
         there = centres.copy()
         there[covered[-1]] = follow_legs(plane, centres[covered[-1]], legs)
         near = np.ones(mask.shape, bool) if feeds else _reached(plane, covered[-1], legs)
         back, crossed = _traced(plane, centres, near, [(v, -dt) for v, dt in reversed(legs)], mask if feeds else None)
-        before = origin
-        origin = np.full(centres.shape, OUTSIDE, np.float32)
-        origin[near] = back[near] + _read(before - centres, back[near])
+        origin = back + _read(origin - centres, back, near)
         amount = plane.read(snapshot["amount"])
         amount[plane.nearest(melts_in > frame)] = 1  # what a solid cell holds means nothing
-        carried = _carried(mask, covered[-1], near & (amount > FAINTEST), back, None if feeds else origin)
-        now = carried | (crossed & (amount > FAINTEST)) | mask if feeds else carried
+        seen = near & (amount > FAINTEST)
+        if feeds:
+            now = mask | _inside(covered[-1], back, seen) | (crossed & seen)
+        else:
+            now = _inside(mask, origin, _inside(maximum_filter(covered[-1], 2 * RING - 1), back, seen))
+            origin = _continued(origin, now, centres)
         fresh.append(now & ~_inside(covered[-1], back, now))
         covered.append(now)
-        first.append(_mirrored(origin, mask) if feeds else origin)
+        first.append((_mirrored(origin, mask) if feeds else origin).astype(np.float32))
         alpha.append(np.where(now, np.clip(amount, 0, 1), 0).astype(np.float32))
         forward.append((there - centres).astype(np.float32))
         backward.append((back - centres).astype(np.float32))
@@ -143,20 +148,19 @@ def _traced(
     return back, crossed
 
 
-def _carried(
-    mask: np.ndarray, before: np.ndarray, seen: np.ndarray, back: np.ndarray, origin: np.ndarray | None
-) -> np.ndarray:
-    """(H, W) bool: of the pixels `seen`, those that show what was covered `before`, a frame ago at `back`.
+def _continued(origin: np.ndarray, covered: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """`origin` (H, W, 2) for what is `covered` and a ring around it; beyond, it goes on as at the nearest of these.
 
-    Without a source the outline is that of `mask` at `origin`, sharp for ever; with one it is that of the frame before.
+    The air's own origin does not matter there, but it must not be unknown: the outline of the thing is found between
+    the origins on both of its sides, wherever the air comes from.
     """
-    from scipy.ndimage import maximum_filter
+    from scipy.ndimage import distance_transform_edt, maximum_filter
 
-    if origin is None:
-        return _inside(before, back, seen)
-    # beyond the pixels around what was covered, origins mean nothing
-    carried = _inside(maximum_filter(before, 5), back, seen)
-    return _inside(mask, origin, carried)
+    kept = maximum_filter(covered, 2 * RING + 1)
+    if not kept.any():
+        return origin
+    row, column = distance_transform_edt(~kept, return_distances=False, return_indices=True)
+    return centres + (origin - centres)[row, column]
 
 
 def _mirrored(positions: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -171,7 +175,7 @@ def _mirrored(positions: np.ndarray, mask: np.ndarray) -> np.ndarray:
     column, row = np.floor(folded).astype(np.int64).transpose(2, 0, 1)
     nearest = distance_transform_edt(~mask, return_distances=False, return_indices=True)
     inside = np.stack([nearest[1][row, column], nearest[0][row, column]], -1) + 0.5
-    return np.where(mask[row, column][..., None], folded, inside).astype(np.float32)
+    return np.where(mask[row, column][..., None], folded, inside)
 
 
 def follow_legs(plane: Plane, pixels: np.ndarray, legs: Sequence[tuple[Faces, float]]) -> np.ndarray:
@@ -195,12 +199,14 @@ def _reached(plane: Plane, covered: np.ndarray, legs: Sequence[tuple[Faces, floa
     return maximum_filter(covered, tuple(2 * margin[::-1] + 1), mode="constant")
 
 
-def _read(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(N, 2) float64: `values` (H, W, 2) at `positions` (N, 2)."""
+def _read(values: np.ndarray, positions: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(H, W, 2) float64: `values` (H, W, 2) at `positions` (H, W, 2), for the pixels `chosen` (H, W); 0 elsewhere."""
     from simcraft.sim.image_plane.kernels import read_smoothly
 
+    read = np.zeros((np.count_nonzero(chosen), 2))
+    read_smoothly(np.ascontiguousarray(values, np.float64), positions[chosen], read)
     result = np.zeros(positions.shape)
-    read_smoothly(np.ascontiguousarray(values, np.float64), np.ascontiguousarray(positions), result)
+    result[chosen] = read
     return result
 
 
