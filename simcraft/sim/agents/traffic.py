@@ -19,7 +19,7 @@ import numpy as np
 from simcraft.errors import UserError
 from simcraft.recording import Recording
 from simcraft.sim.agents.bodies import BUILT_IN, Model, Paint, extent_of, gather_agents
-from simcraft.sim.agents.following import FARTHEST, Entries, around, idm, leaders, sorted_entries
+from simcraft.sim.agents.following import DECELERATION, FARTHEST, Entries, around, idm, leaders, sorted_entries
 from simcraft.sim.agents.lanes import (
     LEFT,
     RIGHT,
@@ -175,19 +175,21 @@ def initial_state(traffic: Traffic, road: Road) -> TrafficState:
         change=np.full(count, 2.0),
         next_id=count,
     )
+    return replace(state, speed=_starting_speeds(traffic, road, state))
+
+
+def _starting_speeds(traffic: Traffic, road: Road, state: TrafficState) -> np.ndarray:
+    """(n,) m/s: what drivers like, bends allow and gaps suit; behind an obstacle one can still brake in comfort."""
     entries = entries_of(traffic, road, state)
     front, gap = leaders(entries, road.lanes)
+    free = np.maximum(gap - traffic.gap, 0.0)
+    braking = np.sqrt(entries.speed[front] ** 2 + 2 * DECELERATION * free)
+    behind_obstacle = (front >= 0) & (entries.car[front] < 0)
+    suits = np.minimum(free / traffic.headway, np.where(behind_obstacle, braking, np.inf))
     own = entries.car >= 0
-    free = np.maximum(gap[own] - traffic.gap, 0.0)
-    # who stands still in front is a leader like any other: stop in time
-    ahead = np.where(own[front] & (front >= 0), np.inf, entries.speed[front])[own]
-    stopping = np.sqrt(np.where(np.isfinite(ahead), ahead, 0.0) ** 2 + 2 * free)
-    speed = np.minimum(free / traffic.headway, np.where(np.isfinite(ahead), stopping, np.inf))
-    cars = entries.car[own]
-    likes = np.minimum(state.desired[cars], limit_at(road.lanes, lane[cars], arc[cars]))
-    ordered = np.empty(count)
-    ordered[cars] = np.minimum(speed, likes)
-    return replace(state, speed=ordered)
+    speed = np.minimum(state.desired, limit_at(road.lanes, state.lane, state.arc))
+    speed[entries.car[own]] = np.minimum(speed[entries.car[own]], suits[own])
+    return speed
 
 
 def step(traffic: Traffic, road: Road, state: TrafficState, dt: float) -> TrafficState:
@@ -297,11 +299,12 @@ def _enter(traffic: Traffic, road: Road, state: TrafficState) -> TrafficState:
         return state
     entries, half = entries_of(traffic, road, state), road.half_length
     first, _ = around(entries, road.lanes, open_lanes, np.full(len(open_lanes), -FARTHEST))
-    free = np.where(first >= 0, entries.arc[first] - entries.half[first] - 2 * half, FARTHEST)
+    # -1, for nobody, is the row behind the last
+    free = np.append(entries.arc - entries.half - 2 * half, FARTHEST)[first]
     best = int(np.argmax(free))
     lane, room = open_lanes[best], float(free[best])
     desired = min(_liking(traffic, state.next_id), float(limit_at(road.lanes, lane[None], np.array([half]))[0]))
-    ahead = float(entries.speed[first[best]]) if first[best] >= 0 else desired
+    ahead = float(np.append(entries.speed, desired)[first[best]])
     # one keeps more distance than another: lanes do not fill in step
     patience = np.random.default_rng([traffic.seed, state.next_id, 1]).uniform(1.0, 1.5)
     if room <= traffic.gap + patience * traffic.headway * min(desired, ahead):

@@ -89,6 +89,13 @@ def test_a_lone_walker_reaches_its_pace_and_turns_round_at_the_goal() -> None:
     assert 1.2 < stride < 1.6
 
 
+def test_who_has_left_is_absent_and_an_empty_place_stays_empty() -> None:
+    config = Crowd((6.0, 4.0), 3, leave=True, goals=(Goal((3.0, 2.0), (3.0, 2.0)),), seed=1)
+    made = crowd.simulate(config, frames=96)
+    present = np.concatenate([b.present for b in made.bodies if not b.part_of], axis=1)
+    assert present[0].all() and not present[-1].any() and (np.diff(present.astype(int), axis=0) <= 0).all()
+
+
 def test_two_runs_have_the_same_bits() -> None:
     first, second = (states(Crowd(count=80, seed=7), 1.0)[-1] for _ in range(2))
     for field in fields(CrowdState):

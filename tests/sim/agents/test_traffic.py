@@ -153,6 +153,13 @@ def test_two_runs_have_the_same_bits() -> None:
         np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name))
 
 
+def test_an_empty_road_is_entered_again() -> None:
+    run = states(Traffic(straight(30.0), 1, seed=2), 12.0)
+    assert min(len(s.id) for s in run) == 0 and run[-1].next_id > 2
+    ids = [int(s.id[0]) for s in run if len(s.id)]
+    assert ids == sorted(ids)  # nobody comes back: who enters is new
+
+
 def test_bends_are_driven_slowly_and_lanes_know_their_neighbours() -> None:
     lanes = make_lanes((ring(20.0), ring(23.5), straight(50.0)[0] + [100, 0, 0]), 3.5)
     # driving counterclockwise the inner lane is to the left
