@@ -9,6 +9,7 @@ import numpy as np
 
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.fluid.liquid import LiquidState
+from simcraft.sim.fluid.liquid_window import window_of
 
 if TYPE_CHECKING:
     from simcraft.sim.fluid.liquid_taichi import Sorted
@@ -52,18 +53,21 @@ def liquid_surface(grid: Grid, state: LiquidState) -> SurfaceMesh:
     from simcraft.sim.fluid.liquid_surface_kernels import mean_velocity
     from simcraft.sim.fluid.liquid_taichi import sort_particles
 
-    particles = sort_particles(grid, state)
-    level = level_set(grid, particles)
+    nothing = SurfaceMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32))
+    if not len(state.ids):
+        return nothing
+    window = window_of(grid, state)
+    particles = sort_particles(window.grid, window.enter(state))
+    level = level_set(window.grid, particles)
     if not (level < 0).any():
-        return SurfaceMesh(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32))
+        return nothing
     nodes, faces, _, _ = marching_cubes(level, 0.0, gradient_direction="descent")
     vertices = ((nodes - PADDING) * (grid.spacing / FINER)).astype(np.float32)
     velocity = np.zeros_like(vertices)
-    sorted_state, count = particles.state, np.array(grid.cells, np.int32)
-    mean_velocity(
-        vertices, sorted_state.positions, sorted_state.velocities, particles.first, count, grid.spacing, NEAR, velocity
-    )
-    return SurfaceMesh(vertices, faces.astype(np.int32), velocity)
+    cells = np.array(window.grid.cells, np.int32)
+    inside = particles.state
+    mean_velocity(vertices, inside.positions, inside.velocities, particles.first, cells, grid.spacing, NEAR, velocity)
+    return SurfaceMesh(vertices + window.corner, faces.astype(np.int32), velocity)
 
 
 def level_set(grid: Grid, particles: Sorted) -> np.ndarray:
@@ -78,11 +82,9 @@ def level_set(grid: Grid, particles: Sorted) -> np.ndarray:
 
     shape = tuple(FINER * n + 1 + 2 * PADDING for n in grid.cells)
     level = np.full(shape, RADIUS, np.float32)
-    if len(particles.state.ids):
-        count = np.diff(particles.first).reshape(grid.cells).astype(np.int32)
-        distance_to_mean(
-            particles.state.positions, particles.first, count, grid.spacing, REACH, RADIUS, FINER, PADDING, level
-        )
+    count = np.diff(particles.first).reshape(grid.cells).astype(np.int32)
+    positions = particles.state.positions
+    distance_to_mean(positions, particles.first, count, grid.spacing, REACH, RADIUS, FINER, PADDING, level)
     smooth = gaussian_filter(level, SMOOTHING) + np.float32(SWELLING)
     thickness = gaussian_filter(maximum_filter(-smooth, 5), 1.0)
     share = np.clip(thickness / THICK, 0, 1)

@@ -20,6 +20,7 @@ from simcraft.sim.fluid.liquid import ALONG_EDGE, LiquidConfig, LiquidState, sel
 from simcraft.sim.fluid.liquid_emitters import cells_of
 from simcraft.sim.fluid.liquid_solids import SUBMOVE, carry, out_of_solids
 from simcraft.sim.fluid.liquid_viscosity import diffuse
+from simcraft.sim.fluid.liquid_window import window_of
 from simcraft.sim.fluid.staggered import beside
 from simcraft.sim.solver import Diverged
 
@@ -50,6 +51,14 @@ def flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float
     grid = config.grid
     if not len(state.ids):
         return replace(state, time=state.time + dt, velocity=grid.still(), pressure=grid.zeros(), divergence=0.0)
+    window = window_of(grid, state)
+    inner = replace(config, grid=window.grid)
+    return window.leave(_flow(inner, window.enter(state), window.cut(boundary), dt))
+
+
+def _flow(config: LiquidConfig, state: LiquidState, boundary: Boundary, dt: float) -> LiquidState:
+    """The same in a window around the particles."""
+    grid = config.grid
     state = out_of_solids(grid, state, boundary)
     particles = sort_particles(grid, state)
     state = particles.state
