@@ -73,13 +73,20 @@ def inpaint_surfaces(
             filled = _inpaint(image[box], ~source, radius)
             filled = continue_texture(filled, source, hole) if broad else filled
             result[box][hole] = filled[hole]
-        elif (before := first.image[(first.labels == label) & ~first.mixed]).size:
-            result[box][hole] = np.median(before, axis=0)
+        elif (first.labels == label).any():
+            result[box][hole] = _usual_colour(first, label)
         else:
             orphans[box] |= hole
     if orphans.any() and not missing.all():
         result[orphans] = _inpaint(result, orphans, radius)[orphans]
     return result
+
+
+def _usual_colour(first: Surfaces, label: int) -> np.ndarray:
+    """(3,) the median colour of an instance, away from its silhouette where there is anything else."""
+    mine = first.labels == label
+    pure = mine & ~first.mixed
+    return np.median(first.image[pure if pure.any() else mine], axis=0)
 
 
 def hidden_layer(first: Surfaces, depth: np.ndarray | None, label: int, box: np.ndarray, radius: int) -> Layer | None:
