@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import make_effect_tables
+from scripts import make_effect_tables, make_gallery, make_scene_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +44,13 @@ def test_the_rigid_scene_of_the_guide_bounces() -> None:
 
 def test_the_page_of_effects_is_that_of_the_table() -> None:
     assert (ROOT / "docs" / "effects.md").read_text(encoding="utf-8") == make_effect_tables.page()
+
+
+def test_the_pages_of_scenes_are_those_of_the_index() -> None:
+    assert (ROOT / "docs" / "scenes.md").read_text(encoding="utf-8") == make_scene_tables.page()
+    assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == make_gallery.page()
+    pictures = list((ROOT / "docs" / "images" / "gallery").glob("*.webp"))
+    assert sum(path.stat().st_size for path in pictures) < 2e6
 
 
 def test_links_between_pages_exist() -> None:

@@ -30,15 +30,15 @@ def build(folder: Path) -> Any:
     Raises `WrongSetting` where a parameter is unknown or out of range.
     """
     request = json.loads((folder / "scene.json").read_text(encoding="utf-8"))
-    catalogue = _catalogue()
+    setting_error = _module("family").fmt.SettingError
     try:
-        return catalogue.build(request["name"], request["seed"], request["parameters"])
-    except catalogue.fmt.SettingError as error:
+        return _module("catalogue").build(request["name"], request["seed"], request["parameters"])
+    except setting_error as error:
         raise WrongSetting(request["name"], str(error)) from None
 
 
-def _catalogue() -> Any:
-    """The package around this file, under a name that no other module has."""
+def _module(name: str) -> Any:
+    """A module of the package around this file, which goes by a name that no other package has."""
     if PACKAGE not in sys.modules:
         here = Path(__file__).resolve().parent
         spec = importlib.util.spec_from_file_location(
@@ -48,4 +48,4 @@ def _catalogue() -> Any:
         package = importlib.util.module_from_spec(spec)
         sys.modules[PACKAGE] = package
         spec.loader.exec_module(package)
-    return importlib.import_module(f"{PACKAGE}.catalogue")
+    return importlib.import_module(f"{PACKAGE}.{name}")

@@ -29,7 +29,7 @@ from .families import (
     support,
     tower,
 )
-from .family import SHIPPED_SEED, Draws, Family, fmt
+from .family import SHIPPED_SEED, Draws, Family
 from .kit import stage
 
 _MODULES = (
@@ -97,7 +97,7 @@ def _row(family: Family) -> dict[str, Any]:
     return row if family.image_plane is None else {**row, "image_plane": dict(family.image_plane)}
 
 
-def _parameter_row(parameter: fmt.Parameter, usual: tuple[float, float] | None) -> dict[str, Any]:
+def _parameter_row(parameter: Any, usual: tuple[float, float] | None) -> dict[str, Any]:
     fields = ("name", "default", "help", "unit", "minimum", "maximum", "choices")
     row = {field: getattr(parameter, field) for field in fields}
     return {**row, "choices": list(parameter.choices), "usual": list(usual) if usual else None}

@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import blender_addon  # noqa: E402
 from scenes.builders import catalogue  # noqa: E402
+from scenes.builders.family import fmt  # noqa: E402
 
 
 def numbers(values: Any) -> list[float]:
@@ -35,7 +36,7 @@ def mesh_of(thing: Any) -> list[Any]:
 def effect_of(thing: Any) -> dict[str, Any]:
     own = thing.simcraft
     said: dict[str, Any] = {"kind": own.kind, "role": own.role, "domain": own.domain.name if own.domain else ""}
-    for group in [own.kind] + [f"{kind}_{own.role}" for kind in catalogue.fmt.KINDS]:
+    for group in [own.kind] + [f"{kind}_{own.role}" for kind in fmt.KINDS]:
         settings = getattr(own, group, None)
         names = [p.identifier for p in settings.bl_rna.properties] if hasattr(settings, "bl_rna") else []
         said |= {f"{group}.{n}": getattr(settings, n) for n in names if n not in ("rna_type", "name")}

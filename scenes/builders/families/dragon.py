@@ -51,7 +51,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     return f"Two dragons face each other at dusk: a {first.words} one breathes fire, a {second.words} one smoke."
 
 
-def _breath(kind: str, mouth: float, values: Mapping[str, Any], settings: Mapping[str, float]) -> bpy.types.Object:
+def _breath(kind: str, mouth: float, values: Mapping[str, Any], settings: dict[str, Any]) -> bpy.types.Object:
     """The box from the mouth at x = `mouth` to the middle between the dragons."""
     ends = sorted((0.0, mouth * 1.12))
     return effects.domain(

@@ -28,7 +28,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     material = shapes.paint("earth", landscape.planet(1024, number, values["sea"], values["clouds"]), roughness=0.7)
     shapes.rim_glow(material, colour=(0.25, 0.5, 1.0), strength=1.1)
     planet = shapes.sphere("earth", RADIUS, material, (0, 0, 0), (0.0, np.radians(values["tilt"]), 0.0), segments=96)
-    stage.spin(planet, np.radians(values["speed"]))
+    stage.spin(planet, draws.real("start", 4.9, 0.0, 6.28), np.radians(values["speed"]))
     stage.camera(
         (0.0, -draws.real("camera distance", 4.3, 3.9, 5.2), draws.real("camera height", 0.3, -0.6, 0.6)), (0, 0, 0), 62
     )

@@ -25,7 +25,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     floor = palette.floor(draws, palette.FLOORS[0], turn=0.4, friction=0.8)
     drum = _drum(draws)
     jelly_paint = draws.pick("jelly", PAINTS[0], (PAINTS[1], PAINTS[3], PAINTS[5]))
-    picture = textures.checker(4, jelly_paint.colour, tuple(0.5 + 0.5 * c for c in jelly_paint.colour))
+    picture = textures.checker(4, jelly_paint.colour, textures.mixed(jelly_paint.colour, (1.0, 1.0, 1.0), 0.5))
     paint = shapes.paint("jelly", picture, roughness=0.1)
     place = (0.0, 0.0, HEIGHT + values["height"] + SIDE / 2 + 0.01)
     turn = draws.real("jelly turn", 0.5, 0.0, 1.5)

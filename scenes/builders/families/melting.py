@@ -78,6 +78,6 @@ FAMILY = Family(
         "object": "statue",
         "obstacles": ["plinth"],
         "kind": "liquid",
-        "settings": {"extent": 2.6, "viscosity": 0.02, "melting": 1.2, "resolution": 112},
+        "settings": {"extent": 2.6, "viscosity": 0.05, "melting": 1.7, "resolution": 112},
     },
 )

@@ -26,7 +26,6 @@ SETTINGS = (
         "Kinematic viscosity: water 0.000001, oil 0.0001, honey 0.005.",
         "m²/s",
         (0.0, 0.1),
-        (0.0, 0.0),
     ),
     setting("stop", 1.7, "When the bottle is empty.", "s", (0.1, 60.0), (1.4, 2.0)),
     setting("drink", "orange juice", "What is poured: its colour.", choices=tuple(DRINKS)),
@@ -89,7 +88,7 @@ def _bottle(draws: Draws) -> bpy.types.Object:
     """A tilted bottle, and in its mouth the unseen disc that the drink comes out of, which is returned."""
     paint = draws.pick("bottle", palette.PAINTS[3], (palette.PAINTS[4], palette.PAINTS[0]))
     material = shapes.paint(
-        "bottle", textures.checker(8, paint.colour, tuple(0.8 * c for c in paint.colour)), roughness=0.2
+        "bottle", textures.checker(8, paint.colour, textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.2)), roughness=0.2
     )
     neck, body = MOUTH + 0.006, 0.045
     profile = ((neck, 0.0), (neck, 0.075), (body * 0.8, 0.11), (body, 0.14), (body, 0.3), (body * 0.9, 0.31))

@@ -58,7 +58,7 @@ def _ramp_and_ball(draws: Draws, values: Mapping[str, Any]) -> str:
 def _pins(draws: Draws, rows: int) -> str:
     """A triangle of pins; returns its words."""
     paint = draws.pick("pins", palette.PAINTS[0], palette.PAINTS[1:])
-    picture = textures.checker(6, (0.93, 0.92, 0.9), tuple(0.9 * c for c in paint.colour))
+    picture = textures.checker(6, (0.93, 0.92, 0.9), textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.1))
     material = shapes.paint("pin", picture, roughness=0.3)
     places = [(0.7 + 0.27 * row, (column - row / 2) * 0.3, 0.24) for row in range(rows) for column in range(row + 1)]
     for i, place in enumerate(places):

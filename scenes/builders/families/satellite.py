@@ -95,8 +95,8 @@ def _houses(draws: Draws, water: np.ndarray) -> None:
             wet = water[int(down / SIZE * PIXELS), int(right / SIZE * PIXELS)] > 0.1
             if built and not wet and distance < TOWN - 12:
                 groups[group].append((*size, height + tall, right - SIZE / 2, SIZE / 2 - down))
-    for i, (group, colour) in enumerate(zip(groups, ROOFS, strict=True)):
-        rows = np.array(group).reshape(-1, 5)
+    for i, (houses, colour) in enumerate(zip(groups, ROOFS, strict=True)):
+        rows = np.array(houses).reshape(-1, 5)
         picture = textures.tiles(128, seed=80 + i, count=8, colour=colour)
         material = shapes.paint(f"roofs_{i + 1}", picture, roughness=0.8)
         shapes.boxes(f"houses_{i + 1}", rows[:, :3], rows[:, 3:], material, texture_size=12.0)

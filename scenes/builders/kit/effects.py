@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import bpy
+import numpy as np
 
 from blender_addon.effects import give_role, make_domain
 
@@ -25,9 +26,9 @@ def domain(
     **settings: Any,
 ) -> bpy.types.Object:
     """A box between two corners in which an effect of `kind` is simulated, made of `material` where one is given."""
-    size = tuple(high - low for low, high in zip(lower, upper, strict=True))
-    middle = tuple((low + high) / 2 for low, high in zip(lower, upper, strict=True))
-    box = shapes.box(name, size, material, middle)
+    width, depth, height = np.subtract(upper, lower).tolist()
+    x, y, z = (np.add(lower, upper) / 2).tolist()
+    box = shapes.box(name, (width, depth, height), material, (x, y, z))
     return make_domain(box, kind, collide=collide, **settings)
 
 

@@ -137,15 +137,15 @@ def orbiting_camera(
     return made
 
 
-def spin(thing: bpy.types.Object, speed: float) -> None:
-    """`thing` turns about its own z axis at `speed` rad/s over the whole range."""
+def spin(thing: bpy.types.Object, start: float, speed: float) -> None:
+    """`thing` turns about its own z axis from the angle `start` on at `speed` rad/s, over the whole range."""
     scene = bpy.context.scene
     # turned by z first, so that z is its own axis
     thing.rotation_mode = "ZYX"
     for frame in (scene.frame_start, scene.frame_end):
-        thing.rotation_euler.z = speed * (frame - scene.frame_start) / scene.render.fps
+        thing.rotation_euler.z = start + speed * (frame - scene.frame_start) / scene.render.fps
         thing.keyframe_insert("rotation_euler", frame=frame)
-    thing.rotation_euler.z = 0.0
+    thing.rotation_euler.z = start
     _evenly(thing)
 
 

@@ -10,6 +10,12 @@ import numpy as np
 Colour = tuple[float, float, float]
 
 
+def mixed(first: Colour, second: Colour, share: float) -> Colour:
+    """`first` with a `share` (0 to 1) of `second`."""
+    red, green, blue = (a + share * (b - a) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
 def noise(size: int, seed: int, roughness: float = 1.6, stretch: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
     """Tileable fractal noise of mean 0 and standard deviation 1, shape (size, size).
 
