@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from simcraft.sim.surroundings import Surroundings
+from simcraft.sim.surroundings import Surface, Surroundings
 
 MOST_CELLS = 150_000
 
@@ -47,11 +47,10 @@ def distance_over_time(
     grid_to_world = np.asarray(box_to_world, np.float64) @ np.diag([cell, cell, cell, 1.0])
 
     def union(bodies: tuple[str, ...], time: float) -> np.ndarray:
-        values = np.full((x, y, z), reach, np.float32)
-        for body in bodies:
-            surface = surroundings.surface(body, time)
-            values = np.minimum(values, signed_distance(surface, (x, y, z), grid_to_world, reach))
-        return values
+        if not bodies:
+            return np.full((x, y, z), reach, np.float32)
+        surface = joined(surroundings.surface(body, time) for body in bodies)
+        return signed_distance(surface, (x, y, z), grid_to_world, reach)
 
     moving = tuple(name for name in names if surroundings.moves(name))
     still = union(tuple(name for name in names if name not in moving), 0.0)
@@ -62,3 +61,14 @@ def distance_over_time(
         return DistanceField(np.minimum(still, union(moving, frame / fps)), cell)
 
     return lambda time: in_frame(min(max(round(time * fps), 0), last) if moving else 0)
+
+
+def joined(surfaces: Iterable[Surface]) -> Surface:
+    """All of `surfaces` as one."""
+    parts = list(surfaces)
+    first = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    return Surface(
+        np.concatenate([part.vertices for part in parts]),
+        np.concatenate([part.velocity for part in parts]),
+        np.concatenate([part.faces + n for part, n in zip(parts, first[:-1], strict=True)]).astype(np.int32),
+    )
