@@ -45,6 +45,8 @@ class Boundary:
     """(*cells) int32: 0 outside the fluid, else the number of the connected region."""
     closed_regions: tuple[int, ...]
     """Regions without an open side: what flows into them must flow out of them."""
+    is_still: bool
+    """Will it stay as it is for the whole simulation? Then it is worth factoring."""
 
     def without_mean(self, divergence: np.ndarray) -> np.ndarray:
         """`divergence` (*cells), 0 outside the fluid, less the mean of each closed region.
@@ -78,7 +80,9 @@ class Boundary:
 
 
 @lru_cache(maxsize=4)
-def boundary_of(grid: Grid, open_sides: Sides, wind: tuple[float, ...], obstacle: Obstacle | None) -> Boundary:
+def boundary_of(
+    grid: Grid, open_sides: Sides, wind: tuple[float, ...], obstacle: Obstacle | None, is_still: bool = False
+) -> Boundary:
     """The boundary that `obstacle` and the box's sides make. Where the wind blows into an open side, it is given there.
 
     Raises `UserError` where the obstacle has another shape than the grid or leaves no room.
@@ -100,7 +104,7 @@ def boundary_of(grid: Grid, open_sides: Sides, wind: tuple[float, ...], obstacle
         _velocity(grid, obstacle, solid, axis, entered[axis], wind[axis]) for axis in range(grid.dimension)
     )
     openness = tuple(_openness(given[axis], axis) for axis in range(grid.dimension))
-    return Boundary(~solid, given, velocity, openness, _rim(solid), regions, closed)
+    return Boundary(~solid, given, velocity, openness, _rim(solid), regions, closed, is_still)
 
 
 def _entered_sides(open_sides: Sides, wind: Sequence[float]) -> Sides:

@@ -116,8 +116,9 @@ class SmokeConfig:
         return self.inflows(time) if callable(self.inflows) else self.inflows
 
     def boundary_at(self, time: float) -> Boundary:
-        obstacle = self.obstacle(time) if callable(self.obstacle) else self.obstacle
-        return boundary_of(self.grid, self.sides, self.wind_vector, obstacle)
+        if callable(self.obstacle):
+            return boundary_of(self.grid, self.sides, self.wind_vector, self.obstacle(time))
+        return boundary_of(self.grid, self.sides, self.wind_vector, self.obstacle, is_still=True)
 
 
 @dataclass(frozen=True)

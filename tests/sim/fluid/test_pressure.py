@@ -44,10 +44,11 @@ def dense_projection(velocity: Faces, boundary: Boundary) -> Faces:
     ],
 )
 @pytest.mark.parametrize("obstacle", [False, True])
-def test_agrees_with_a_dense_solve(cells: tuple[int, ...], sides: Sides, obstacle: bool) -> None:
+@pytest.mark.parametrize("is_still", [False, True], ids=["iterated", "factored in 2D"])
+def test_agrees_with_a_dense_solve(cells: tuple[int, ...], sides: Sides, obstacle: bool, is_still: bool) -> None:
     grid = Grid(cells, 0.1)
     blocked = ball(grid, (0.3,) * len(cells), 0.16) if obstacle and min(cells) > 1 else np.zeros(cells, bool)
-    boundary = boundary_of(grid, sides, (0.0,) * len(cells), Obstacle(blocked))
+    boundary = boundary_of(grid, sides, (0.0,) * len(cells), Obstacle(blocked), is_still)
     config = SmokeConfig(grid, open_sides=sides)
     velocity = random_faces(grid)
     made = pressure.project(config, velocity, boundary, grid.zeros(), DT)
