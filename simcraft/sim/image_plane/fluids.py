@@ -41,11 +41,16 @@ class Scene:
         width, height = self.plane.size
         x, y = np.moveaxis(self.plane.to_pixels(np.moveaxis(np.indices(self.plane.grid.cells), 0, -1) + 0.5), -1, 0)
         seconds = self.melting[y.astype(int).clip(0, height - 1), x.astype(int).clip(0, width - 1)]
-        frame = np.ceil(np.where(np.isfinite(seconds), seconds, 0) * self.fps - 1e-9)
+        # the centre of a cell at the outline may lie outside the mask, where nothing melts
+        frame = np.ceil(np.where(np.isfinite(seconds), seconds, self.melting.min()) * self.fps - 1e-9)
         return np.where(self.thing, np.maximum(frame, 0), 0).astype(int)
 
     def frame_at(self, time: float) -> int:
         return max(int(np.floor(time * self.fps + 1e-6)), 0)
+
+
+SINKING = (0.0, -1e-6)
+"""Metres a second to the right and up, of what has just melted: practically at rest."""
 
 
 def scene_of(plane: Plane, mask: np.ndarray, obstacle: np.ndarray | None, melting: float, fps: float) -> Scene:
@@ -158,11 +163,15 @@ def heavy_fluid(scene: Scene, settings: Settings, seed: int) -> Solver[SmokeStat
 def particles(scene: Scene, settings: Settings, seed: int) -> Solver[liquid.LiquidState]:
     """Liquid particles that fill the mask, or what of it has melted."""
     when = scene.melts_in()
-    velocity = (settings["speed_x"], settings["speed_up"])
-    emitters = [
-        liquid.Emitter(scene.thing & (when == frame), velocity, once=not settings["feed"], start=frame / scene.fps)
-        for frame in np.unique(when[scene.thing])
-    ]
+    if when.any() and not settings["feed"]:
+        # with some speed, an emitter that grows fills exactly the cells by which it has grown
+        emitters = [liquid.Emitter(lambda time: scene.thing & (when <= scene.frame_at(time)), SINKING, once=False)]
+    else:
+        velocity = (settings["speed_x"], settings["speed_up"])
+        emitters = [
+            liquid.Emitter(scene.thing & (when == frame), velocity, once=not settings["feed"], start=frame / scene.fps)
+            for frame in np.unique(when[scene.thing])
+        ]
     config = liquid.LiquidConfig(
         scene.plane.grid,
         tuple(emitters),

@@ -21,14 +21,19 @@ _PLANE = (
         1000,
     ),
 )
-_SOURCE = (
-    Parameter("speed_x", 0.0, "Speed to the right at which it comes out of the mask.", "m/s", -50, 50),
-    Parameter("speed_up", 0.0, "Upward speed at which it comes out of the mask.", "m/s", -50, 50),
-)
+
+
+def _source(condition: str = "") -> tuple[Parameter, ...]:
+    return (
+        Parameter("speed_x", 0.0, f"Speed to the right at which it comes out of the mask{condition}.", "m/s", -50, 50),
+        Parameter("speed_up", 0.0, f"Upward speed at which it comes out of the mask{condition}.", "m/s", -50, 50),
+    )
+
+
 _GAS = (
     *_PLANE,
     Parameter("feed", True, "More keeps coming out of the mask; otherwise only what it shows moves on."),
-    *_SOURCE,
+    *_source(),
     Parameter(
         "warm_up",
         0.5,
@@ -67,7 +72,7 @@ _LIQUID = (
     Parameter("flip", 0.95, "Of the particles: 1 is lively and noisy, 0 is calm.", "", 0, 1),
     Parameter("drag", 8.0, "Share of the speed that the heavy fluid on the grid loses.", "1/s", 0, 1000),
     Parameter("feed", False, "More keeps coming out of the mask; otherwise only what it shows flows."),
-    *_SOURCE,
+    *_source("; what melts begins at rest"),
     Parameter("closed", True, "Walls along all borders of the picture; otherwise it flows out of it."),
     Parameter("solver", "taichi", "The quick solver, or the PhiFlow reference.", choices=("taichi", "phiflow")),
 )
