@@ -77,6 +77,7 @@ FAMILY = Family(
     image_plane={
         "object": "statue",
         "obstacles": ["plinth"],
+        "ground": "floor",
         "kind": "liquid",
         "settings": {"extent": 2.6, "viscosity": 0.05, "melting": 1.7, "resolution": 112},
     },

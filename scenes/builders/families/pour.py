@@ -29,7 +29,7 @@ SETTINGS = (
     ),
     setting("stop", 1.7, "When the bottle is empty.", "s", (0.1, 60.0), (1.4, 2.0)),
     setting("drink", "orange juice", "What is poured: its colour.", choices=tuple(DRINKS)),
-    setting("resolution", 60, "Cells along the height of the space in which the drink flows.", "cells", (32, 200)),
+    setting("resolution", 52, "Cells along the height of the space in which the drink flows.", "cells", (32, 200)),
 )
 RADIUS, HEIGHT, WALL, BASE = 0.055, 0.13, 0.008, 0.014
 MOUTH, RIM = 0.016, 0.215

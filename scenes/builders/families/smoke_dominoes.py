@@ -39,10 +39,10 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
         (1.3, 1.5, 1.1),
         resolution=values["resolution"],
         wind_x=values["wind"],
-        warm_up=1.0,
+        warm_up=1.8,
         buoyancy=0.25,
-        heat_buoyancy=0.5,
-        thickness=16.0,
+        heat_buoyancy=0.35,
+        thickness=26.0,
         vorticity=0.3,
     )
     space.rotation_euler.z = np.pi / 2
