@@ -77,8 +77,8 @@ def flowing_picture(
 ) -> MotionClip:
     """The clip in which one object of a still scene flows in the picture's plane.
 
-    `plan` has the name of the `object`, those of its `obstacles`, the `kind` of effect and its `settings`; `settings`
-    are changes of these.
+    `plan` has the name of the `object`, those of its `obstacles` and of the `ground` that they stand on, the `kind` of
+    effect and its `settings`; `settings` are changes of these.
     """
     import numpy as np
 
@@ -89,7 +89,10 @@ def flowing_picture(
     still = observe(cut(recording, 2), tracks=0, progress=progress)
     assert still.instances is not None and still.depth is not None
     ids = {info.name: info.id for info in still.instance_table}
-    obstacles = [ids[name] for name in plan.get("obstacles", ())]
+    blocked = np.isin(still.instances[0], [ids[name] for name in plan["obstacles"]])
+    # seen from the side the ground begins where the obstacles end; all that lies higher in the picture is farther away
+    foot = np.flatnonzero(blocked.any(1)).max(initial=0)
+    blocked[foot:] |= still.instances[0][foot:] == ids[plan["ground"]]
     changes = dict(settings)
     kind = changes.pop("kind", plan["kind"])
     usual = plan["settings"] if kind == plan["kind"] else {}
@@ -97,7 +100,7 @@ def flowing_picture(
         still.image,
         still.instances[0] == ids[plan["object"]],
         kind=kind,
-        obstacles=np.isin(still.instances[0], obstacles) if obstacles else None,
+        obstacles=blocked,
         depth=still.depth[0],
         frames=recording.frame_count,
         fps=recording.fps,
