@@ -26,6 +26,8 @@ class Cast:
     """Domain objects, which are boxes and no bodies."""
     actors: tuple[Any, ...]
     """Objects with a role."""
+    instanced: tuple[str, ...] = ()
+    """Names of such objects that are only there as instances of their collection, where they do not count."""
 
     @property
     def domain_names(self) -> set[str]:
@@ -38,10 +40,17 @@ class Cast:
 
 def find_cast(view_layer: Any) -> Cast:
     """The domains and actors of a view layer, whether they are rendered or not."""
-    objects = list(dict.fromkeys(_objects(view_layer.layer_collection)))
+    objects = dict.fromkeys(_objects(view_layer.layer_collection))
     domains = tuple(obj for obj in objects if obj.simcraft.kind != NONE)
     actors = tuple(obj for obj in objects if obj.simcraft.role != NONE and obj.simcraft.kind == NONE)
-    return Cast(domains, actors if domains else ())
+    collections = [obj.instance_collection for obj in objects if obj.instance_collection]
+    inside = dict.fromkeys(obj for collection in collections for obj in collection.all_objects)
+    instanced = tuple(obj.name for obj in inside if obj not in objects and _takes_part(obj))
+    return Cast(domains, actors if domains else (), instanced)
+
+
+def _takes_part(obj: Any) -> bool:
+    return bool(obj.simcraft.kind != NONE or obj.simcraft.role not in (NONE, IGNORE))
 
 
 def _objects(layer_collection: Any) -> Iterator[Any]:
@@ -83,7 +92,7 @@ def build_effects(
     bodies: full name of an object -> its body in the recording; what it instances has names of its own, beginning with
         that and a slash.
 
-    Raises `SceneError` where a domain has no volume.
+    Raises `SceneError` where a domain has no volume, or a lane is more than a line.
     """
     warnings = _idle(log.cast)
     roles = {obj.name_full: _thing(obj, log, bodies, frame_count, warnings) for obj in log.cast.actors}
@@ -163,8 +172,12 @@ def _line(mesh: Any, is_curve: bool) -> np.ndarray:
 
 
 def _idle(cast: Cast) -> list[str]:
-    """A warning for each actor whose role no domain knows."""
-    warnings = []
+    """A warning for each thing whose role has no effect."""
+    warnings = [
+        f"'{name}' is a part of a simulation, but here only as an instance of its collection, which does not count. "
+        "Make the instance real (Object > Apply > Make Instances Real)."
+        for name in cast.instanced
+    ]
     for obj in cast.actors:
         role, domain = obj.simcraft.role, obj.simcraft.domain
         if role == IGNORE:
@@ -181,6 +194,10 @@ def _thing(
 ) -> tuple[str, np.ndarray | None] | None:
     """(name, points) of an actor: of its body, or of its points; None where it could not be seen."""
     name = obj.name_full
+    if name in bodies and obj.simcraft.role == "lane":
+        raise SceneError(
+            f"The lane '{obj.name}' has faces.", "A lane is a plain curve: without bevel, extrusion and filling."
+        )
     if name in bodies:
         return bodies[name].name, None
     places = log.points.get(name, [])

@@ -66,6 +66,11 @@ def staging(data: Path) -> None:
     town = make_domain(add_cube("Town", (0.0, 0.0, 30.0), 4.0), "traffic")
     give_role(_lane("Lane", [(0, 0, 30), (1, 1, 30), (2, 0, 30)]), "lane", town).location = (0.0, 0.0, 1.0)
     give_role(_lane("Ring", [(0, 0, 30), (1, 1, 30), (2, 0, 30)], closed=True), "lane", town)
+    hidden = bpy.data.collections.new("Elsewhere")
+    bpy.data.objects["Banner"].copy().simcraft.role = "emitter"
+    hidden.objects.link(bpy.data.objects["Banner.001"])
+    _empty("Instancer", (0.0, 0.0, 60.0)).instance_type = "COLLECTION"
+    bpy.data.objects["Instancer"].instance_collection = hidden
     # for something that is no domain
     give_role(_empty("Idle", (0.0, 0.0, 0.0)), "emitter").simcraft.domain = bpy.data.objects["Pole"]
     data.write_text(json.dumps(_refusals(smoke, flock, torch)), encoding="utf-8")
@@ -116,6 +121,15 @@ def flat(data: Path) -> None:
         vertex.co.z = 0.0
 
 
+def thick_lane(data: Path) -> None:
+    """A lane that is drawn as a tube."""
+    from blender_addon.effects import give_role, make_domain
+
+    _stage(2)
+    make_domain(add_cube("Town", (0.0, 0.0, 0.0), 4.0), "traffic")
+    give_role(_lane("Lane", [(-1, 0, 0), (1, 0, 0)]), "lane").data.bevel_depth = 0.1
+
+
 def watched(data: Path) -> None:
     """A body falls beside a domain of smoke that has an emitter, in front of a bright sky."""
     from blender_addon.effects import give_role, make_domain
@@ -131,8 +145,10 @@ def watched(data: Path) -> None:
     domain = make_domain(add_cube("Smoke", (-1.0, 0.0, 1.0), 1.5), "smoke", resolution=12, thickness=60.0, warm_up=0.5)
     # as if somebody had switched it on again: a domain is a box and nothing to look at
     domain.hide_render = False
-    domain.data.materials.append(bpy.data.materials.new("Soot"))
-    domain.data.materials[0].diffuse_color = (0.0, 0.0, 0.0, 1.0)
+    soot = bpy.data.materials.new("Soot")
+    soot.use_nodes = True
+    soot.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    domain.data.materials.append(soot)
     give_role(add_cube("Torch", (-1.0, 0.0, 0.8), 0.7), "emitter").hide_render = True
     falling = add_cube("Falling", (1.2, 0.0, 2.0), 0.5)
     bpy.ops.rigidbody.world_add()

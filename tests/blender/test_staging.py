@@ -102,6 +102,7 @@ def test_who_takes_part(staged: Staged) -> None:
     assert {r.name for r in effect(staged.built, "Town").roles if r.role == "lane"} == {"Lane", "Ring"}
     assert ("body", "Bird") in roles(effect(staged.built, "Town"))
     assert any("'Idle' has a role for 'Pole'" in w for w in staged.built.warnings)
+    assert any("'Banner.001' is a part of a simulation, but" in w for w in staged.built.warnings)
 
 
 def test_domains_are_no_bodies_and_hidden_emitters_are(staged: Staged) -> None:
@@ -145,9 +146,10 @@ def test_a_scene_of_effects_alone_is_a_scene(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.bpy
-def test_a_flat_domain_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'Flat' is flat"):
-        record("bpy", building("flat", tmp_path), tmp_path, "flat")
+@pytest.mark.parametrize(("scene", "words"), [("flat", "'Flat' is flat"), ("thick_lane", "'Lane' has faces")])
+def test_what_makes_no_sense_is_refused(tmp_path: Path, scene: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        record("bpy", building(scene, tmp_path), tmp_path, scene)
 
 
 def block(size: tuple[float, float, float], *places: tuple[float, float, float]) -> RigidBody:
