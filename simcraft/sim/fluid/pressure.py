@@ -75,7 +75,8 @@ def _iterate(boundary: Boundary, right: np.ndarray, guess: np.ndarray, tolerance
     A x is, in each fluid cell, the sum over its faces of openness times the difference to the other side.
     """
     system = _system(boundary)
-    x = np.where(boundary.fluid, guess, np.float32(0)).astype(np.float32)
+    # closed regions know their pressure up to a constant only, which would wander off over many steps
+    x = boundary.without_mean(guess.astype(np.float32))
     residual = right - system.apply(x)
     search = np.zeros_like(x)
     previous = np.inf
@@ -90,7 +91,10 @@ def _iterate(boundary: Boundary, right: np.ndarray, guess: np.ndarray, tolerance
         search = correction + np.float32(product / previous) * search
         previous = product
         image = system.apply(search)
-        length = np.float32(product / _dot(search, image))
+        curvature = _dot(search, image)
+        if not curvature > 0:
+            break
+        length = np.float32(product / curvature)
         x += length * search
         residual -= length * image
     raise Diverged("pressure")

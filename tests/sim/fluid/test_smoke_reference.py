@@ -1,10 +1,13 @@
 """The quick path against PhiFlow over the first ten steps: same state in, same state out, to a stated tolerance."""
 
+import importlib
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 
+from simcraft.errors import UserError
 from simcraft.sim.fluid import smoke
 from simcraft.sim.fluid.boundary import Obstacle
 from simcraft.sim.fluid.grid import Grid, all_walls
@@ -103,3 +106,10 @@ def test_the_reference_repeats_bitwise() -> None:
     first, second = (smoke.step(config, smoke.init(config), 0.04) for _ in range(2))
     for a, b in zip((first.density, *first.velocity), (second.density, *second.velocity), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "phi", None)
+    monkeypatch.delitem(sys.modules, "simcraft.sim.fluid.phiflow_runtime", raising=False)
+    with pytest.raises(UserError, match=r"needs the package phiflow\. Install it: pip install -e \.\[phiflow\]"):
+        importlib.import_module("simcraft.sim.fluid.phiflow_runtime")
