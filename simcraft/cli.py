@@ -328,6 +328,7 @@ def image_plane(
         from simcraft.parameters import parse_settings
         from simcraft.pipeline import check_output
         from simcraft.sim.image_plane import image_plane
+        from simcraft.sim.solver import SimulationStopped
 
         assert photo is not None and mask is not None
         target = out or Path(f"{photo.stem}.zarr")
@@ -342,7 +343,14 @@ def image_plane(
             "seed": seed,
             "name": photo.stem,
         }
-        clip = image_plane(photo, mask, progress=progress, **given, **settings)
+        try:
+            clip = image_plane(photo, mask, progress=progress, **given, **settings)
+        except SimulationStopped as stopped:
+            if stopped.clip is not None:
+                kept = target.with_name(f"{target.stem}.until_it_diverged{target.suffix}")
+                save_clip(stopped.clip, kept, force=True)
+                stopped.message += f" The {stopped.clip.frame_count} frames until then are in {kept}."
+            raise
         save_clip(clip, target, force=force, progress=progress)
         return {"clip": str(target), "warnings": list(clip.metadata.get("warnings", ()))}
 

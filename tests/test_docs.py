@@ -42,6 +42,15 @@ def test_the_rigid_scene_of_the_guide_bounces() -> None:
     assert heights[-1] < heights[lowest]
 
 
+def test_the_plume_of_the_guide_rises() -> None:
+    names: dict[str, Any] = {}
+    exec(next(block for block in python_blocks("docs/guide/python.md") if "SmokeConfig" in block), names)
+    clip = names["clip"]
+    smoke = clip.coverage > 0.5
+    assert smoke[-1].sum() > smoke[1].sum()
+    assert clip.flow_forward[8][smoke[8]][:, 1].mean() < -0.2  # up the picture
+
+
 def test_the_page_of_effects_is_that_of_the_table() -> None:
     assert (ROOT / "docs" / "effects.md").read_text(encoding="utf-8") == make_effect_tables.page()
 
