@@ -39,13 +39,16 @@ def paint(
     return material
 
 
-def make_transparent(material: bpy.types.Material) -> None:
-    """Let light through `material`, like glass."""
-    shader = next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED")
-    # renamed in Blender 4.0
-    name = "Transmission" if "Transmission" in shader.inputs else "Transmission Weight"
-    shader.inputs[name].default_value = 1.0
-    shader.inputs["IOR"].default_value = 1.2
+def make_transparent(material: bpy.types.Material, cover: float = 0.2) -> None:
+    """Let all but the share `cover` of the light go straight through `material`: thin glass, without bending rays."""
+    nodes, links = material.node_tree.nodes, material.node_tree.links
+    shader = next(node for node in nodes if node.type == "BSDF_PRINCIPLED")
+    output = next(node for node in nodes if node.type == "OUTPUT_MATERIAL")
+    mix = nodes.new("ShaderNodeMixShader")
+    mix.inputs[0].default_value = cover
+    links.new(nodes.new("ShaderNodeBsdfTransparent").outputs[0], mix.inputs[1])
+    links.new(shader.outputs[0], mix.inputs[2])
+    links.new(mix.outputs[0], output.inputs["Surface"])
 
 
 def rim_glow(material: bpy.types.Material, colour: Vector3, strength: float) -> None:
