@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from simcraft.errors import UserError
 from simcraft.sim.mpm.obstacles import ObstacleField, Obstacles
 from simcraft.sim.mpm.state import BLOCK, Domain, MaterialState, sort_into_blocks
 from simcraft.sim.mpm.substances import Substance, constants
@@ -41,10 +42,20 @@ class Setup:
 def rest_state(
     setup: Setup, position: np.ndarray, velocity: np.ndarray, substance: np.ndarray, time: float = 0.0
 ) -> MaterialState:
-    """Undeformed material: particles at `position` (N, D) metres with `velocity` (N, D) m/s, of `substance` (N,)."""
+    """Undeformed material: particles at `position` (N, D) metres with `velocity` (N, D) m/s, of `substance` (N,).
+
+    Raises `UserError` where a particle is outside the domain.
+    """
     from simcraft.sim.mpm.transfer import respond_at_rest
 
     count, dimension = position.shape
+    # written so that NaN is outside
+    outside = int((~((position >= 0) & (position <= setup.domain.size)).all(1)).sum())
+    if outside:
+        raise UserError(
+            f"{outside} of {count} particles are outside the domain of {setup.domain.size} m.",
+            "Give places in metres from its lower corner; see simcraft.sim.mpm.seeding.",
+        )
     order, blocks = sort_into_blocks(setup.domain, np.asarray(position, np.float32))
     identities = np.tile(np.eye(dimension, dtype=np.float32), (count, 1, 1))
     sorted_substance = np.asarray(substance, np.int32)[order]
@@ -136,16 +147,16 @@ def grid_to_particles(
     domain, blocks = setup.domain, state.blocks
     moved = ("position", "velocity", "affine", "deformation", "plastic", "stress")
     new = {name: np.empty_like(getattr(state, name)) for name in moved}
-    figures = np.empty((len(blocks.starts) - 1, 3), np.float32)
+    figures = np.empty((len(blocks.starts) - 1, 4), np.float32)
     gather(
         *(domain.dimension, blocks.starts, state.position, state.deformation, state.plastic, state.substance),
         *(setup.constants, setup.strides, np.array(domain.cells, np.int32)),
         *(domain.spacing, dt, grid, obstacles.distance, obstacles.velocity, *new.values(), figures),
     )
-    speed, wave_speed = (float(f) for f in figures[:, :2].max(0, initial=0.0))
-    if figures[:, 2].any() or not np.isfinite(wave_speed):
+    speed, wave_speed, way, lost = (float(f) for f in figures.max(0, initial=0.0))
+    if lost > 0 or not np.isfinite(wave_speed):
         raise Diverged("speed")
-    drift = blocks.drift + speed * dt / domain.spacing
+    drift = blocks.drift + way / domain.spacing
     return replace(
         state,
         time=state.time + dt,

@@ -22,7 +22,7 @@ Array = ti.types.ndarray()
 SPREAD = 512
 """Taichi hands out at least so many items of a loop at once. Every block gets so many, of which one does the work."""
 FARTHEST = 0.95
-"""Cells that a particle may move in a step; the sort of particles relies on less than one."""
+"""Cells that a particle may fly in a step."""
 
 
 @ti.func
@@ -35,6 +35,21 @@ def loaded(values: ti.template(), p: ti.i32, D: ti.template()):
 def loaded_matrix(values: ti.template(), p: ti.i32, D: ti.template()):
     """Row `p` of an (N, D, D) array as a matrix."""
     return ti.Matrix([[values[p, i, j] for j in ti.static(range(D))] for i in ti.static(range(D))])
+
+
+@ti.func
+def store(values: ti.template(), p: ti.i32, vector: ti.template(), D: ti.template()):
+    """Write a vector to row `p` of an (N, D) array."""
+    for d in ti.static(range(D)):
+        values[p, d] = vector[d]
+
+
+@ti.func
+def store_matrix(values: ti.template(), p: ti.i32, matrix: ti.template(), D: ti.template()):
+    """Write a matrix to row `p` of an (N, D, D) array."""
+    for i in ti.static(range(D)):
+        for j in ti.static(range(D)):
+            values[p, i, j] = matrix[i, j]
 
 
 @ti.func
@@ -215,6 +230,40 @@ def pushed_out(
     return position, v
 
 
+@ti.func
+def within(place: ti.template(), cells: ti.template(), spacing: ti.f32, D: ti.template()):
+    """A place in metres, kept in the domain."""
+    result = place
+    for d in ti.static(range(D)):
+        result[d] = ti.min(ti.max(place[d], 0.0), cells[d] * spacing)
+    return result
+
+
+@ti.func
+def grid_motion_at(
+    place: ti.template(), strides: ti.template(), grid: ti.template(), spacing: ti.f32, D: ti.template()
+):
+    """The grid's velocity at a place in cells, m/s, and its gradient there, 1/s (C of APIC)."""
+    base, offset, weights = spline(place, D)
+    row = 0
+    for d in ti.static(range(D)):
+        row += base[d] * strides[d]
+    v = place * 0.0
+    C = ti.Matrix.zero(ti.f32, D, D)
+    for step in ti.static(ti.grouped(ti.ndrange(*(3,) * D))):
+        weight = ti.cast(1.0, ti.f32)
+        node = row
+        for d in ti.static(range(D)):
+            weight *= weights[step[d], d]
+            node += step[d] * strides[d]
+        share = weight * loaded(grid, node, D)
+        v += share
+        for d in ti.static(range(D)):
+            for i in ti.static(range(D)):
+                C[i, d] += share[i] * (ti.cast(step[d], ti.f32) - offset[d])
+    return v, C * (4.0 / spacing)
+
+
 @ti.kernel
 def gather(
     D: ti.template(),
@@ -241,61 +290,38 @@ def gather(
 ):
     """Particles take over the grid's motion and answer its deformation.
 
-    Writes the new arrays of `MaterialState`, and for each block into `figures` (A, 3) the fastest particle and the
-    fastest signal in m/s, and the number of particles whose result makes no sense.
+    Writes the new arrays of `MaterialState`, and for each block into `figures` (A, 4) the fastest particle and the
+    fastest signal in m/s, the longest way of a particle in metres, and the number of those whose result makes no sense.
     """
     for item in range((starts.shape[0] - 1) * SPREAD):
         if item % SPREAD == 0:
             block = item // SPREAD
-            fastest, signal, lost = ti.cast(0.0, ti.f32), ti.cast(0.0, ti.f32), ti.cast(0.0, ti.f32)
+            most = ti.Vector([0.0, 0.0, 0.0, 0.0])
             for p in range(starts[block], starts[block + 1]):
                 old = loaded(position, p, D)
-                base, offset, weights = spline(old / spacing, D)
-                row = 0
-                for d in ti.static(range(D)):
-                    row += base[d] * strides[d]
-                v = old * 0.0
-                C = ti.Matrix.zero(ti.f32, D, D)
-                for step in ti.static(ti.grouped(ti.ndrange(*(3,) * D))):
-                    weight = ti.cast(1.0, ti.f32)
-                    node = row
-                    for d in ti.static(range(D)):
-                        weight *= weights[step[d], d]
-                        node += step[d] * strides[d]
-                    share = weight * loaded(grid, node, D)
-                    v += share
-                    for d in ti.static(range(D)):
-                        for i in ti.static(range(D)):
-                            C[i, d] += share[i] * (ti.cast(step[d], ti.f32) - offset[d])
-                C *= 4.0 / spacing
+                v, C = grid_motion_at(old / spacing, strides, grid, spacing, D)
                 kind = substance[p]
                 volume = plastic[p]
                 if ti.cast(constants[kind, 0], ti.i32) == WATER:
                     volume = ti.min(ti.max(volume * (1.0 + dt * C.trace()), LEAST_WATER), MOST_WATER)
                 F = loaded_matrix(deformation, p, D)
                 elastic, remembered, tau, sound = respond(F + dt * (C @ F), volume, constants, kind, D)
-                new = old + dt * v
-                for d in ti.static(range(D)):
-                    new[d] = ti.min(ti.max(new[d], 0.0), cells[d] * spacing)
+                new = within(old + dt * v, cells, spacing, D)
                 if distance.shape[0] > 0:
                     new, v = pushed_out(new, v, spacing, strides, distance, motion, D)
-                    for d in ti.static(range(D)):
-                        new[d] = ti.min(ti.max(new[d], 0.0), cells[d] * spacing)
-                for i in ti.static(range(D)):
-                    new_position[p, i] = new[i]
-                    new_velocity[p, i] = v[i]
-                    for j in ti.static(range(D)):
-                        new_affine[p, i, j] = C[i, j]
-                        new_deformation[p, i, j] = elastic[i, j]
-                        new_stress[p, i, j] = tau[i, j]
+                    new = within(new, cells, spacing, D)
+                store(new_position, p, new, D)
+                store(new_velocity, p, v, D)
+                store_matrix(new_affine, p, C, D)
+                store_matrix(new_deformation, p, elastic, D)
+                store_matrix(new_stress, p, tau, D)
                 new_plastic[p] = remembered
-                speed = v.norm()
-                fastest = ti.max(fastest, speed)
-                signal = ti.max(signal, speed + sound)
+                speed, way = v.norm(), (new - old).norm()
+                most = ti.max(most, ti.Vector([speed, speed + sound, way, 0.0]))
                 # written so that NaN counts as lost
-                if not (speed * dt < FARTHEST * spacing and (new - old).norm() < 2.0 * spacing and sound < 1e9):
-                    lost += 1.0
-            figures[block, 0], figures[block, 1], figures[block, 2] = fastest, signal, lost
+                if not (speed * dt < FARTHEST * spacing and way < 2.0 * spacing and sound < 1e9):
+                    most[3] += 1.0
+            store(figures, block, most, 4)
 
 
 @ti.kernel
@@ -312,6 +338,4 @@ def respond_at_rest(
     for p in range(plastic.shape[0]):
         _, _, tau, own = respond(loaded_matrix(deformation, p, D), plastic[p], constants, substance[p], D)
         sound[p] = own
-        for i in ti.static(range(D)):
-            for j in ti.static(range(D)):
-                stress[p, i, j] = tau[i, j]
+        store_matrix(stress, p, tau, D)

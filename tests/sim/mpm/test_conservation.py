@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from simcraft.errors import UserError
 from simcraft.sim.mpm.material import Part, material_solver
+from simcraft.sim.mpm.obstacles import node_places, still_obstacles
 from simcraft.sim.mpm.seeding import fill_ball, fill_box
 from simcraft.sim.mpm.state import MaterialState
-from simcraft.sim.mpm.step import Setup, particles_to_grid, stable_step, step
+from simcraft.sim.mpm.step import Setup, particles_to_grid, rest_state, stable_step, step
 from simcraft.sim.mpm.substances import LAWS, substance
 from simcraft.sim.solver import Diverged, simulate_frames
 
@@ -92,6 +94,10 @@ def test_nonsense_is_an_error_and_not_a_picture() -> None:
     with pytest.raises(Diverged):  # far beyond the stable step
         for _ in range(20):
             state = step(setup, state, 60 * stable_step(setup, state))
-    setup, state = piece(box_domain(2, 16), "jelly", (0.3, 0.3), (0.6, 0.6), (np.nan, 0.0))
-    with pytest.raises(Diverged):
-        step(setup, state, 1e-4)
+    floor = still_obstacles(box_domain(2, 16), node_places(box_domain(2, 16))[..., 1] - 0.25, 0.3)
+    for obstacles in (None, floor):
+        setup, state = piece(box_domain(2, 16), "jelly", (0.3, 0.3), (0.6, 0.6), (np.nan, 0.0), obstacles)
+        with pytest.raises(Diverged):
+            step(setup, state, 1e-4)
+    with pytest.raises(UserError, match="of 4 particles are outside"):
+        rest_state(setup, np.array([[0.5, 0.5], [0.5, 1.2], [np.nan, 0.5], [0.1, 0.1]]), np.zeros((4, 2)), np.zeros(4))
