@@ -130,6 +130,14 @@ def thick_lane(data: Path) -> None:
     give_role(_lane("Lane", [(-1, 0, 0), (1, 0, 0)]), "lane").data.bevel_depth = 0.1
 
 
+def guide(data: Path) -> None:
+    """What the documentation shows, which lies in `data` as Python text."""
+    _stage(2)
+    add_cube("Box", (0.0, 0.0, 1.0), 2.0)
+    add_cube("Torch", (0.0, 0.0, 0.3), 0.3)
+    exec(data.read_text(encoding="utf-8"), {})
+
+
 def watched(data: Path) -> None:
     """A body falls beside a domain of smoke that has an emitter, in front of a bright sky."""
     from blender_addon.effects import give_role, make_domain
