@@ -56,13 +56,13 @@ def rotation_of(F: ti.template(), D: ti.template()):
 def principal_axes(symmetric: ti.template(), D: ti.template()):
     """V, a rotation, with V^T S V diagonal for a symmetric S, and that diagonal: Jacobi's cyclic iteration.
 
-    Few sweeps do for what is near the identity, as most of what is asked here.
+    Few sweeps do for what is near the identity, as most of what is asked here; in the plane one rotation is exact.
     """
     S = symmetric
     V = ti.Matrix.identity(ti.f32, D)
     aside = ti.cast(1.0, ti.f32)
     sweeps = 0
-    while aside > 1e-13 * S.norm_sqr() and sweeps < 10:
+    while aside > 1e-13 * S.norm_sqr() and sweeps < ti.static(1 if D == 2 else 10):
         aside = ti.cast(0.0, ti.f32)
         for p in ti.static(range(D - 1)):
             for q in ti.static(range(p + 1, D)):
