@@ -49,7 +49,8 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     places, headings = row(draws, values)
     ball = push(draws, places[0], headings[0], values["push"])
     # by what is usual, not by what is set: a pair of scenes with different gaps is seen from one place
-    reach = max(1.0, (draws.whole("count", 20, 14, 24) / 20) ** 0.7)
+    usual = FAMILY.values(draws, {})
+    reach = max(1.0, (usual["count"] * (usual["gap"] + assemblies.STONE[0]) / 3.4) ** 0.8)
     stage.drawn_camera(draws, (1.7 * reach, -3.3 * reach, 2.2 * reach), (-0.06, 0.0, 0.1), lens=58, swing=0.6)
     return f"A {ball} rolls into a curved row of {values['count']} colourful dominoes on {floor} and topples them."
 

@@ -15,14 +15,15 @@ from ..kit import effects, palette, shapes, stage, textures
 from ..kit.textures import Colour
 
 SETTINGS = (
-    setting("fire", 5.0, "Speed of the fire.", "m/s", (0.0, 15.0), (4.0, 6.5)),
+    setting("fire", 4.6, "Speed of the fire.", "m/s", (0.0, 15.0), (3.8, 5.2)),
     setting("smoke", 2.2, "Speed of the smoke.", "m/s", (0.0, 15.0), (1.5, 3.0)),
     setting("density", 1.6, "Density of the smoke.", "", (0.0, 5.0), (1.0, 2.2)),
     setting("distance", 3.3, "Distance between the two mouths.", "m", (2.0, 8.0), (2.9, 3.8)),
-    setting("resolution", 48, "Cells along each dragon's breath.", "cells", (24, 200)),
+    setting("resolution", 60, "Cells along each dragon's breath.", "cells", (24, 200)),
 )
 MOUTH, SCALE = 1.9, 1.35
 """Height of the mouths above the ground in metres, and how large the dragons are."""
+FLAME = {"thickness": 8.0, "heat_buoyancy": 1.5, "soot": 0.25, "burning_rate": 1.9, "dissipation": 0.6}
 SKINS = (
     palette.Paint("green", (0.2, 0.42, 0.18)),
     palette.Paint("red", (0.5, 0.1, 0.08)),
@@ -39,26 +40,26 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     first, second = draws.order("skins", SKINS)[:2]
     half = values["distance"] / 2
     breaths = {
-        "fire": _breath("fire", -half, values, {"thickness": 8.0, "heat_buoyancy": 1.5, "soot": 0.4}),
-        "smoke": _breath("smoke", half, values, {"thickness": 9.0}),
+        "fire": _breath("fire", -half, values, FLAME),
+        "smoke": _breath("smoke", half, values, {"thickness": 9.0, "dissipation": 0.4}),
     }
     mouths = [_dragon(side, first if side < 0 else second, half) for side in (-1.0, 1.0)]
     effects.give_role(mouths[0], "emitter", breaths["fire"], density=1.0, temperature=1.0, speed=values["fire"])
     effects.give_role(
         mouths[1], "emitter", breaths["smoke"], density=values["density"], temperature=0.6, speed=values["smoke"]
     )
-    stage.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.5), lens=38, swing=0.12)
+    stage.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.6), lens=41, swing=0.12)
     return f"Two dragons face each other at dusk: a {first.words} one breathes fire, a {second.words} one smoke."
 
 
 def _breath(kind: str, mouth: float, values: Mapping[str, Any], settings: dict[str, Any]) -> bpy.types.Object:
-    """The box from the mouth at x = `mouth` to the middle between the dragons."""
-    ends = sorted((0.0, mouth * 1.12))
+    """The box from the mouth at x = `mouth` almost to the other dragon."""
+    ends = sorted((-0.8 * mouth, mouth * 1.06))
     return effects.domain(
         f"{kind}_breath",
         kind,
         (ends[0], -0.6, MOUTH - 0.8),
-        (ends[1], 0.6, MOUTH + 1.05),
+        (ends[1], 0.6, MOUTH + 1.25),
         resolution=values["resolution"],
         warm_up=0.5,
         vorticity=0.4,
