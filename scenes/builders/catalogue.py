@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,8 @@ def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None
     draws = Draws(seed, name)
     values = family.values(draws, changes or {})
     scene = stage.begin(name, family.frames, seed, family.substeps)
-    scene["caption"] = family.build(values, draws)
+    # what is drawn may begin with a vowel: "a orange ball"
+    scene["caption"] = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", family.build(values, draws))
     scene.frame_set(scene.frame_start)
     return scene
 

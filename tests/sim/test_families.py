@@ -1,6 +1,7 @@
 """Families of scenes: what a seed and a parameter change, and what they leave as it is."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,14 @@ def test_seeds_differ_and_repeat() -> None:
     assert first == again
     assert {"camera", "sun", "ball"} <= differing(first, other)
     assert first["caption"] != other["caption"]
+
+
+@pytest.mark.bpy
+def test_captions_are_sentences() -> None:
+    pytest.importorskip("bpy")
+    for scene in read([ask("roll", seed) for seed in range(6)]):
+        assert scene["caption"][0] == "A" and scene["caption"].endswith(".")
+        assert not re.search(r"\b[Aa] [aeiou]|\b[Aa]n [^aeiou]", scene["caption"])
 
 
 @pytest.mark.bpy

@@ -21,7 +21,7 @@ SIZE, CELLS, PIXELS = 320.0, 64, 512
 
 def build(values: Mapping[str, Any], draws: Draws) -> str:
     """See the module."""
-    stage.daylight(draws, "dusk", sun=(0.8, -0.5, -0.45), strength=2.8)
+    stage.daylight(draws, "dusk", sun=(0.8, -0.5, -0.45), strength=2.8, skies=("dusk",))
     number = draws.whole("map", 31, 0, 10000)
     hills = landscape.heights(CELLS + 1, number)
     place = np.linspace(-1, 1, CELLS + 1)

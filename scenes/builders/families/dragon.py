@@ -34,7 +34,7 @@ SKINS = (
 
 def build(values: Mapping[str, Any], draws: Draws) -> str:
     """See the module."""
-    stage.daylight(draws, "dusk", sun=(0.3, 0.8, -0.6), strength=2.0)
+    stage.daylight(draws, "dusk", sun=(0.3, 0.8, -0.6), strength=2.0, skies=("dusk",))
     stone = palette.Floor("rocky ground", lambda: textures.concrete(seed=95, colour=(0.36, 0.33, 0.31)), 2.6)
     palette.floor(draws, stone)
     first, second = draws.order("skins", SKINS)[:2]

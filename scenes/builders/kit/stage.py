@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 from mathutils import Euler, Vector
@@ -59,13 +61,18 @@ def image(name: str, picture: np.ndarray) -> bpy.types.Image:
 
 
 def daylight(
-    draws: Draws, kind: str = "day", sun: Vector3 = (-0.5, 0.6, -1.0), strength: float = 3.0, softness: float = 0.03
+    draws: Draws,
+    kind: str = "day",
+    sun: Vector3 = (-0.5, 0.6, -1.0),
+    strength: float = 3.0,
+    softness: float = 0.03,
+    skies: Sequence[str] = tuple(SKIES),
 ) -> None:
     """A generated sky and one sun that shines along `sun`, with an angular size of `softness` radians.
 
-    Another seed turns the sun by up to a radian and may choose another of the `SKIES`.
+    Another seed turns the sun by up to a radian and may choose another of the `skies`.
     """
-    kind = draws.pick("sky", kind, tuple(SKIES))
+    kind = draws.pick("sky", kind, skies)
     direction = Vector(sun)
     direction.rotate(Euler((0.0, 0.0, draws.real("sun turn", 0.0, -1.0, 1.0))))
     backdrop(textures.sky(*SKIES[kind]))
