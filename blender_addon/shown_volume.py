@@ -14,15 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ._format import recording_format as fmt
 from .keyframes import animate_transforms, animate_visibility
 from .results import marked, new_object
 from .shader import Graph, Value
 from .shown_surfaces import new_mesh
 
-FLAME_DENSITY = 6.0
-"""Optical density a metre of a flame whose glow is 1, as in `simcraft.observe`: soot hides as much as it emits."""
-COOLEST, HOTTEST, BRIGHTEST = 1450.0, 2000.0, 4.0
-"""Kelvin of flames whose glow is 0 and 1, and the red radiance of the latter, as in `simcraft.observe`."""
 FLAME_GLOWS = np.linspace(0.0, 1.5, 16)
 """Where the shader knows the radiance of flames; between it is linear, and beyond it stays."""
 _CELLS_A_STEP = 2.0
@@ -136,7 +133,7 @@ def _material(body: Any, cells: tuple[int, ...], columns: int, color: tuple[floa
     density, glow = _looked_up(graph, cells, columns)
     volume = graph.node("ShaderNodeVolumePrincipled", Density=density, Color=(*color, 1.0)).outputs[0]
     if body.glow is not None:
-        soot = graph.math("MULTIPLY", glow, FLAME_DENSITY)
+        soot = graph.math("MULTIPLY", glow, fmt.flames.FLAME_DENSITY)
         hidden = graph.node("ShaderNodeVolumeAbsorption", Density=soot, Color=(0.0, 0.0, 0.0, 1.0))
         brightest = float(flame_radiance(FLAME_GLOWS).max())
         light = graph.math("MULTIPLY", soot, brightest)
@@ -159,9 +156,10 @@ def _read_sequence(material: Any, image: Any, numbers: Sequence[int]) -> None:
 def flame_radiance(glow: np.ndarray) -> np.ndarray:
     """(n, 3) linear RGB of a black body by Planck's law at 610, 550 and 465 nm, in Wien's approximation."""
     lengths = np.array([0.610, 0.550, 0.465])  # micrometres
-    temperature = COOLEST + (HOTTEST - COOLEST) * np.asarray(glow)[:, None]
-    change = 14388.0 / (lengths * temperature) - 14388.0 / (lengths[0] * HOTTEST)
-    return np.asarray(BRIGHTEST * (lengths[0] / lengths) ** 5 * np.exp(-change))
+    coolest, hottest = fmt.flames.COOLEST, fmt.flames.HOTTEST
+    temperature = coolest + (hottest - coolest) * np.asarray(glow)[:, None]
+    change = 14388.0 / (lengths * temperature) - 14388.0 / (lengths[0] * hottest)
+    return np.asarray(fmt.flames.BRIGHTEST * (lengths[0] / lengths) ** 5 * np.exp(-change))
 
 
 def _flame_color(graph: Graph, glow: Value, brightest: float) -> Value:

@@ -24,7 +24,7 @@ from simcraft.observe.marching import (
     transformed,
 )
 from simcraft.observe.texturing import color, rgb
-from simcraft.observe.volumes import FLAME_DENSITY
+from simcraft.recording.format.flames import BRIGHTEST, COOLEST, FLAME_DENSITY, HOTTEST
 from simcraft.taichi_runtime import ti
 
 NODE = 2
@@ -38,10 +38,6 @@ HIGH, DEEP, DARK = 1e6, 1e-3, 60.0
 """Metres to beyond everything, transmittance at which nobody sees the rest, and optical depth at which all is dark."""
 FINE = 0.5
 """Optical depth of the longest step."""
-COOLEST, HOTTEST = 1450.0, 2000.0
-"""Kelvin of flames whose glow is 0 and 1; a candle has 1,900."""
-BRIGHTEST = 4.0
-"""Red radiance of a flame whose glow is 1; white paper in the sun has about 0.6."""
 
 
 @ti.func

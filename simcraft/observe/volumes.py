@@ -16,9 +16,8 @@ import numpy as np
 
 from simcraft.observe.geometry import Layout
 from simcraft.recording.format import Recording, Volume
+from simcraft.recording.format.flames import FLAME_DENSITY
 
-FLAME_DENSITY = 6.0
-"""Optical density a metre of a flame whose glow is 1."""
 BRICK = 8
 """Cells; what is empty is skipped in cubes of this side."""
 

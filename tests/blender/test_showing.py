@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from blender_addon.keyframes import decompose
-from blender_addon.shown_volume import FLAME_DENSITY, atlas, filled, flame_radiance
+from blender_addon.shown_volume import atlas, filled, flame_radiance
 from simcraft.assets import asset
 from simcraft.progress import silent
 from simcraft.recording import (
@@ -26,6 +26,7 @@ from simcraft.recording import (
     load_recording,
     save_recording,
 )
+from simcraft.recording.format import flames
 from simcraft.sim.blender import find_blender, run_child
 from simcraft.sim.primitives import box
 from simcraft.sim.rigid_scene import Camera
@@ -180,7 +181,7 @@ def test_flames_shine_as_much_as_they_hide(shown: Shown) -> None:
     seen = window(shown.pictures["front.1"], (1.0, 1.5), (-1.75, -1.0)).mean(1)[::-1]
     heights = (np.arange(len(seen)) + 0.5) / len(seen) * len(FIRE_GLOW)
     glow = np.interp(heights, np.arange(len(FIRE_GLOW)) + 0.5, FIRE_GLOW)
-    through = np.exp(-FLAME_DENSITY * glow * 1.0)
+    through = np.exp(-flames.FLAME_DENSITY * glow * 1.0)
     expected = through[:, None] + (1 - through)[:, None] * flame_radiance(glow)
     np.testing.assert_allclose(seen, np.minimum(expected, 1), atol=0.02)
     assert expected.min() < 0.6

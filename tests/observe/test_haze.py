@@ -11,8 +11,8 @@ from simcraft.observe.appearance import srgb_to_linear
 from simcraft.observe.camera import crop_of, view_of
 from simcraft.observe.preview import preview_frames
 from simcraft.observe.shading import SPECULAR
-from simcraft.observe.volumes import FLAME_DENSITY
 from simcraft.recording import Lighting, Material, Recording
+from simcraft.recording.format.flames import FLAME_DENSITY
 
 from . import ray_march
 from .scenes import box, camera, floor, look_at, plane, pose, recording, rigid, rotation, smoke_box

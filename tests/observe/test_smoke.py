@@ -13,8 +13,9 @@ from simcraft.observe import flow_between, observe, observe_to
 from simcraft.observe.camera import View, crop_of, view_of
 from simcraft.observe.geometry import layout_of
 from simcraft.observe.smoke import COVERS, Smoke, see_smoke
-from simcraft.observe.volumes import FLAME_DENSITY, grids_of
+from simcraft.observe.volumes import grids_of
 from simcraft.recording import Recording
+from simcraft.recording.format.flames import FLAME_DENSITY
 
 from . import ray_march
 from .scenes import camera, look_at, moving_camera, plane, pose, recording, rigid, rotation, smoke_box, still_camera

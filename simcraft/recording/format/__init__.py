@@ -10,6 +10,7 @@ Conventions: metres and seconds; world frame as in Blender (right-handed, z up);
 down, z forward); pixel coordinates run from 0 to W and 0 to H, so that pixel centres are at +0.5.
 """
 
+from . import flames
 from .check import check_recording
 from .effect_kinds import KINDS
 from .effects import Effect, EffectKind, Parameter, Role, SettingError, complete, convert
@@ -62,6 +63,7 @@ __all__ = [
     "check_recording",
     "complete",
     "convert",
+    "flames",
     "load_recording",
     "only_writer",
     "open_array",
