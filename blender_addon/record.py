@@ -108,6 +108,7 @@ def render_solved(
     recording: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    preview: bool = False,
     true_frames: bool = False,
     samples: int | None = None,
     engine: str | None = None,
@@ -117,8 +118,8 @@ def render_solved(
 
     The scene is stepped as it was when it was recorded, so everything else is where it was then. The results are taken
     out again, with those that were shown before. Writes into the new folder `out`: `image.npy`, the first frame,
-    (H, W, 3) uint8 sRGB; with `true_frames` also `frames.npy`, (T, H, W, 3); `warnings.json`, a list of texts; and
-    pictures that shaders read.
+    (H, W, 3) uint8 sRGB, unless it is a `preview`; with `true_frames` also `frames.npy`, (T, H, W, 3); `warnings.json`,
+    a list of texts; and pictures that shaders read.
 
     The other parameters are those of `record_scene`. Raises `SceneError` and `RecordFailure`.
     """
@@ -144,10 +145,10 @@ def render_solved(
         reset_caches(scene)
         for frame in steps(timeline, physics, lambda _, step, count: progress("replay", step, count)):
             scene.frame_set(frame)
-        wish = RenderWish(True, true_frames, samples, engine)
+        wish = RenderWish(not preview, true_frames, samples, engine)
         images = render_frames(scene, timeline.frames, solved.size, wish, out, progress)
-    assert images.first is not None
-    np.save(out / "image.npy", images.first)
+    if images.first is not None:
+        np.save(out / "image.npy", images.first)
     (out / "warnings.json").write_text(json.dumps([*warnings, *images.warnings]), encoding="utf-8")
     return out
 

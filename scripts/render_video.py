@@ -124,14 +124,17 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
         with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
             list(engine.run(request="check", id="check", **request))
             show = LinePrinter(stream)
-            record(arguments, recording, engine, show)
+            record(arguments, recording, arguments.recording or request["out"].with_suffix(""), engine, show)
             return carry_out(engine, show, request="render", id="render", **request)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def record(arguments: argparse.Namespace, recording: Path, engine: Engine, show: LinePrinter) -> None:
-    """Record the opened scene, with the results of its effects in it and in the picture of the first frame."""
+def record(arguments: argparse.Namespace, recording: Path, kept: Path, engine: Engine, show: LinePrinter) -> None:
+    """Record the opened scene, with the results of its effects in it and in the picture of the first frame.
+
+    Where an effect diverges, its frames are kept beside `kept`: the recording's own folder may be gone afterwards.
+    """
     scene = bpy.context.scene
     has_effects = asks_for_effects(scene)
     record_scene(
@@ -146,7 +149,7 @@ def record(arguments: argparse.Namespace, recording: Path, engine: Engine, show:
     )
     if not has_effects:
         return
-    carry_out(engine, show, request="solve", id="solve", recording=recording)
+    carry_out(engine, show, request="solve", id="solve", recording=recording, out=kept.resolve())
     if not arguments.preview:
         add_first_frame(scene, recording, samples=arguments.samples, progress=show)
 

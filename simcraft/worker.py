@@ -6,7 +6,8 @@ Requests (stdin)::
      "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false,
      "force": false}
     {"version": 1, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
-    {"version": 1, "request": "solve", "id": "a", "recording": DIR}   simulate its effects, and write them into it
+    {"version": 1, "request": "solve", "id": "a", "recording": DIR, "out": PATH}   simulate its effects, and write them
+     into it; where one diverges, the frames until then are kept beside `out` (by default beside the recording)
     {"version": 1, "request": "cancel", "id": "a"}
     {"version": 1, "request": "quit"}
 
@@ -42,7 +43,7 @@ from simcraft.console import explain
 from simcraft.errors import Cancelled, UserError
 from simcraft.pipeline import RenderRequest, check_request, render
 from simcraft.progress import Progress
-from simcraft.recording import load_recording, save_recording
+from simcraft.recording import load_recording
 
 VERSION = 1
 PROGRESS_SECONDS = 0.1
@@ -186,8 +187,8 @@ def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) ->
             raise Cancelled("Stopped before it began.")
         kind, progress = request_kind(message), JobProgress(job, mailbox, send)
         if kind == "solve":
-            folder = _values(message, ("recording",), ("recording",))["recording"]
-            return {"event": "result", "warnings": solve(folder, progress)}
+            paths = _values(message, ("recording", "out"), ("recording",))
+            return {"event": "result", "warnings": solve_in_place(paths["recording"], paths.get("out"), progress)}
         request = parse_render(message)
         if kind == "check":
             check_request(request)
@@ -201,14 +202,14 @@ def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) ->
         return {"event": "error", "message": known[0], "fix": known[1], "exit_code": known[2]}
 
 
-def solve(folder: Path, progress: Progress) -> list[str]:
-    """Simulate the effects of the recording in `folder` and write it again with what they add; returns its warnings."""
-    from simcraft.sim.effects import simulate_effects
+def solve_in_place(folder: Path, out: Path | None, progress: Progress) -> list[str]:
+    """Simulate the effects of the recording in `folder` and write it again with what they add; returns its warnings.
 
-    recording = load_recording(folder)
-    solved = simulate_effects(recording, progress=progress)
-    save_recording(solved, folder)
-    return list(solved.warnings)
+    Where one diverges, the frames until then are kept beside `out`, or else beside `folder`, which stays as it was.
+    """
+    from simcraft.sim.solving import solve
+
+    return list(load_recording(solve(folder, folder, {}, out or folder, progress)).warnings)
 
 
 class JobProgress:

@@ -121,7 +121,7 @@ def run(request: dict[str, Any], answers: queue.Queue[dict[str, Any]]) -> Path:
     first_pass = {**options, "preview": True, "true_frames": False}
     path = record.record_scene(scene, request["out"], progress=progress, **first_pass)
     say(event="recorded", path=str(path))
-    chosen = {name: options[name] for name in ("true_frames", "samples", "engine") if name in options}
+    chosen = {name: options[name] for name in ("preview", "true_frames", "samples", "engine") if name in options}
     return record.render_solved(scene, answers.get()["solved"], request["images"], progress=progress, **chosen)
 
 

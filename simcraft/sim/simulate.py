@@ -137,7 +137,8 @@ def record_in_child(
         images, solved = stage / "images", stage / "solved"
 
         def solve_recorded(recorded: Path) -> Path:
-            return solve(recorded, solved, settings or {}, target, progress)
+            # where Blender crashed while it rendered, it starts again, but what was simulated is there already
+            return solved if solved.exists() else solve(recorded, solved, settings or {}, target, progress)
 
         request = {"addon": str(asset("blender_addon").resolve()), **source, "options": options}
         request |= {"out": str(stage / "recording"), "images": str(images)}
