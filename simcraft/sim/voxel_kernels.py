@@ -135,9 +135,17 @@ def centre(matrix: ti.template(), i: ti.i32, j: ti.i32, k: ti.i32) -> vec3:
 
 @ti.kernel
 def find_nearest(
-    points: Array, faces: Array, matrix: Array, slabs: Array, low: Array, high: Array, reach2: ti.f64, keys: Array
+    points: Array,
+    faces: Array,
+    matrix: Array,
+    slabs: Array,
+    low: Array,
+    high: Array,
+    reach2: ti.f64,
+    first: Array,
+    keys: Array,
 ):
-    """The nearest face of each cell centre within a reach.
+    """The nearest face of each cell centre within a reach, in a block of cells that begins with cell `first` (3,).
 
     `points` (V, 3) in the world; `slabs` (S, 2) int32 rows (face, i): look at the cells of that face's range `low` to
     `high` (F, 3), both included, in layer i. `keys` (X, Y, Z) int64 ends as the least of (bits of the squared distance
@@ -148,7 +156,7 @@ def find_nearest(
         a, b, c = point(points, faces[f, 0]), point(points, faces[f, 1]), point(points, faces[f, 2])
         for j in range(low[f, 1], high[f, 1] + 1):
             for k in range(low[f, 2], high[f, 2] + 1):
-                p = centre(matrix, i, j, k)
+                p = centre(matrix, first[0] + i, first[1] + j, first[2] + k)
                 weights = nearest_weights(p, a, b, c)
                 away = weights[0] * a + weights[1] * b + weights[2] * c - p
                 distance2 = away.dot(away)

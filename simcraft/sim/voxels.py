@@ -7,12 +7,16 @@ something to run into, an open surface is a thin wall with two sides, and the cu
 `obstacle` takes it so, and also closes walls that are thinner than a cell. Use `occupancy` for seeds and emitters,
 `obstacle` for obstacles.
 
+Only the block of cells around the surface is looked at, so something small costs little however fine the grid is.
+
 Everywhere `cells` is the grid's size (X, Y, Z), and `grid_to_world` (4, 4) leads from cell units (0 to X, 0 to Y, 0 to
 Z; cell (i, j, k) has its centre at +0.5) to the world in metres; it may rotate, stretch and shear. Two-dimensional
 grids are grids with one layer. Results are bitwise repeatable.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +42,10 @@ def occupancy(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.n
     Raises `UserError` where the surface or the grid makes no sense.
     """
     _check(surface, cells, grid_to_world)
-    return _enclosed(_all_crossings(surface, cells, grid_to_world), cells)
+    result = np.zeros(cells, bool)
+    if block := _block_around(surface, cells, grid_to_world, 0.0):
+        result[block.part] = _enclosed(_all_crossings(surface, block, grid_to_world), block.cells)
+    return result
 
 
 def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
@@ -52,20 +59,10 @@ def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.nd
     Raises `UserError` where the surface or the grid makes no sense.
     """
     _check(surface, cells, grid_to_world)
-    crossings = _all_crossings(surface, cells, grid_to_world)
-    enclosed, closed = _enclosed(crossings, cells), is_closed(surface)
-    blocked = enclosed.copy() if closed else np.zeros(cells, bool)
-    crossed = [_part(c, axis, 1, -1) != 0 for axis, c in enumerate(crossings)]
-    if not any(c.any() for c in crossed):
-        return blocked
-    distance = _nearest(surface, cells, grid_to_world, float(_cell_edges(grid_to_world).max()))[0]
-    for axis, between in enumerate(crossed):
-        before, after = _part(blocked, axis, 0, -1), _part(blocked, axis, 1, None)
-        leak = between & ~before & ~after
-        first = _part(distance, axis, 0, -1) <= _part(distance, axis, 1, None)
-        before |= leak & first  # views: this writes into `blocked`
-        after |= leak & ~first
-    return blocked if closed else blocked | _pockets(blocked, enclosed)
+    result, reach = np.zeros(cells, bool), float(_cell_edges(grid_to_world).max())
+    if block := _block_around(surface, cells, grid_to_world, reach):
+        result[block.part] = _blocked(surface, block, grid_to_world, reach)
+    return result
 
 
 def shell(surface: Surface, cells: Cells, grid_to_world: np.ndarray, thickness: float = 0.0) -> np.ndarray:
@@ -79,7 +76,10 @@ def shell(surface: Surface, cells: Cells, grid_to_world: np.ndarray, thickness: 
     _check(surface, cells, grid_to_world)
     # a hair more than half an edge: a surface in the very middle between two centres would else depend on rounding
     reach = max(thickness / 2, 0.5001 * float(_cell_edges(grid_to_world).max()))
-    return np.isfinite(_nearest(surface, cells, grid_to_world, reach)[0])
+    result = np.zeros(cells, bool)
+    if block := _block_around(surface, cells, grid_to_world, reach):
+        result[block.part] = np.isfinite(_nearest(surface, block, grid_to_world, reach)[0])
+    return result
 
 
 def signed_distance(surface: Surface, cells: Cells, grid_to_world: np.ndarray, band: float) -> np.ndarray:
@@ -89,9 +89,13 @@ def signed_distance(surface: Surface, cells: Cells, grid_to_world: np.ndarray, b
 
     Raises `UserError` where the surface or the grid makes no sense.
     """
-    inside = occupancy(surface, cells, grid_to_world)
-    distance = np.minimum(_nearest(surface, cells, grid_to_world, band)[0], np.float32(band))
-    return np.where(inside, -distance, distance)
+    _check(surface, cells, grid_to_world)
+    result = np.full(cells, band, np.float32)
+    if block := _block_around(surface, cells, grid_to_world, band):
+        inside = _enclosed(_all_crossings(surface, block, grid_to_world), block.cells)
+        distance = np.minimum(_nearest(surface, block, grid_to_world, band)[0], np.float32(band))
+        result[block.part] = np.where(inside, -distance, distance)
+    return result
 
 
 def surface_velocity(surface: Surface, cells: Cells, grid_to_world: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -110,25 +114,14 @@ def surface_velocity(surface: Surface, cells: Cells, grid_to_world: np.ndarray, 
     if not mask.any() or not len(surface.faces) or not surface.velocity.any():
         return result
     reach = _EXACT_CELLS * float(_cell_edges(grid_to_world).max())
-    faces = _nearest(surface, cells, grid_to_world, reach)[1]
-    near = np.argwhere(faces >= 0).astype(np.int32)
-    if not len(near):
+    block = _block_around(surface, cells, grid_to_world, reach)
+    faces = _nearest(surface, block, grid_to_world, reach)[1] if block else np.full((0, 0, 0), -1, np.int32)
+    if block is None or not (faces >= 0).any():
         return _vertex_velocity(surface, grid_to_world, mask, result)
-    from simcraft.sim.voxel_kernels import interpolate_at_nearest
-
-    known = np.zeros((len(near), 3), np.float32)
-    points, velocity = (np.ascontiguousarray(a, np.float64) for a in (surface.vertices, surface.velocity))
-    place = np.ascontiguousarray(grid_to_world[:3], np.float64)
-    interpolate_at_nearest(points, _faces(surface), velocity, place, near, faces[faces >= 0], known)
-    result[faces >= 0] = known
-    deep = mask & (faces < 0)
-    if deep.any():
-        from scipy import ndimage
-
-        spacing = _cell_edges(grid_to_world)
-        source = ndimage.distance_transform_edt(faces < 0, spacing, return_distances=False, return_indices=True)
-        result[deep] = result[tuple(source[:, deep])]
-    result[~mask] = 0
+    around = result[block.part]  # a view
+    around[faces >= 0] = _at_nearest(surface, block, grid_to_world, faces)
+    _deepen(result, mask, block, faces >= 0, _cell_edges(grid_to_world))
+    around[~mask[block.part]] = 0
     return result
 
 
@@ -174,15 +167,57 @@ def cell_centres(cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
     return places @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+# ------------------------------------------------------------------------------------------------------------- blocks
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Some neighbouring cells of a grid."""
+
+    low: np.ndarray
+    """(3,) int32: the first cell along each axis."""
+    cells: Cells
+
+    @property
+    def part(self) -> tuple[slice, ...]:
+        """What to index the grid's arrays with."""
+        return tuple(slice(low, low + count) for low, count in zip(self.low.tolist(), self.cells, strict=True))
+
+
+def _block_around(surface: Surface, cells: Cells, grid_to_world: np.ndarray, reach: float) -> _Block | None:
+    """The cells within `reach` metres of the box around the surface, and one more on each side; None without any."""
+    if not len(surface.faces):
+        return None
+    places = _in_cells(surface.vertices, grid_to_world)
+    margin = _margin(grid_to_world, reach) + 1.5
+    low = np.clip(np.floor(places.min(0) - margin), 0, cells)
+    high = np.clip(np.ceil(places.max(0) + margin), 0, cells)
+    if not (high > low).all():
+        return None
+    x, y, z = (high - low).astype(int).tolist()
+    return _Block(low.astype(np.int32), (x, y, z))
+
+
+def _in_cells(points: np.ndarray, grid_to_world: np.ndarray) -> np.ndarray:
+    """(V, 3) float64: world positions in cell units."""
+    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
+    return np.asarray(points @ to_grid[:3, :3].T + to_grid[:3, 3])
+
+
+def _margin(grid_to_world: np.ndarray, reach: float) -> np.ndarray:
+    """(3,): how many cells along each axis a way of `reach` metres may lead."""
+    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
+    return np.asarray(reach * np.linalg.norm(to_grid[:3, :3], axis=1) + 1e-6)
+
+
 # ---------------------------------------------------------------------------------------------------------- crossings
 
 
-def _all_crossings(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> list[np.ndarray]:
+def _all_crossings(surface: Surface, block: _Block, grid_to_world: np.ndarray) -> list[np.ndarray]:
     """For each axis the packed crossings (X, Y, Z) of the lines along it, one longer along that axis."""
     from simcraft.sim.voxel_kernels import add_crossings
 
-    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
-    local = surface.vertices @ to_grid[:3, :3].T + to_grid[:3, 3]
+    local, cells = _in_cells(surface.vertices, grid_to_world) - block.low, block.cells
     result = []
     for axis in range(3):
         order = [(axis + 1) % 3, (axis + 2) % 3, axis]
@@ -190,6 +225,24 @@ def _all_crossings(surface: Surface, cells: Cells, grid_to_world: np.ndarray) ->
         add_crossings(np.ascontiguousarray(local[:, order]), _faces(surface), crossings)
         result.append(crossings.transpose(np.argsort(order)))
     return result
+
+
+def _blocked(surface: Surface, block: _Block, grid_to_world: np.ndarray, reach: float) -> np.ndarray:
+    """(X, Y, Z) bool of the block's cells: what `obstacle` says. `reach` is the longest edge of a cell."""
+    crossings = _all_crossings(surface, block, grid_to_world)
+    enclosed, closed = _enclosed(crossings, block.cells), is_closed(surface)
+    blocked = enclosed.copy() if closed else np.zeros(block.cells, bool)
+    crossed = [_part(c, axis, 1, -1) != 0 for axis, c in enumerate(crossings)]
+    if not any(c.any() for c in crossed):
+        return blocked
+    distance = _nearest(surface, block, grid_to_world, reach)[0]
+    for axis, between in enumerate(crossed):
+        before, after = _part(blocked, axis, 0, -1), _part(blocked, axis, 1, None)
+        leak = between & ~before & ~after
+        first = _part(distance, axis, 0, -1) <= _part(distance, axis, 1, None)
+        before |= leak & first  # views: this writes into `blocked`
+        after |= leak & ~first
+    return blocked if closed else blocked | _pockets(blocked, enclosed)
 
 
 def _enclosed(crossings: list[np.ndarray], cells: Cells) -> np.ndarray:
@@ -206,7 +259,7 @@ def _enclosed(crossings: list[np.ndarray], cells: Cells) -> np.ndarray:
 
 
 def _pockets(blocked: np.ndarray, enclosed: np.ndarray) -> np.ndarray:
-    """(X, Y, Z) bool: free regions that end within the grid and of which nearly every cell is enclosed."""
+    """(X, Y, Z) bool: free regions that end within the block and of which nearly every cell is enclosed."""
     from scipy.ndimage import label
 
     regions, count = label(~blocked)
@@ -232,20 +285,21 @@ def _part(values: np.ndarray, axis: int, start: int, stop: int | None) -> np.nda
 # ---------------------------------------------------------------------------------------------------------- distances
 
 
-def _nearest(surface: Surface, cells: Cells, grid_to_world: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """(X, Y, Z) float32 distance in metres, +inf beyond `reach`; and (X, Y, Z) int32 nearest face, -1 there."""
+def _nearest(surface: Surface, block: _Block, grid_to_world: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of the block's cells: (X, Y, Z) float32 distance in metres, +inf beyond `reach`; and (X, Y, Z) int32 nearest
+    face, -1 there."""
     from simcraft.sim.voxel_kernels import find_nearest
 
     faces, points = _faces(surface), np.ascontiguousarray(surface.vertices, np.float64)
-    keys = np.full(cells, _NOTHING)
-    low, high = _cell_ranges(points, faces, cells, grid_to_world, reach)
+    keys = np.full(block.cells, _NOTHING)
+    low, high = _cell_ranges(points, faces, block, grid_to_world, reach)
     layers = np.where((high >= low).all(1), high[:, 0] - low[:, 0] + 1, 0)
     number = np.repeat(np.arange(len(faces)), layers)
     layer = np.arange(len(number)) - np.repeat(layers.cumsum() - layers, layers) + low[number, 0]
     slabs = np.stack([number, layer], 1).astype(np.int32)
     place = np.ascontiguousarray(grid_to_world[:3], np.float64)
     if len(slabs):
-        find_nearest(points, faces, place, slabs, low, high, float(reach) ** 2, keys)
+        find_nearest(points, faces, place, slabs, low, high, float(reach) ** 2, block.low, keys)
     found = keys != _NOTHING
     squared = (keys >> 32).astype(np.int32).view(np.float32)
     nearest = np.where(found, keys & 0xFFFFFFFF, -1).astype(np.int32)
@@ -253,16 +307,45 @@ def _nearest(surface: Surface, cells: Cells, grid_to_world: np.ndarray, reach: f
 
 
 def _cell_ranges(
-    points: np.ndarray, faces: np.ndarray, cells: Cells, grid_to_world: np.ndarray, reach: float
+    points: np.ndarray, faces: np.ndarray, block: _Block, grid_to_world: np.ndarray, reach: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(F, 3) int32 each: the first and last cell along each axis that may be within `reach` metres of each face."""
-    to_grid = np.linalg.inv(np.asarray(grid_to_world, np.float64))
-    corners = (points @ to_grid[:3, :3].T + to_grid[:3, 3])[faces]
-    margin = reach * np.linalg.norm(to_grid[:3, :3], axis=1) + 1e-6
-    last = np.array(cells) - 1
+    """(F, 3) int32 each: the first and last cell of the block along each axis that may be within `reach` metres of each
+    face."""
+    corners = (_in_cells(points, grid_to_world) - block.low)[faces]
+    margin, last = _margin(grid_to_world, reach), np.array(block.cells) - 1
     low = np.clip(np.ceil(corners.min(1) - margin - 0.5), 0, last + 1)
     high = np.clip(np.floor(corners.max(1) + margin - 0.5), -1, last)
     return low.astype(np.int32), high.astype(np.int32)
+
+
+def _at_nearest(surface: Surface, block: _Block, grid_to_world: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(N, 3) float32: the velocity on the nearest face, of the block's cells whose one is known (`faces` >= 0)."""
+    from simcraft.sim.voxel_kernels import interpolate_at_nearest
+
+    near = np.argwhere(faces >= 0).astype(np.int32) + block.low
+    known = np.zeros((len(near), 3), np.float32)
+    points, velocity = (np.ascontiguousarray(a, np.float64) for a in (surface.vertices, surface.velocity))
+    place = np.ascontiguousarray(grid_to_world[:3], np.float64)
+    interpolate_at_nearest(points, _faces(surface), velocity, place, near, faces[faces >= 0], known)
+    return known
+
+
+def _deepen(result: np.ndarray, mask: np.ndarray, block: _Block, known: np.ndarray, edges: np.ndarray) -> None:
+    """Give the cells of `mask` that are not `known` (of the block's cells) what `result` says in the nearest known."""
+    everywhere = np.zeros(mask.shape, bool)
+    everywhere[block.part] = known
+    deep = mask & ~everywhere
+    if not deep.any():
+        return
+    from scipy import ndimage
+
+    either = deep | everywhere
+    plane, upright = either.any(2), either.any(0)
+    ends = [np.flatnonzero(line) for line in (plane.any(1), plane.any(0), upright.any(0))]
+    part = tuple(slice(int(end[0]), int(end[-1]) + 1) for end in ends)
+    source = ndimage.distance_transform_edt(~everywhere[part], edges, return_distances=False, return_indices=True)
+    inner = result[part]
+    inner[deep[part]] = inner[tuple(source[:, deep[part]])]
 
 
 def _vertex_velocity(surface: Surface, grid_to_world: np.ndarray, mask: np.ndarray, result: np.ndarray) -> np.ndarray:

@@ -282,6 +282,28 @@ def test_shapes_without_a_mesh_have_their_volume(radius: float, length: float) -
     np.testing.assert_allclose(rod.sum() * 1e-3, np.pi * radius**2 / 4 * length, atol=hull * off)
 
 
+def test_a_part_of_the_grid_says_the_same_as_the_whole() -> None:
+    """Only a block of cells around the surface is looked at, wherever it lies in the grid."""
+    body = union(surface(primitives.sphere(0.3), (0.4, -0.2, 0.5)), surface(primitives.box((0.9, 0.02, 0.3))))
+    body = replace(body, velocity=body.vertices[:, ::-1].copy())
+    wide, offset = (40, 44, 60), np.array([8, 12, 16])
+    matrix = grid(wide)
+    inner = matrix.copy()
+    inner[:3, 3] += 0.1 * offset
+    part = tuple(slice(low, low + count) for low, count in zip(offset, CELLS, strict=True))
+    for look in (voxels.occupancy, voxels.obstacle, voxels.shell, lambda *a: voxels.signed_distance(*a, 0.3)):
+        whole, own = look(body, wide, matrix), look(body, CELLS, inner)
+        np.testing.assert_allclose(whole[part], own, atol=1e-6)
+        outside = np.ones(wide, bool)
+        outside[part] = False
+        assert len(np.unique(whole[outside])) == 1
+    mask = np.zeros(wide, bool)
+    mask[part] = True
+    moving = voxels.surface_velocity(body, wide, matrix, mask)
+    own = voxels.surface_velocity(body, CELLS, inner, mask[part])
+    assert (np.abs(moving[part] - own).max(-1) < 1e-5).mean() > 0.99 and not moving[~mask].any()  # ties may differ
+
+
 def test_two_runs_are_bitwise_equal() -> None:
     body = union(surface(primitives.sphere(0.8)), cup(), surface(primitives.box((1.0, 0.3, 0.2))))
     first, second = (
