@@ -23,6 +23,8 @@ from simcraft.sim.setting import Setting, default_setting
 
 HALVINGS = 5
 """How often a diverging step is halved before the simulation stops."""
+MOST_STEPS = 20_000
+"""In a frame. What needs more is exploding: speeds grow and steps shrink, so that it would crawl rather than end."""
 
 
 class Timed(Protocol):
@@ -90,15 +92,19 @@ class Solver(Generic[State]):
     """What to do when it diverges."""
 
 
-def advance(solver: Solver[State], state: State, until: float) -> Iterator[tuple[State, float]]:
+def advance(
+    solver: Solver[State], state: State, until: float, most_steps: int = MOST_STEPS
+) -> Iterator[tuple[State, float]]:
     """Step `state` to time `until` in equal substeps that are stable; yields each new state and its step in seconds.
 
-    Raises `SimulationStopped`.
+    Raises `SimulationStopped`, also as soon as more than `most_steps` are taken or would be needed from here.
     """
+    taken = 0
     while (rest := until - state.time) > 1e-9 * max(1.0, abs(until)):
         longest = solver.stable_step(state)
-        if not longest > 0:
-            raise _stopped(solver, state, 0.0, "stable step")
+        if not longest > 0 or rest / longest > most_steps or taken >= most_steps:
+            raise _stopped(solver, state, longest, "stable step")
+        taken += 1
         dt = rest / max(1, math.ceil(rest / longest - 1e-9))
         state = _careful_step(solver, state, dt, HALVINGS)
         yield state, dt
@@ -138,7 +144,7 @@ def simulate_frames(
     number = 0
     try:
         if warm_up > 0:
-            for following, dt in advance(solver, state, 0.0):
+            for following, dt in advance(solver, state, 0.0, MOST_STEPS * max(1, math.ceil(warm_up * fps))):
                 state, number = following, number + 1
                 done = min(max(1 + state.time / warm_up, 0), 1)
                 progress(f"{solver.name}: warm up", round(100 * done), 100, _figures(solver, state, number, dt))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcraft.recording import Particles
-from simcraft.sim.solver import Contribution, Diverged, SimulationStopped, Snapshot, Solver, record
+from simcraft.sim.solver import MOST_STEPS, Contribution, Diverged, SimulationStopped, Snapshot, Solver, advance, record
 
 GRAVITY = 9.81
 
@@ -83,6 +83,27 @@ def test_what_cannot_be_saved_stops_with_solver_step_and_quantity_and_keeps_the_
     kept = stopped.value.recording
     assert kept is not None and kept.frame_count == 5
     np.testing.assert_allclose(kept.bodies[0].positions[4, 0, 2], -GRAVITY * (4 / 24) ** 2 / 2, rtol=1e-5)
+
+
+def test_what_would_crawl_stops_at_once_and_keeps_the_frames() -> None:
+    """Speeds that grow without end make steps ever shorter, and no step diverges."""
+    solver = falling()
+    exploding = replace(solver, stable_step=lambda state: 0.01 if state.time < 0.12 else 0.5 / 24 / MOST_STEPS)
+    with pytest.raises(SimulationStopped) as stopped:
+        record(exploding, frames=12, fps=24)
+    assert "its stable step has no sane value" in stopped.value.message and "frame 5 of 12" in stopped.value.message
+    assert stopped.value.recording is not None and stopped.value.recording.frame_count == 4
+    shrinking = replace(solver, stable_step=lambda state: (1.0 - state.time) / 3)
+    steps = 0
+    with pytest.raises(SimulationStopped, match="stable step"):
+        for _ in advance(shrinking, Fall(), 1.0, most_steps=20):
+            steps += 1
+    assert steps == 20
+
+
+def test_a_long_warm_up_may_take_more_steps_than_a_frame() -> None:
+    solver = falling(stable=0.9 / MOST_STEPS, warm_up=1.0)
+    assert record(solver, frames=2, fps=2 * MOST_STEPS, warm_up=1.0).frame_count == 2
 
 
 def test_a_simulation_that_stands_still_says_so() -> None:
