@@ -27,7 +27,8 @@ class Surroundings:
     """A recording whose bodies are there already, seen as things to run into.
 
     Time 0 is the first frame. Between frames every vertex moves in a straight line; before the first and after the last
-    everything stands still.
+    everything stands still. Bodies are there whether or not they are seen (`present`): what has been replaced by
+    something that melts is hidden, and later effects still run into it.
     """
 
     recording: Recording
@@ -37,7 +38,7 @@ class Surroundings:
         return self.recording.frame_count
 
     def moves(self, name: str) -> bool:
-        """Does the body named `name` ever move, change, come or go?"""
+        """Does the body named `name` ever move or change?"""
         body = self._body(name)
         if isinstance(body, ChangingBody):
             return True
@@ -58,7 +59,8 @@ class Surroundings:
         if self.frame_count == 1:
             return Surface(here, np.zeros_like(here), faces)
         there, _ = self._vertices(body, first + 1)
-        inside = 0.0 <= time * self.recording.fps < self.frame_count - 1
+        # a time that should be the first or last frame's may be off by rounding
+        inside = -1e-6 <= time * self.recording.fps <= self.frame_count - 1 + 1e-6
         velocity = (there - here) * (self.recording.fps if inside else 0.0)
         return Surface(here + (position - first) * (there - here), velocity, faces)
 

@@ -21,14 +21,14 @@ def sliding() -> Surroundings:
     return Surroundings(recording_of((box_body("slider", (1, 1, 1), places), standing), 5))
 
 
-@pytest.mark.parametrize("time", [0.0, 1 / 48, 0.1])
+@pytest.mark.parametrize("time", [0.0, -1e-12, 1 / 48, 0.1, 4 / 24 - 1e-12, 4 / 24, 4 / 24 + 1e-12])
 def test_between_frames_a_body_moves_in_a_straight_line(sliding: Surroundings, time: float) -> None:
     surface = sliding.surface("slider", time)
-    assert surface.vertices.mean(0) == pytest.approx([2.4 * time, 0, 0])
+    assert surface.vertices.mean(0) == pytest.approx([2.4 * time, 0, 0], abs=1e-9)
     assert surface.velocity == pytest.approx(np.tile([2.4, 0, 0], (len(surface.vertices), 1)))
 
 
-@pytest.mark.parametrize(("time", "place"), [(-1.0, 0.0), (4 / 24, 0.4), (9.0, 0.4)])
+@pytest.mark.parametrize(("time", "place"), [(-1.0, 0.0), (5 / 24, 0.4), (9.0, 0.4)])
 def test_before_and_after_everything_stands_still(sliding: Surroundings, time: float, place: float) -> None:
     surface = sliding.surface("slider", time)
     assert surface.vertices.mean(0) == pytest.approx([place, 0, 0])
