@@ -43,12 +43,16 @@ def gather(
     """All frames as one volume, and its material where it is a new one."""
     to_world = cells_to_world(config)
     turn = to_world[:3, :3] / np.linalg.norm(to_world[:3, :3], axis=0)
-    density = np.stack([s["density"] for s in snapshots]) * np.float32(config.thickness)
-    velocity = np.stack([s["velocity"] for s in snapshots]) @ turn.T.astype(np.float32)
+    # frame by frame into one array each: a fine grid's frames fill gigabytes, and copies of all would double that
+    density = np.empty((len(snapshots), *snapshots[0]["density"].shape), np.float32)
+    velocity = np.empty((*density.shape, 3), np.float32)
+    for frame, snapshot in enumerate(snapshots):
+        np.multiply(snapshot["density"], np.float32(config.thickness), out=density[frame])
+        np.matmul(snapshot["velocity"], turn.T.astype(np.float32), out=velocity[frame])
     body = Volume(
         name,
         density=density,
-        velocity=np.ascontiguousarray(velocity, np.float32),
+        velocity=velocity,
         grid_to_world=np.tile(to_world, (len(snapshots), 1, 1)),
         glow=np.stack([s["glow"] for s in snapshots]) if config.fire else None,
         solver=config.solver,
