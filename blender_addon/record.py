@@ -24,7 +24,7 @@ from .gather import Gathered, Progress, gather, steps
 from .physics import emitters, fluid_velocities, plan_physics, reset_caches, solvers
 from .render import RenderWish, render_frames
 from .restore import Changes, show_as_rendered, temporary_changes
-from .results import replaced
+from .results import replaced, results_collections
 from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
 
@@ -42,7 +42,6 @@ def record_scene(
     *,
     frames: tuple[int, int] | None = None,
     size: tuple[int, int] | None = None,
-    first_frame: bool = True,
     preview: bool = False,
     true_frames: bool = False,
     seed: int | None = None,
@@ -60,7 +59,7 @@ def record_scene(
     ----------
     frames: first and last frame, both included; the scene's range by default. The scene's frame step applies.
     size: (width, height) of the picture in pixels; the scene's resolution and percentage by default.
-    first_frame: render the first frame into the recording's `image`; `preview` switches it off.
+    preview: do not render the first frame into the recording's `image`.
     true_frames: render all frames into the recording's `frames`.
     seed: set as the scene's custom property "seed" and as Cycles' seed before anything is simulated; 0 to 2^31 - 1.
     samples: render samples a pixel; the scene's own by default.
@@ -77,12 +76,15 @@ def record_scene(
     timeline = plan_timeline(scene, frames)
     check_scene(scene)
     check_seed(seed)
-    wish = RenderWish(first_frame and not preview, true_frames, samples, engine)
+    wish = RenderWish(not preview, true_frames, samples, engine)
     with work_folders(out) as folders, temporary_changes(scene) as changes:
         _apply_seed(scene, seed, changes)
         timeline, physics = plan_physics(scene, timeline, _is_module())
         view_layer = _view_layer(scene)
         cast = find_cast(view_layer)
+        # results are no part of the recording, so they are not in its pictures either
+        for collection in results_collections(scene):
+            changes.set(collection, "hide_render", True)
         for obj in replaced(scene):
             changes.set(obj, "hide_render", False)
         show_as_rendered(scene, view_layer, changes, (*cast.domains, *cast.actors))

@@ -22,11 +22,16 @@ def marked(block: Any) -> Any:
     return block
 
 
+def results_collections(scene: Any) -> list[Any]:
+    """The collections of `scene` that hold results: one or none, unless somebody has copied it."""
+    return [c for c in scene.collection.children if MARK in c]
+
+
 def results_collection(scene: Any) -> Any:
     """The scene's collection of results; a new one where there is none."""
     import bpy
 
-    found = next((c for c in scene.collection.children if MARK in c), None)
+    found = next(iter(results_collections(scene)), None)
     if found is None:
         found = marked(bpy.data.collections.new(COLLECTION))
         scene.collection.children.link(found)
@@ -61,7 +66,7 @@ def remove_results(scene: Any) -> None:
     for obj in replaced(scene):
         obj.hide_render = False
         del obj[REPLACED]
-    for collection in [c for c in scene.collection.children if MARK in c]:
+    for collection in results_collections(scene):
         objects = list(collection.objects)
         actions = [o.animation_data.action for o in objects if o.animation_data and o.animation_data.action]
         bpy.data.batch_remove([*objects, *dict.fromkeys(actions), collection])

@@ -33,13 +33,23 @@ def show(recording: str | os.PathLike[str], scene: Any, *, files: Path | None = 
     files: folder for the pictures that volume shaders read, which have to stay where they are; "shown" inside the
         recording's folder by default. Replaced where it exists.
 
-    Returns warnings. Raises `recording_format.RecordingError` where the folder holds no recording.
+    Returns warnings. Raises `recording_format.RecordingError` where the folder holds no recording, and what Blender
+    raises where pictures cannot be written; the scene is without results then.
     """
     register()
     loaded = fmt.load_recording(recording)
     files = Path(recording) / "shown" if files is None else files
     hide(scene)
     shutil.rmtree(files, ignore_errors=True)
+    try:
+        return _show(loaded, scene, files.absolute())
+    except BaseException:
+        hide(scene)
+        raise
+
+
+def _show(loaded: Any, scene: Any, files: Path) -> tuple[str, ...]:
+    """Add what effects have made to a scene without results; returns warnings."""
     collection = results_collection(scene)
     numbers = [int(n) for n in loaded.frame_numbers]
     made = _made_by_effects(loaded, scene)
@@ -56,7 +66,7 @@ def show(recording: str | os.PathLike[str], scene: Any, *, files: Path | None = 
             show_particles(body, numbers, materials, collection)
         elif body.kind == "volume":
             color = described[body.material].base_color
-            show_volume(body, numbers, color, collection, files.absolute() / f"volume_{index}")
+            show_volume(body, numbers, color, collection, files / f"volume_{index}")
         else:
             copies = body.transforms.shape[1] if body.kind == "instances" else 1
             if copies > MANY_COPIES:

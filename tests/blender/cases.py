@@ -155,7 +155,7 @@ def _late_markers(scene: Any, out: Path) -> dict[str, Any]:
     _second_camera(scene, "PERSP")
     scene.camera = None
     scene.frame_start = 7
-    return {"first_frame": True, "preview": False, "samples": 1, "engine": "CYCLES"}
+    return {"preview": False, "samples": 1, "engine": "CYCLES"}
 
 
 @case("markers before")

@@ -33,12 +33,26 @@ def showing(data: Path) -> None:
     shown = _inventory(scene)
     pictures = {f"{view}.{frame}": _picture(scene, view, frame) for view in VIEWS for frame in (1, 3)}
     np.savez(data.parent / "pictures.npz", **pictures)
-    record_scene(scene, data.parent / "again", preview=True)
+    scene.frame_set(1)
+    record_scene(scene, data.parent / "again", samples=1)
     statue = bpy.data.objects["Statue"].hide_render
     hide(scene)
     notes = {"before": before, "shown": shown, "after": _inventory(scene), "warnings": warnings, "statue": statue}
     notes["statue after"] = bpy.data.objects["Statue"].hide_render
+    notes["after an error"] = _failing(scene, data.parent)
     data.write_text(json.dumps(notes), encoding="utf-8")
+
+
+def _failing(scene: Any, folder: Path) -> dict[str, int]:
+    """What is there after results could not be shown, because their pictures had no place."""
+    from blender_addon.show import show
+
+    (folder / "a file").write_text("no folder", encoding="utf-8")
+    try:
+        show(folder / "solved", scene, files=folder / "a file" / "shown")
+    except OSError:
+        return _inventory(scene)
+    raise AssertionError("an error was expected")
 
 
 def _inventory(scene: Any) -> dict[str, int]:

@@ -222,12 +222,15 @@ def test_copies_are_where_their_transforms_are(shown: Shown) -> None:
 def test_results_are_not_recorded(shown: Shown) -> None:
     # and what they stand for is recorded as it was
     assert [(b.name, b.present) for b in shown.again.bodies] == [("Statue", None)]
+    # nor are they in the picture of the recording, where nothing is to be seen but the sky
+    assert shown.again.image is not None and shown.again.image.min() > 250
 
 
 def test_hiding_leaves_nothing_behind(shown: Shown) -> None:
     assert shown.notes["shown"]["in scene"] > shown.notes["before"]["in scene"]
     assert shown.notes["after"] == shown.notes["before"]
     assert shown.notes["warnings"] == []
+    assert shown.notes["after an error"] == shown.notes["before"]
 
 
 def test_what_results_stand_for_is_not_rendered_beside_them(shown: Shown) -> None:
