@@ -11,7 +11,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
-from simcraft.recording import Body, ChangingBody, Effect, Instances, Particles, Recording
+from simcraft.recording import Body, ChangingBody, Effect, Instances, Material, Particles, Recording
 from simcraft.recording.format import KINDS, SettingError, complete, convert
 from simcraft.sim.solver import Contribution, SimulationStopped, Solver, simulate_frames
 from simcraft.sim.standstill import standstill_warnings
@@ -39,6 +39,9 @@ def simulate_effects(recording: Recording, *, seed: int | None = None, progress:
     UserError: a setting or role makes no sense.
     SimulationStopped: an effect diverged; the error's `recording` holds the frames until then, of everything.
     """
+    if not recording.materials and not all(effect.solved for effect in recording.effects):
+        # what has none is grey, and stays so when effects add the first
+        recording = replace(recording, materials=(Material("default"),))
     for number, effect in enumerate(recording.effects):
         if effect.solved:
             continue

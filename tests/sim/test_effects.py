@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simcraft.errors import UserError
-from simcraft.recording import Effect, Recording, RecordingError, Role, load_recording, save_recording
+from simcraft.recording import Effect, Material, Recording, RecordingError, Role, load_recording, save_recording
 from simcraft.recording.format import KINDS, SettingError, check_recording, complete
 from simcraft.sim import effects
 from simcraft.sim.effects import change_settings, cut, simulate_effects
@@ -46,6 +46,14 @@ def test_effects_are_solved_in_order_and_once(falls: list) -> None:
     assert len(solved.bodies) == 3 and all(e.solved for e in solved.effects)
     assert simulate_effects(solved) is solved
     check_recording(replace(solved, effects=()))
+
+
+def test_what_has_no_material_stays_grey(falls: list) -> None:
+    bare = replace(scene(smoke()), materials=())
+    assert bare.bodies[0].mesh.face_material is None
+    assert simulate_effects(bare).materials[0] == Material("default")
+    asked_nothing = replace(bare, effects=())
+    assert simulate_effects(asked_nothing) is asked_nothing
 
 
 def test_what_diverges_keeps_the_frames_until_then(falls: list, monkeypatch: pytest.MonkeyPatch) -> None:

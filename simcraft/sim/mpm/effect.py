@@ -51,6 +51,7 @@ def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[Mate
         warm_up=float(settings["warm_up"]),
         name=effect.name,
         materials=made,
+        materials_before=len(surroundings.recording.materials),
         hidden=[role.name for role in emitters],
     )
 

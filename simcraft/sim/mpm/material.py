@@ -39,6 +39,7 @@ def material_solver(
     warm_up: float = 0.0,
     name: str = "material",
     materials: Sequence[Material] = (),
+    materials_before: int = 0,
     hidden: Sequence[str] = (),
 ) -> Solver[MaterialState]:
     """Water, jelly, snow and sand in one domain, in 2D or 3D.
@@ -49,6 +50,7 @@ def material_solver(
     to_world: (4, 4) float64, from the domain's metres to the world; a rotation and a shift. None for none.
     warm_up: seconds that it starts before the first frame.
     materials: what the parts' looks are made of beyond the recording's own materials.
+    materials_before: how many these are (`len(setting.materials)`); the colours of parts without a look come after.
     hidden: bodies of the recording that the parts stand for.
     """
     placement = np.eye(4) if to_world is None else np.asarray(to_world, np.float64)
@@ -58,7 +60,7 @@ def material_solver(
     for part in parts:
         look = part.look
         if look is None:
-            look = as_particles(domain, part.name, placement, len(used))
+            look = as_particles(domain, part.name, placement, materials_before + len(used))
             used.append(Material(part.substance.law, HABITS[part.substance.law].color, roughness=0.7))
         looks.append(look)
     ends = np.cumsum([0, *(len(p.position) for p in parts)])

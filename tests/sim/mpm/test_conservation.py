@@ -55,6 +55,17 @@ def test_mass_and_momentum_are_kept_without_gravity(dimension: int, law: str) ->
     np.testing.assert_allclose(angular_momentum(setup, state), turning, atol=1e-5 * scale)
 
 
+def test_colours_come_after_the_materials_that_are_there() -> None:
+    domain = box_domain(2, 8)
+    ball = fill_ball(domain, np.array([0.5, 0.5]), 0.2, np.random.default_rng(0))
+    parts = [Part("snow", substance("snow", 0.4), ball), Part("sand", substance("sand", 0.4), ball)]
+    solver = material_solver(domain, parts, materials_before=3)
+    frame = solver.capture(solver.init())
+    made = solver.gather([frame, frame])
+    assert [body.material for body in made.bodies] == [3, 4]
+    assert [material.name for material in made.materials] == ["snow", "sand"]
+
+
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_free_fall_in_closed_form(dimension: int) -> None:
     domain = box_domain(dimension, 16)
