@@ -43,7 +43,7 @@ def occupancy(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.n
     """
     _check(surface, cells, grid_to_world)
     result = np.zeros(cells, bool)
-    if block := _block_around(surface, cells, grid_to_world, 0.0):
+    if block := _block_around(surface.vertices, cells, grid_to_world, 0.0):
         result[block.part] = _enclosed(_all_crossings(surface, block, grid_to_world), block.cells)
     return result
 
@@ -60,7 +60,7 @@ def obstacle(surface: Surface, cells: Cells, grid_to_world: np.ndarray) -> np.nd
     """
     _check(surface, cells, grid_to_world)
     result, reach = np.zeros(cells, bool), float(_cell_edges(grid_to_world).max())
-    if block := _block_around(surface, cells, grid_to_world, reach):
+    if block := _block_around(surface.vertices, cells, grid_to_world, reach):
         result[block.part] = _blocked(surface, block, grid_to_world, reach)
     return result
 
@@ -77,7 +77,7 @@ def shell(surface: Surface, cells: Cells, grid_to_world: np.ndarray, thickness: 
     # a hair more than half an edge: a surface in the very middle between two centres would else depend on rounding
     reach = max(thickness / 2, 0.5001 * float(_cell_edges(grid_to_world).max()))
     result = np.zeros(cells, bool)
-    if block := _block_around(surface, cells, grid_to_world, reach):
+    if block := _block_around(surface.vertices, cells, grid_to_world, reach):
         result[block.part] = np.isfinite(_nearest(surface, block, grid_to_world, reach)[0])
     return result
 
@@ -91,7 +91,7 @@ def signed_distance(surface: Surface, cells: Cells, grid_to_world: np.ndarray, b
     """
     _check(surface, cells, grid_to_world)
     result = np.full(cells, band, np.float32)
-    if block := _block_around(surface, cells, grid_to_world, band):
+    if block := _block_around(surface.vertices, cells, grid_to_world, band):
         inside = _enclosed(_all_crossings(surface, block, grid_to_world), block.cells)
         distance = np.minimum(_nearest(surface, block, grid_to_world, band)[0], np.float32(band))
         result[block.part] = np.where(inside, -distance, distance)
@@ -114,7 +114,7 @@ def surface_velocity(surface: Surface, cells: Cells, grid_to_world: np.ndarray, 
     if not mask.any() or not len(surface.faces) or not surface.velocity.any():
         return result
     reach = _EXACT_CELLS * float(_cell_edges(grid_to_world).max())
-    block = _block_around(surface, cells, grid_to_world, reach)
+    block = _block_around(surface.vertices, cells, grid_to_world, reach)
     faces = _nearest(surface, block, grid_to_world, reach)[1] if block else np.full((0, 0, 0), -1, np.int32)
     if block is None or not (faces >= 0).any():
         return _vertex_velocity(surface, grid_to_world, mask, result)
@@ -140,8 +140,12 @@ def is_closed(surface: Surface) -> bool:
 
 def sphere(cells: Cells, grid_to_world: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
     """(X, Y, Z) bool: the cell centres in a ball; `centre` (3,) and `radius` in world metres."""
-    away: np.ndarray = cell_centres(cells, grid_to_world) - np.asarray(centre, np.float64)
-    return (away**2).sum(-1) <= radius**2
+    middle, matrix = np.asarray(centre, np.float64), np.array(grid_to_world, np.float64)
+    result = np.zeros(cells, bool)
+    if block := _block_around(middle[None], cells, matrix, radius):
+        matrix[:3, 3] += matrix[:3, :3] @ block.low
+        result[block.part] = ((cell_centres(block.cells, matrix) - middle) ** 2).sum(-1) <= radius**2
+    return result
 
 
 def box(cells: Cells, grid_to_world: np.ndarray, box_to_world: np.ndarray) -> np.ndarray:
@@ -184,11 +188,11 @@ class _Block:
         return tuple(slice(low, low + count) for low, count in zip(self.low.tolist(), self.cells, strict=True))
 
 
-def _block_around(surface: Surface, cells: Cells, grid_to_world: np.ndarray, reach: float) -> _Block | None:
-    """The cells within `reach` metres of the box around the surface, and one more on each side; None without any."""
-    if not len(surface.faces):
+def _block_around(points: np.ndarray, cells: Cells, grid_to_world: np.ndarray, reach: float) -> _Block | None:
+    """The cells within `reach` metres of the box around `points` (V, 3), and one more on each side, if there are any."""
+    if not len(points):
         return None
-    places = _in_cells(surface.vertices, grid_to_world)
+    places = _in_cells(points, grid_to_world)
     margin = _margin(grid_to_world, reach) + 1.5
     low = np.clip(np.floor(places.min(0) - margin), 0, cells)
     high = np.clip(np.ceil(places.max(0) + margin), 0, cells)

@@ -9,11 +9,14 @@ from functools import lru_cache
 import numpy as np
 
 from simcraft.errors import UserError
-from simcraft.recording import Effect, Recording, RigidBody
+from simcraft.recording import Effect, Recording, RigidBody, Role
 from simcraft.sim import voxels
 from simcraft.sim.fluid.boundary import Obstacle
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.surroundings import Surroundings
+
+POINT_RADIUS = 1.5
+"""Cells around an emitter without an inside (an empty, a curve, a plane) in which something comes out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,33 +66,63 @@ def domain_of(effect: Effect, resolution: int) -> Domain:
 def obstacle_of(
     domain: Domain, surroundings: Surroundings, names: Sequence[str]
 ) -> Obstacle | Callable[[float], Obstacle] | None:
-    """All bodies of `names` together, once and for all where none of them moves, else as a function of time."""
+    """All bodies of `names` together, once and for all where none of them moves, else as a function of time: that gives
+    the same object as long as they rest."""
     if not names:
         return None
-    resting = _solids(domain, surroundings, [name for name in names if not surroundings.moves(name)], 0.0)
     moving = [name for name in names if surroundings.moves(name)]
+    still = [_solid(domain, surroundings, name, 0.0) for name in names if name not in moving]
     if not moving:
-        return resting
+        return _together(domain, still)
+
+    @lru_cache(maxsize=2 * len(moving))
+    def solid(name: str, time: float) -> _Solid:
+        return _solid(domain, surroundings, name, time)
 
     @lru_cache(maxsize=4)
-    def at(time: float) -> Obstacle:
-        pushing = _solids(domain, surroundings, moving, time)
-        return Obstacle(resting.cells | pushing.cells, pushing.velocity)
+    def at(times: tuple[float, ...]) -> Obstacle:
+        return _together(domain, [*still, *(solid(name, time) for name, time in zip(moving, times, strict=True))])
 
-    return at
+    return lambda time: at(tuple(surroundings.standing_since(name, time) for name in moving))
 
 
-def _solids(domain: Domain, surroundings: Surroundings, names: Sequence[str], time: float) -> Obstacle:
-    """The cells that the bodies `names` block, and how they move."""
-    blocked = np.zeros(domain.cells, bool)
-    velocity = np.zeros((*domain.cells, 3), np.float32)
-    for name in names:
-        surface = surroundings.surface(name, time)
-        cells = voxels.obstacle(surface, domain.cells, domain.grid_to_world)
-        speed = voxels.surface_velocity(surface, domain.cells, domain.grid_to_world, cells)
-        velocity[cells] = domain.direction(speed[cells].astype(np.float64))
-        blocked |= cells
+@dataclass(frozen=True)
+class _Solid:
+    """What one body blocks at one moment."""
+
+    cells: np.ndarray
+    """(N,) int64: numbers of the cells, in the order of their memory."""
+    velocity: np.ndarray
+    """(N, 3) float32, metres a second along the box's axes."""
+
+
+def _solid(domain: Domain, surroundings: Surroundings, name: str, time: float) -> _Solid:
+    surface = surroundings.surface(name, time)
+    blocked = voxels.obstacle(surface, domain.cells, domain.grid_to_world)
+    spin = surroundings.spin(name, time)
+    if spin is None:
+        speed = voxels.surface_velocity(surface, domain.cells, domain.grid_to_world, blocked)[blocked]
+    else:
+        matrix = domain.grid_to_world
+        centres = (np.argwhere(blocked) + 0.5) @ matrix[:3, :3].T + matrix[:3, 3]
+        speed = centres @ spin[:, :3].T + spin[:, 3]
+    return _Solid(np.flatnonzero(blocked), domain.direction(speed.astype(np.float64)).astype(np.float32))
+
+
+def _together(domain: Domain, solids: Sequence[_Solid]) -> Obstacle:
+    """What all of `solids` block; where they overlap, the last one says how it moves."""
+    blocked, velocity = np.zeros(domain.cells, bool), np.zeros((*domain.cells, 3), np.float32)
+    for solid in solids:
+        blocked.ravel()[solid.cells] = True
+        velocity.reshape(-1, 3)[solid.cells] = solid.velocity
     return Obstacle(blocked, velocity)
+
+
+def near_points(domain: Domain, surroundings: Surroundings, role: Role, time: float) -> np.ndarray:
+    """(*cells) bool: the cells within `POINT_RADIUS` of the points of a thing without faces."""
+    radius = POINT_RADIUS * domain.grid.spacing
+    places = surroundings.place(role, time)
+    return np.logical_or.reduce([voxels.sphere(domain.cells, domain.grid_to_world, at, radius) for at in places])
 
 
 def axis_of(recording: Recording, name: str, time: float) -> np.ndarray:

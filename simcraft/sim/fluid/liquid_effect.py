@@ -17,15 +17,13 @@ from simcraft.recording import Effect, Role
 from simcraft.recording.format import KINDS, complete
 from simcraft.sim import voxels
 from simcraft.sim.effects import settings_of
-from simcraft.sim.fluid.domain import Domain, axis_of, domain_of, obstacle_of
+from simcraft.sim.fluid.domain import POINT_RADIUS, Domain, axis_of, domain_of, near_points, obstacle_of
 from simcraft.sim.fluid.liquid import WATER, Emitter, LiquidConfig, LiquidState, Region, liquid_solver
 from simcraft.sim.solver import Solver
 from simcraft.sim.surroundings import Surroundings, roles
 
 BAND = 3.0
 """Cells around an emitter's surface in which its distance is known."""
-POINT_RADIUS = 1.5
-"""Cells around an emitter without an inside (an empty, a curve, a plane) in which liquid comes out."""
 
 
 def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[LiquidState]:
@@ -62,18 +60,19 @@ def _emitter(domain: Domain, surroundings: Surroundings, role: Role) -> Emitter:
     """What comes out of the thing `role`, as functions of time where it moves."""
     settings = complete(KINDS["liquid"].roles["emitter"], role.settings)
 
+    @lru_cache(maxsize=4)
     def region(time: float) -> Region:
         return _region(domain, surroundings, role, time)
 
+    @lru_cache(maxsize=4)
     def velocity(time: float) -> tuple[float, ...]:
-        drift = np.zeros(3) if role.points is not None else surroundings.surface(role.name, time).velocity.mean(0)
         own = settings["speed"] * axis_of(surroundings.recording, role.name, time)
-        return tuple(domain.direction(own + drift).tolist())
+        return tuple(domain.direction(own + surroundings.drift(role, time)).tolist())
 
-    moves = role.points is not None or surroundings.moves(role.name)
+    moves = surroundings.moves(role)
     return Emitter(
-        lru_cache(maxsize=2)(region) if moves else region(0.0),
-        lru_cache(maxsize=4)(velocity) if moves else velocity(0.0),
+        (lambda time: region(surroundings.standing_since(role, time))) if moves else region(0.0),
+        (lambda time: velocity(surroundings.standing_since(role, time))) if moves else velocity(0.0),
         once=settings["once"],
         start=settings["start"],
         stop=settings["stop"],
@@ -82,12 +81,8 @@ def _emitter(domain: Domain, surroundings: Surroundings, role: Role) -> Emitter:
 
 def _region(domain: Domain, surroundings: Surroundings, role: Role, time: float) -> Region:
     """Distance to what a body encloses; of what encloses nothing, the cells around its surface or points."""
-    radius = POINT_RADIUS * domain.grid.spacing
     if role.points is not None:
-        balls = [
-            voxels.sphere(domain.cells, domain.grid_to_world, place, radius) for place in surroundings.place(role, time)
-        ]
-        return np.logical_or.reduce(balls)
+        return near_points(domain, surroundings, role, time)
     surface = surroundings.surface(role.name, time)
     distance = voxels.signed_distance(surface, domain.cells, domain.grid_to_world, BAND * domain.grid.spacing)
-    return distance if (distance < 0).any() else np.asarray(np.abs(distance) < radius)
+    return distance if (distance < 0).any() else np.asarray(np.abs(distance) < POINT_RADIUS * domain.grid.spacing)

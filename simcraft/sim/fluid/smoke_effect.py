@@ -14,14 +14,11 @@ from simcraft.recording.format import KINDS, complete
 from simcraft.sim import voxels
 from simcraft.sim.effects import settings_of
 from simcraft.sim.fluid import smoke
-from simcraft.sim.fluid.domain import Domain, axis_of, domain_of, obstacle_of
+from simcraft.sim.fluid.domain import Domain, axis_of, domain_of, near_points, obstacle_of
 from simcraft.sim.fluid.grid import Sides, all_walls
 from simcraft.sim.fluid.smoke_state import Fire, Inflow, SmokeConfig, SmokeState
 from simcraft.sim.solver import Solver
 from simcraft.sim.surroundings import Surroundings, roles
-
-POINT_RADIUS = 1.5
-"""Cells around an emitter without faces (an empty, a curve) in which something comes out."""
 
 
 def solver(effect: Effect, surroundings: Surroundings, seed: int) -> Solver[SmokeState]:
@@ -68,12 +65,14 @@ def _inflows(
 ) -> Callable[[float], tuple[Inflow, ...]] | tuple[Inflow, ...]:
     """What comes out of the emitters: once and for all where none of them moves, else as a function of time."""
 
-    @lru_cache(maxsize=4)
-    def at(time: float) -> tuple[Inflow, ...]:
-        return tuple(_inflow(effect, domain, surroundings, role, time) for role in sources)
+    @lru_cache(maxsize=2 * len(sources))
+    def inflow(number: int, time: float) -> Inflow:
+        return _inflow(effect, domain, surroundings, sources[number], time)
 
-    moves = any(role.points is not None or surroundings.moves(role.name) for role in sources)
-    return at if moves else at(0.0)
+    def at(time: float) -> tuple[Inflow, ...]:
+        return tuple(inflow(n, surroundings.standing_since(role, time)) for n, role in enumerate(sources))
+
+    return at if any(surroundings.moves(role) for role in sources) else at(0.0)
 
 
 def _inflow(effect: Effect, domain: Domain, surroundings: Surroundings, role: Role, time: float) -> Inflow:
@@ -82,7 +81,7 @@ def _inflow(effect: Effect, domain: Domain, surroundings: Surroundings, role: Ro
     velocity = None
     if settings["speed"]:
         out = settings["speed"] * axis_of(surroundings.recording, role.name, time)
-        velocity = tuple(domain.direction(out + _drift(surroundings, role, time)).tolist())
+        velocity = tuple(domain.direction(out + surroundings.drift(role, time)).tolist())
     burns = effect.kind == "fire"
     return Inflow(
         _region(domain, surroundings, role, time),
@@ -97,21 +96,10 @@ def _inflow(effect: Effect, domain: Domain, surroundings: Surroundings, role: Ro
     )
 
 
-def _drift(surroundings: Surroundings, role: Role, time: float) -> np.ndarray:
-    """(3,) metres a second, world: how fast the emitter itself moves."""
-    if role.points is not None:
-        return np.zeros(3)
-    drift: np.ndarray = surroundings.surface(role.name, time).velocity.mean(0)
-    return drift
-
-
 def _region(domain: Domain, surroundings: Surroundings, role: Role, time: float) -> np.ndarray:
     """(*cells) bool: what a body encloses, or where it encloses nothing, its surface; the surroundings of points."""
     if role.points is not None:
-        region = np.zeros(domain.cells, bool)
-        for place in surroundings.place(role, time):
-            region |= voxels.sphere(domain.cells, domain.grid_to_world, place, POINT_RADIUS * domain.grid.spacing)
-        return region
+        return near_points(domain, surroundings, role, time)
     surface = surroundings.surface(role.name, time)
     region = voxels.occupancy(surface, domain.cells, domain.grid_to_world)
     return region if region.any() else voxels.shell(surface, domain.cells, domain.grid_to_world)

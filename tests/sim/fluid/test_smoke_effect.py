@@ -126,9 +126,20 @@ def test_a_moving_obstacle_pushes_the_air() -> None:
     assert isinstance(now, Obstacle) and now.velocity is not None
     np.testing.assert_allclose(now.velocity[now.cells], np.tile([0.72, 0, 0], (now.cells.sum(), 1)), atol=1e-5)
     volume = simulated(recording)
-    # a frame before the last, after which everything stands still
-    at = np.linalg.inv(volume.grid_to_world[0]) @ [*(places[4] + [0.16, 0, 0]), 1]
-    assert volume.velocity[4][tuple(at[:3].astype(int))][0] > 0.3
+    at = np.linalg.inv(volume.grid_to_world[0]) @ [*(places[-1] + [0.16, 0, 0]), 1]
+    assert volume.velocity[-1][tuple(at[:3].astype(int))][0] > 0.3
+
+
+def test_an_obstacle_at_rest_is_looked_at_once() -> None:
+    """It stands until the third frame; the tower that nobody has pushed yet costs nothing."""
+    places = still(-0.3, 0, 0.7)
+    places[3:, 0] += 0.06 * np.arange(1, FRAMES - 2)
+    block = box_body("block", (0.25, 0.25, 0.25), places)
+    recording = scene("smoke", Role("obstacle", "block"), bodies=(block,))
+    obstacle = solver_of(recording.effects[0], Surroundings(recording), 0).init.args[0].obstacle  # type: ignore[attr-defined]
+    assert obstacle(0.0) is obstacle(0.1) and obstacle(-0.1) is obstacle(-0.2)
+    assert (obstacle(-0.1).cells == obstacle(0.1).cells).all() and not obstacle(0.1).velocity.any()
+    assert obstacle(0.3) is not obstacle(0.31) and (obstacle(0.4).cells != obstacle(0.1).cells).any()
 
 
 def test_an_emitter_may_be_flat_or_a_point_and_blow() -> None:
