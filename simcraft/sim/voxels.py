@@ -148,22 +148,6 @@ def sphere(cells: Cells, grid_to_world: np.ndarray, centre: np.ndarray, radius: 
     return result
 
 
-def box(cells: Cells, grid_to_world: np.ndarray, box_to_world: np.ndarray) -> np.ndarray:
-    """(X, Y, Z) bool: the cell centres in the box that `box_to_world` (4, 4) makes of the unit cube (0 to 1)."""
-    to_unit = np.linalg.inv(np.asarray(box_to_world, np.float64)) @ np.asarray(grid_to_world, np.float64)
-    unit = cell_centres(cells, to_unit)
-    return ((unit >= 0) & (unit <= 1)).all(-1)
-
-
-def cylinder(cells: Cells, grid_to_world: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> np.ndarray:
-    """(X, Y, Z) bool: the cell centres within `radius` around the line from `start` to `end` (3,), metres."""
-    axis = np.asarray(end, np.float64) - np.asarray(start, np.float64)
-    away: np.ndarray = cell_centres(cells, grid_to_world) - np.asarray(start, np.float64)
-    along = away @ axis / (axis @ axis)
-    aside2 = (away**2).sum(-1) - along**2 * (axis @ axis)
-    return (along >= 0) & (along <= 1) & (aside2 <= radius**2)
-
-
 def cell_centres(cells: Cells, grid_to_world: np.ndarray) -> np.ndarray:
     """(X, Y, Z, 3) float64: world positions of the cell centres, metres."""
     matrix = np.asarray(grid_to_world, np.float64)
@@ -189,7 +173,7 @@ class _Block:
 
 
 def _block_around(points: np.ndarray, cells: Cells, grid_to_world: np.ndarray, reach: float) -> _Block | None:
-    """The cells within `reach` metres of the box around `points` (V, 3), and one more on each side, if there are any."""
+    """The cells within `reach` metres of the box around `points` (V, 3), and one more on each side, if any."""
     if not len(points):
         return None
     places = _in_cells(points, grid_to_world)
