@@ -18,6 +18,8 @@ from zoo import add_cube
 
 VIEWS = {"front": ((0.0, -8.0, 0.0), (np.pi / 2, 0.0, 0.0)), "top": ((0.0, 0.0, 8.0), (0.0, 0.0, 0.0))}
 WIDTH, PIXELS = 4.0, 128
+NUMBERS = (11, 13, 15)
+"""Of the frames: neither from 1 nor one after the other."""
 
 
 def showing(data: Path) -> None:
@@ -31,9 +33,9 @@ def showing(data: Path) -> None:
     show(data.parent / "solved", scene)
     warnings = show(data.parent / "solved", scene)  # a second time: replaces the first
     shown = _inventory(scene)
-    pictures = {f"{view}.{frame}": _picture(scene, view, frame) for view in VIEWS for frame in (1, 3)}
+    pictures = {f"{view}.{t + 1}": _picture(scene, view, NUMBERS[t]) for view in VIEWS for t in (0, 2)}
     np.savez(data.parent / "pictures.npz", **pictures)
-    scene.frame_set(1)
+    scene.frame_set(NUMBERS[0])
     record_scene(scene, data.parent / "again", samples=1)
     statue = bpy.data.objects["Statue"].hide_render
     hide(scene)
@@ -65,7 +67,7 @@ def _inventory(scene: Any) -> dict[str, int]:
 
 def _stage() -> Any:
     scene = bpy.context.scene
-    scene.frame_start, scene.frame_end = 1, 3
+    scene.frame_start, scene.frame_end, scene.frame_step = NUMBERS[0], NUMBERS[-1], 2
     render = scene.render
     render.resolution_x = render.resolution_y = PIXELS
     render.resolution_percentage, render.engine = 100, "CYCLES"

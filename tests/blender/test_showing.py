@@ -33,7 +33,8 @@ from simcraft.sim.rigid_scene import Camera
 from simcraft.sim.setting import camera_track
 from tests.blender.conftest import BLENDERS, HERE, blender_executable
 
-FRAMES = 3
+NUMBERS = (11, 13, 15)
+FRAMES = len(NUMBERS)
 WIDTH, PIXELS = 4.0, 128
 CELLS = (10, 12, 15)
 SIZE = np.array([1.5, 1.25, 1.5])
@@ -48,7 +49,7 @@ class Shown:
     """What one Blender made of the recording."""
 
     pictures: dict[str, np.ndarray]
-    """"front.1": linear (H, W, 3), seen towards +y, or from above, in a frame."""
+    """"front.1": linear (H, W, 3), seen towards +y, or from above, in the first or third frame."""
     notes: dict[str, Any]
     again: Recording
     """The scene, recorded while the results were shown."""
@@ -117,7 +118,7 @@ def statue() -> RigidBody:
 def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     folder = tmp_path_factory.mktemp(f"showing-{request.param}")
     track = camera_track(Camera((0, -8, 0), (0, 0, 0)), (PIXELS, PIXELS), FRAMES, WIDTH)
-    numbers = np.arange(1, FRAMES + 1, dtype=np.int32)
+    numbers = np.array(NUMBERS, np.int32)
     bodies = (statue(), smoke(), fire(), *surfaces())
     save_recording(Recording("shown", 24.0, (PIXELS, PIXELS), track, bodies, numbers, (BLACK,)), folder / "solved")
     build = {"script": str(HERE / "showing.py"), "function": "showing", "data": str(folder / "notes.json")}
