@@ -32,6 +32,8 @@ ALONG_EDGE = 2
 Region = np.ndarray
 """Where something is, one value a cell: bool, whole cells; or float, signed distance of the centre in metres, negative
 inside, which makes rounder shapes."""
+Vector = Sequence[float] | np.ndarray
+"""(dimension,) numbers, or none for 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +42,13 @@ class Emitter:
 
     region: Region | Callable[[float], Region]
     """Or a function of the time in seconds, for one that moves."""
-    velocity: Sequence[float] | Callable[[float], Sequence[float]] = ()
+    velocity: Vector | Callable[[float], Vector] = ()
     """(dimension,) metres a second, of what comes out; nothing for liquid at rest. Or a function of the time."""
+    drift: Vector | Callable[[float], Vector] = ()
+    """(dimension,) metres a second, of the region itself. Or a function of the time."""
     once: bool = True
-    """Fill the region once; otherwise feed it all the time: by its velocity, or if that is 0, whenever cells of it have
-    run dry."""
+    """Fill the region once; otherwise feed it all the time: by its velocity, or where that is no other than its drift,
+    whenever cells of it have run dry."""
     start: float = 0.0
     """Seconds; 0 or less: from the very beginning, the warm-up included."""
     stop: float = math.inf
@@ -54,8 +58,16 @@ class Emitter:
 
     def velocity_at(self, time: float, dimension: int) -> np.ndarray:
         """(dimension,) float64."""
-        velocity = self.velocity(time) if callable(self.velocity) else self.velocity
-        return np.asarray(velocity, np.float64) if len(velocity) else np.zeros(dimension)
+        return _vector_at(self.velocity, time, dimension)
+
+    def drift_at(self, time: float, dimension: int) -> np.ndarray:
+        """(dimension,) float64."""
+        return _vector_at(self.drift, time, dimension)
+
+
+def _vector_at(vector: Vector | Callable[[float], Vector], time: float, dimension: int) -> np.ndarray:
+    now = vector(time) if callable(vector) else vector
+    return np.asarray(now, np.float64) if len(now) else np.zeros(dimension)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ its wall and however coarse the grid.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -65,14 +66,23 @@ def _emitter(domain: Domain, surroundings: Surroundings, role: Role) -> Emitter:
         return _region(domain, surroundings, role, time)
 
     @lru_cache(maxsize=4)
-    def velocity(time: float) -> tuple[float, ...]:
-        own = settings["speed"] * axis_of(surroundings.recording, role.name, time)
-        return tuple(domain.direction(own + surroundings.drift(role, time)).tolist())
+    def drift(time: float) -> np.ndarray:
+        return domain.direction(surroundings.drift(role, time))
 
-    moves = surroundings.moves(role)
+    @lru_cache(maxsize=4)
+    def velocity(time: float) -> np.ndarray:
+        own = settings["speed"] * axis_of(surroundings.recording, role.name, time)
+        return domain.direction(own) + drift(time)
+
+    def when(what: Callable[[float], np.ndarray]) -> np.ndarray | Callable[[float], np.ndarray]:
+        if not surroundings.moves(role):
+            return what(0.0)
+        return lambda time: what(surroundings.standing_since(role, time))
+
     return Emitter(
-        (lambda time: region(surroundings.standing_since(role, time))) if moves else region(0.0),
-        (lambda time: velocity(surroundings.standing_since(role, time))) if moves else velocity(0.0),
+        when(region),
+        when(velocity),
+        when(drift),
         once=settings["once"],
         start=settings["start"],
         stop=settings["stop"],

@@ -38,7 +38,7 @@ def _new(
     if region.shape != grid.cells:
         raise UserError(f"An emitter's region has {region.shape} cells, its grid {grid.cells}.")
     velocity = emitter.velocity_at(state.time, grid.dimension)
-    if first or not velocity.any():
+    if first or (velocity == emitter.drift_at(state.time, grid.dimension)).all():
         free = np.ones(grid.cells, bool)
         free[cells_of(grid, state.positions)] = False
         return fill(grid, region, free, random)

@@ -96,6 +96,19 @@ def test_a_moving_box_pushes_and_a_tilted_domain_still_falls_down() -> None:
     np.testing.assert_allclose(positions[4].mean(0), expected, atol=0.05)  # half a cell, the error of a step
 
 
+def test_a_moving_source_without_a_speed_fills_up_again_and_gives_its_own_speed() -> None:
+    x = np.linspace(-0.3, 0.3, FRAMES)
+    source = box_body("source", (0.2, 0.2, 0.2), np.stack([x, 0 * x, 0 * x + 0.8], 1))
+    roles = (Role("emitter", "source", {"once": False, "speed": 0.0}),)
+    liquid = simulate_effects(drink((source,), turned(0), roles, resolution=16)).bodies[-1]
+    assert isinstance(liquid, Particles) and liquid.present is not None and liquid.velocity is not None
+    there = liquid.present.sum(1)
+    assert there[-1] > 2 * there[0]
+    new = liquid.present[5] & ~liquid.present[4]
+    # what was born within the frame has not slowed down yet, but it falls
+    assert np.median(liquid.velocity[5, new, 0]) == pytest.approx(0.6 / (FRAMES - 1) * 24, rel=0.1)
+
+
 def test_points_emit_and_what_makes_no_sense_is_refused() -> None:
     body = box_body("thing", (0.2, 0.2, 0.2), still((0.0, 0.0, 0.5)))
     spring = Role("emitter", "spring", {"once": False}, points=np.zeros((FRAMES, 1, 3), np.float32) + 0.4)
