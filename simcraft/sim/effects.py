@@ -164,12 +164,28 @@ def _cut_effect(effect: Effect, count: int) -> Effect:
 def _with(recording: Recording, number: int, made: Contribution) -> Recording:
     """`recording` with the contribution of its effect `number`."""
     solved = replace(recording.effects[number], solved=True)
+    bodies = _told_apart(made.bodies, {b.name for b in recording.bodies})
     return replace(
         recording,
-        bodies=(*(_hidden(b) if b.name in made.hidden else b for b in recording.bodies), *made.bodies),
+        bodies=(*(_hidden(b) if b.name in made.hidden else b for b in recording.bodies), *bodies),
         materials=(*recording.materials, *made.materials),
         effects=(*recording.effects[:number], solved, *recording.effects[number + 1 :]),
         warnings=(*recording.warnings, *standstill_warnings(made.bodies, recording.fps)),
+    )
+
+
+def _told_apart(bodies: tuple[Body, ...], taken: set[str]) -> tuple[Body, ...]:
+    """`bodies` with other names where theirs are `taken`: later effects, and Blender, know bodies by their names."""
+    names = {}
+    for body in bodies:
+        names[body.name] = body.name
+        while names[body.name] in taken:
+            names[body.name] += " result"
+    return tuple(
+        replace(b, name=names[b.name], part_of=names.get(b.part_of, ""))
+        if isinstance(b, Instances)
+        else replace(b, name=names[b.name])
+        for b in bodies
     )
 
 

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from simcraft.errors import UserError
-from simcraft.recording import Effect, Material, Recording, RecordingError, Role, load_recording, save_recording
+from simcraft.recording import (
+    Effect,
+    Instances,
+    Material,
+    Mesh,
+    Recording,
+    RecordingError,
+    Role,
+    load_recording,
+    save_recording,
+)
 from simcraft.recording.format import KINDS, SettingError, check_recording, complete
 from simcraft.sim import effects
 from simcraft.sim.effects import change_settings, cut, simulate_effects
@@ -46,6 +56,19 @@ def test_effects_are_solved_in_order_and_once(falls: list) -> None:
     assert len(solved.bodies) == 3 and all(e.solved for e in solved.effects)
     assert simulate_effects(solved) is solved
     check_recording(replace(solved, effects=()))
+
+
+def test_results_have_names_of_their_own(falls: list) -> None:
+    clash = recording_of((box_body("ball", (1, 1, 1), np.zeros((6, 3))),), 6, effects=(smoke("A"), smoke("B")))
+    assert [b.name for b in simulate_effects(clash).bodies] == ["ball", "ball result", "ball result result"]
+
+
+def test_parts_follow_what_carries_them_to_its_new_name() -> None:
+    moves = np.tile(np.eye(4), (2, 1, 1, 1))
+    bird = Instances("Bird", Mesh(np.array([[0, 1, 2]], np.int32)), np.eye(3, dtype=np.float32), moves)
+    wing = replace(bird, name="Bird wing", part_of="Bird")
+    renamed = effects._told_apart((bird, wing), {"Bird"})
+    assert [(b.name, b.part_of) for b in renamed] == [("Bird result", ""), ("Bird wing", "Bird result")]
 
 
 def test_what_has_no_material_stays_grey(falls: list) -> None:
