@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from simcraft.assets import asset
 from simcraft.progress import silent
 from simcraft.recording import Recording, Volume, load_recording, save_recording
-from simcraft.sim.blender import find_blender, run_child
+from simcraft.sim.blender import ChildCrash, find_blender, run_child
 from simcraft.sim.effects import simulate_effects
 from simcraft.video import load_video
 from tests.blender.conftest import BLENDERS, HERE, blender_executable
@@ -77,6 +78,26 @@ def test_what_stops_the_simulation_stops_blender(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_child(find_blender(), request, tmp_path, tmp_path / "log", silent, fail)
     assert not (tmp_path / "images").exists()
+
+
+def children() -> set[int]:
+    """Process ids of this process's children."""
+    return {int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()}
+
+
+@pytest.mark.bpy
+def test_a_child_that_dies_while_it_waits_is_a_crash(tmp_path: Path) -> None:
+    def kill(path: Path) -> Path:
+        (child,) = children() - before
+        os.kill(child, signal.SIGKILL)
+        return path
+
+    before = children()
+    build = {"script": str(HERE / "staging.py"), "function": "watched", "data": str(tmp_path / "notes.json")}
+    request = {"addon": str(asset("blender_addon").resolve()), "build": build, "options": {}}
+    request |= {"out": str(tmp_path / "first"), "images": str(tmp_path / "images")}
+    with pytest.raises(ChildCrash, match="SIGKILL"):
+        run_child(find_blender(), request, tmp_path, tmp_path / "log", silent, kill)
 
 
 @pytest.mark.bpy
