@@ -10,7 +10,7 @@ that nobody overlaps is not left to them but to each step, see `crowd_kernels.wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,8 +19,9 @@ import numpy as np
 from simcraft.errors import UserError
 from simcraft.recording import Recording
 from simcraft.sim.agents.bodies import BUILT_IN, Model, Paint, gather_agents
+from simcraft.sim.agents.cells import Cells, cells_over, sort_by_cell
 from simcraft.sim.agents.routes import Goal, Routes, distance_to_line, plan_routes
-from simcraft.sim.agents.walls import WallsOverTime, no_walls, sample_walls, sort_walls
+from simcraft.sim.agents.walls import Walls, WallsOverTime, no_walls, sample_walls, sorted_walls
 from simcraft.sim.solver import Snapshot, Solver, record
 
 SIGHT = 8.0
@@ -84,6 +85,10 @@ class Place:
     goals: tuple[Goal, ...]
     routes: Routes | None
     """None where no wall is in the way."""
+    cells: Cells
+    """Of the floor: whoever is heeded is in the same or in a neighbouring one."""
+    walls: Callable[[float], Walls]
+    """Seconds -> the walls at that time, sorted by cell."""
 
 
 def solver(
@@ -137,7 +142,8 @@ def place_of(crowd: Crowd) -> Place:
         goals = (*goals, _end(crowd, float(np.argmax([distance_to_line(middle, goals[0]) for middle in middles]))))
     segments = crowd.walls(-crowd.warm_up)
     routes = plan_routes(goals, segments, np.array(crowd.floor), 1.3 * crowd.radius) if len(segments) else None
-    return Place(goals, routes)
+    cells = cells_over(np.zeros(2), np.array(crowd.floor), SIGHT * crowd.radius)
+    return Place(goals, routes, cells, sorted_walls(crowd.walls, cells, cells.size))
 
 
 def initial_state(crowd: Crowd, place: Place) -> CrowdState:
@@ -165,12 +171,10 @@ def initial_state(crowd: Crowd, place: Place) -> CrowdState:
 def step(crowd: Crowd, place: Place, state: CrowdState, dt: float) -> CrowdState:
     """The crowd `dt` seconds later: look around, steer, walk, arrive."""
     from simcraft.sim.agents import crowd_kernels as kernels
-    from simcraft.sim.agents.cells import cells_over, sort_by_cell
     from simcraft.sim.agents.meshes import STRIDE
 
-    cells = cells_over(np.zeros(2), np.array(crowd.floor), SIGHT * crowd.radius)
+    cells, walls = place.cells, place.walls(state.time)
     sorted_ = sort_by_cell(cells, state.position)
-    walls = sort_walls(crowd.walls(state.time), cells, cells.size)
     order, grid = sorted_.order, (sorted_.starts, cells.low, cells.size, cells.shape, crowd.radius)
     position, velocity = state.position[order], state.velocity[order]
     solid = (walls.segments, walls.starts, walls.numbers)

@@ -28,7 +28,7 @@ class Walls:
 
 
 WallsOverTime = Callable[[float], np.ndarray]
-"""Seconds -> segments (S, 4) in the frame of the domain."""
+"""Seconds -> segments (S, 4) in the frame of the domain; the very same array where nothing has moved."""
 
 
 def no_walls(time: float) -> np.ndarray:
@@ -83,6 +83,19 @@ def walls_over_time(
         return np.concatenate([still, cut(moving, frame / fps)]) if moving else still
 
     return lambda time: in_frame(min(max(round(time * fps), 0), last) if moving else 0)
+
+
+def sorted_walls(walls: WallsOverTime, cells: Cells, reach: float) -> Callable[[float], Walls]:
+    """Seconds -> the walls at that time as `sort_walls` gives them; sorted again only where they have moved."""
+    last: list[tuple[np.ndarray, Walls]] = []
+
+    def at(time: float) -> Walls:
+        segments = walls(time)
+        if not last or last[0][0] is not segments:
+            last[:] = [(segments, sort_walls(segments, cells, reach))]
+        return last[0][1]
+
+    return at
 
 
 def sort_walls(segments: np.ndarray, cells: Cells, reach: float) -> Walls:

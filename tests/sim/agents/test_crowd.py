@@ -34,6 +34,13 @@ def states(config: Crowd, seconds: float) -> list[CrowdState]:
     return result
 
 
+def test_walls_are_sorted_again_only_where_they_have_moved() -> None:
+    still, open_ = GATE.copy(), GATE[:1].copy()
+    place = crowd.place_of(Crowd(floor=(12, 8), walls=lambda time: still if time < 1 else open_))
+    assert place.walls(0.0) is place.walls(0.5) is not place.walls(1.5)
+    assert len(place.walls(1.5).segments) == 1 and len(place.walls(0.0).segments) == 2
+
+
 def closest(state: CrowdState) -> float:
     return float(cKDTree(state.position).query(state.position, 2)[0][:, 1].min())
 
