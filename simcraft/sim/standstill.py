@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from simcraft.recording import (
     RigidBody,
     Volume,
 )
+
+Moving = RigidBody | DeformingBody | Instances | Particles
 
 STILL = 1e-4
 """Of a body's own size a frame: what moves less is taken to stand still."""
@@ -59,32 +62,44 @@ def speeds(body: Body, fps: float) -> np.ndarray | None:
             return np.full(len(body.vertex_offsets) - 1, np.inf)
         pairs = zip(body.vertex_offsets[:-1], body.vertex_offsets[1:], strict=True)
         return np.array([lengths[a:b].max(initial=0.0) for a, b in pairs])
-    places = _places(body)
-    if not places.size:
+    if not _places(body, 0).size:
         return None
-    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1)
-    if isinstance(body, Particles) and body.present is not None:
-        if not body.present.any():
-            return None
-        steps = np.where(body.present[1:] & body.present[:-1], steps, 0.0)
-    if isinstance(body, Instances) and body.present is not None:
-        there = body.present[1:] & body.present[:-1]
-        steps = np.where(np.repeat(there, len(_CORNERS), axis=1), steps, 0.0)
-        # copies that have all left do not stand still
-        steps[~there.any(1)] = np.inf
-    fastest = steps.reshape(len(steps), -1).max(1, initial=0.0) * fps
+    if isinstance(body, Particles) and body.present is not None and not body.present.any():
+        return None
+    # a frame at a time: all frames of a large crowd would fill the memory
+    pairs = pairwise(_places(body, t) for t in range(_frame_count(body)))
+    fastest = np.array([_longest(body, t, *pair) for t, pair in enumerate(pairs, start=1)]) * fps
     return np.concatenate([fastest, fastest[-1:]])
 
 
-def _places(body: RigidBody | DeformingBody | Instances | Particles) -> np.ndarray:
-    """(T, N, 3): points that move with the body."""
+def _longest(body: Moving, t: int, before: np.ndarray, here: np.ndarray) -> float:
+    """Metres: the longest way of what is there both in frame `t` - 1, at `before` (N, 3), and in frame `t`, at `here`."""
+    steps = np.linalg.norm(here - before, axis=-1)
+    if isinstance(body, (Particles, Instances)) and body.present is not None:
+        there = body.present[t] & body.present[t - 1]
+        if isinstance(body, Instances):
+            if not there.any():
+                # copies that have all left do not stand still
+                return np.inf
+            there = np.repeat(there, len(_CORNERS))
+        steps = steps[there]
+    return float(steps.max(initial=0.0))
+
+
+def _places(body: Moving, t: int) -> np.ndarray:
+    """(N, 3): points that move with the body, in frame `t`."""
     if isinstance(body, (RigidBody, Instances)):
-        transforms = body.transforms.reshape(len(body.transforms), -1, 4, 4)
-        reach = float(np.abs(body.vertices).max(initial=0.0))
-        corners = reach * _CORNERS
-        placed = np.einsum("tnij,cj->tnci", transforms[..., :3, :3], corners) + transforms[..., None, :3, 3]
-        return placed.reshape(len(transforms), -1, 3)
-    return np.asarray(body.positions if isinstance(body, Particles) else body.vertices)
+        transforms = body.transforms[t].reshape(-1, 4, 4)
+        corners = float(np.abs(body.vertices).max(initial=0.0)) * _CORNERS
+        placed = np.einsum("nij,cj->nci", transforms[:, :3, :3], corners) + transforms[:, None, :3, 3]
+        return placed.reshape(-1, 3)
+    return np.asarray(body.positions[t] if isinstance(body, Particles) else body.vertices[t])
+
+
+def _frame_count(body: Moving) -> int:
+    if isinstance(body, (RigidBody, Instances)):
+        return len(body.transforms)
+    return len(body.positions if isinstance(body, Particles) else body.vertices)
 
 
 def _size(body: Body) -> float:
