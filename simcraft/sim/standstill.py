@@ -67,13 +67,13 @@ def speeds(body: Body, fps: float) -> np.ndarray | None:
     if isinstance(body, Particles) and body.present is not None and not body.present.any():
         return None
     # a frame at a time: all frames of a large crowd would fill the memory
-    pairs = pairwise(_places(body, t) for t in range(_frame_count(body)))
-    fastest = np.array([_longest(body, t, *pair) for t, pair in enumerate(pairs, start=1)]) * fps
+    neighbours = pairwise(_places(body, t) for t in range(_frame_count(body)))
+    fastest = np.array([_longest(body, t, *pair) for t, pair in enumerate(neighbours, start=1)]) * fps
     return np.concatenate([fastest, fastest[-1:]])
 
 
 def _longest(body: Moving, t: int, before: np.ndarray, here: np.ndarray) -> float:
-    """Metres: the longest way of what is there both in frame `t` - 1, at `before` (N, 3), and in frame `t`, at `here`."""
+    """Metres: the longest way from `before` (N, 3), in frame `t` - 1, to `here`, of what is there in both frames."""
     steps = np.linalg.norm(here - before, axis=-1)
     if isinstance(body, (Particles, Instances)) and body.present is not None:
         there = body.present[t] & body.present[t - 1]
