@@ -23,6 +23,8 @@ def make_domain(obj: Any, kind: str, *, collide: str = "ALL", **settings: Any) -
 
     Returns the object. Raises `SceneError` that names what is unknown, or of the wrong type or range.
     """
+    if getattr(obj, "type", None) not in ("MESH", "EMPTY"):
+        raise SceneError(f"{obj!r} cannot be a domain.", "Give a mesh object: its local bounding box is the domain.")
     _known(kind, tuple(fmt.KINDS), "kind of effect")
     _known(collide, ("ALL", "MARKED"), "choice of obstacles")
     values = _checked(f"{kind} '{obj.name}'", fmt.KINDS[kind].parameters, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from simcraft import __version__
-from simcraft.console import explain, progress_display, show_error, show_result
-from simcraft.options import parse_frames, parse_pairs, parse_size
+from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
+from simcraft.cli_simulators import counterfactual, image_plane, simulate
+from simcraft.console import show_result
+from simcraft.options import parse_pairs, parse_size
 
 app = typer.Typer(
     name="simcraft",
@@ -25,100 +27,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, for programs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Size = Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, e.g. 512x512. Another aspect is cropped.")]
-Preview = Annotated[bool, typer.Option("--preview", help="First frame from the quick preview, not the render engine.")]
-Seed = Annotated[int | None, typer.Option(help="Random seed of the simulation and the render.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter or setting; repeatable.")
-]
-Frames = Annotated[str | None, typer.Option(metavar="A:B", help="First and last frame, both included.")]
-Generator = Annotated[str, typer.Option("--generator", "-g", help="What paints the video.")]
 # commands whose unknown --name value pairs belong to the generator
 PASSING = ("generate", "demo")
 
 
-def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> None:
-    """Run `work(progress=...)` with a progress display, print its result, or its error with the right exit code."""
-    try:
-        with progress_display(quiet) as progress:
-            result = work(progress=progress)
-        for warning in result.get("warnings", ()):
-            print(f"warning: {warning}", file=sys.stderr)
-        show_result(result, as_json)
-    except (Exception, KeyboardInterrupt) as error:
-        known = explain(error)
-        if known is None:
-            raise
-        show_error(known[0], known[1], as_json)
-        raise typer.Exit(known[2]) from None
-
-
-@app.command(context_settings={"help_option_names": []})
-def simulate(
-    context: typer.Context,
-    scene: Annotated[
-        str | None, typer.Argument(help="A .blend file, or the name of a shipped scene (simcraft demo --list).")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the recording. Default: SCENE.recording here.")] = None,
-    changes: Set = None,
-    frames: Frames = None,
-    size: Size = None,
-    seed: Seed = None,
-    samples: Annotated[int | None, typer.Option(min=1, help="Cycles samples of rendered frames.")] = None,
-    preview: Preview = False,
-    true_frames: Annotated[bool, typer.Option("--true-frames", help="Render every frame, for evaluation.")] = False,
-    blender: Annotated[
-        Path | None, typer.Option(help="Blender to use. Default: SIMCRAFT_BLENDER, the bpy package, PATH.")
-    ] = None,
-    force: Force = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    show_help: Annotated[bool, typer.Option("--help", help="This text, and what --set can change in SCENE.")] = False,
-) -> None:
-    """Run a scene's physics and record what moves: geometry over time, cameras, the first frame.
-
-    Blender moves rigid bodies and cloth; smoke, liquids, materials, flocks, crowds and traffic are simulated beside it.
-    """
-
-    def work(progress: Any) -> dict[str, Any]:
-        from simcraft.parameters import parse_settings
-        from simcraft.pipeline import check_output
-        from simcraft.sim import simulate
-
-        assert scene is not None
-        target = out or Path(f"{Path(scene).stem}.recording")
-        check_output(target, force)
-        recording = simulate(
-            scene,
-            settings=parse_settings(changes or ()),
-            frames=parse_frames(frames) if frames else None,
-            size=parse_size(size) if size else None,
-            seed=seed,
-            samples=samples,
-            preview=preview,
-            true_frames=true_frames,
-            blender=blender,
-            out=target,
-            progress=progress,
-        )
-        return {
-            "recording": str(target),
-            "frames": recording.frame_count,
-            "bodies": len(recording.bodies),
-            "warnings": list(recording.warnings),
-        }
-
-    def teach(progress: Any) -> dict[str, Any]:
-        from simcraft.sim.families import explain_settings
-
-        print(context.get_help())
-        print(explain_settings(scene))
-        raise typer.Exit(0 if show_help else 2)
-
-    finish(teach if show_help or scene is None else work, as_json, quiet)
+# these explain themselves what --help should say of the scene or kind that is named
+app.command(context_settings={"help_option_names": []})(simulate)
+app.command("image-plane", context_settings={"help_option_names": []})(image_plane)
+app.command()(counterfactual)
 
 
 @app.command()
@@ -302,108 +218,6 @@ def demo(
     finish(work, as_json, quiet)
     if open_it:
         demos.open_on_screen(out / f"{name}.mp4")
-
-
-@app.command("image-plane", context_settings={"help_option_names": []})
-def image_plane(
-    context: typer.Context,
-    photo: Annotated[Path | None, typer.Argument(help="A picture: the first frame.")] = None,
-    mask: Annotated[Path | None, typer.Argument(help="A picture of its size, white where it flows.")] = None,
-    kind: Annotated[str, typer.Option(help="smoke, fire or liquid.")] = "liquid",
-    obstacles: Annotated[Path | None, typer.Option(help="A mask of what it runs into.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Clip to write, .zarr or .npz. Default: PHOTO.zarr here.")] = None,
-    changes: Set = None,
-    frames: Annotated[int, typer.Option(min=2, help="Length of the clip.")] = 48,
-    fps: Annotated[float, typer.Option(help="Frames a second.")] = 24.0,
-    seed: Annotated[int, typer.Option(help="Random seed of the simulation.")] = 0,
-    force: Force = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    show_help: Annotated[bool, typer.Option("--help", help="This text, and what --set can change.")] = False,
-) -> None:
-    """Let a part of a photo flow, melt, burn or smoke in the picture's own plane: a photo and a mask become a clip."""
-
-    def work(progress: Any) -> dict[str, Any]:
-        from simcraft.clip.store import check_clip_path, save_clip
-        from simcraft.parameters import parse_settings
-        from simcraft.pipeline import check_output
-        from simcraft.sim.image_plane import image_plane
-        from simcraft.sim.solver import SimulationStopped
-
-        assert photo is not None and mask is not None
-        target = out or Path(f"{photo.stem}.zarr")
-        check_clip_path(target)
-        check_output(target, force)
-        settings: dict[str, Any] = parse_settings(changes or ())
-        given: dict[str, Any] = {
-            "kind": kind,
-            "obstacles": obstacles,
-            "frames": frames,
-            "fps": fps,
-            "seed": seed,
-            "name": photo.stem,
-        }
-        try:
-            clip = image_plane(photo, mask, progress=progress, **given, **settings)
-        except SimulationStopped as stopped:
-            if stopped.clip is not None:
-                kept = target.with_name(f"{target.stem}.until_it_diverged{target.suffix}")
-                save_clip(stopped.clip, kept, force=True)
-                stopped.message += f" The {stopped.clip.frame_count} frames until then are in {kept}."
-            raise
-        save_clip(clip, target, force=force, progress=progress)
-        return {"clip": str(target), "warnings": list(clip.metadata.get("warnings", ()))}
-
-    def teach(progress: Any) -> dict[str, Any]:
-        from simcraft.parameters import help_text
-        from simcraft.sim.image_plane import parameters
-
-        print(context.get_help())
-        print(f"--set changes, for --kind {kind}:\n\n{help_text(parameters(kind))}")
-        raise typer.Exit(0 if show_help else 2)
-
-    finish(teach if show_help or photo is None or mask is None else work, as_json, quiet)
-
-
-@app.command()
-def counterfactual(
-    scene: Annotated[str, typer.Argument(help="A .blend file, or the name of a shipped scene.")],
-    changes: Annotated[list[str], typer.Option("--set", metavar="NAME=VALUE", help="What is different; repeatable.")],
-    out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
-    frames: Frames = None,
-    size: Size = None,
-    seed: Seed = None,
-    preview: Preview = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Simulate a scene twice with the same seed, as it is and with something changed: what would have happened if?
-
-    Makes two recordings, their clips, and a video with both side by side. `simcraft simulate SCENE --help` lists what
-    can be changed.
-    """
-
-    def work(progress: Any) -> dict[str, Any]:
-        from simcraft.observe import observe_to
-        from simcraft.pairs import counterfactual, pair_video
-        from simcraft.parameters import parse_settings
-        from simcraft.video import save_video
-
-        shape = parse_size(size) if size else (256, 256)
-        folder = out / f"{Path(scene).stem}_counterfactual"
-        options: dict[str, Any] = {"size": shape, "seed": seed, "preview": preview, "out": folder}
-        options["frames"] = parse_frames(frames) if frames else None
-        pair = counterfactual(scene, parse_settings(changes), progress=progress, **options)
-        result: dict[str, Any] = {"warnings": []}
-        for name, recording in (("factual", pair.factual), ("counterfactual", pair.counterfactual)):
-            clip = folder / f"{name}.zarr"
-            warnings = observe_to(recording, clip, preview=preview, true_frames=True, force=True, progress=progress)
-            result |= {name: str(folder / f"{name}.recording"), f"{name} clip": str(clip)}
-            result["warnings"] += [f"{name}: {warning}" for warning in warnings]
-        video = save_video(pair_video(pair, shape, progress), folder / "pair.mp4", progress)
-        return {**result, "video": str(video)}
-
-    finish(work, as_json, quiet)
 
 
 @app.command()

@@ -119,7 +119,7 @@ class Report:
         agrees = error <= max(AGREES, 2 * (floor or 0))
         if floor is None and not agrees:
             # on plain surfaces the estimator alone errs this much
-            return "Could not be judged without true frames (observe with --true-frames)"
+            return "Could not be judged without true frames (a recording is observed with them by --true-frames)"
         if self.standstill_error is None:
             return "Stood still as simulated" if agrees else "Did not stand still as simulated"
         most = BETTER_THAN_STILL * self.standstill_error

@@ -108,7 +108,7 @@ def _value(parameter: Any, value: Any, name: str) -> Any:
 
 def _there_is(effects: tuple[Effect, ...]) -> str:
     names = [f"{e.name}.{p.name}" for e in effects for p in KINDS[e.kind].parameters]
-    return f"There are: {', '.join(names)}." if names else "The scene has no effects that could be set."
+    return f"There are: {', '.join(names)}." if names else "The scene asks for no effects."
 
 
 def cut(recording: Recording, count: int) -> Recording:

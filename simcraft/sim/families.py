@@ -58,9 +58,17 @@ def find_family(name: str) -> Family:
 def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """`settings` (perhaps as texts) as the family's own parameters, converted, and the rest: settings of its effects.
 
-    Raises `UserError` that names the parameter, its range and unit where a value is wrong.
+    Raises `UserError` that names the parameter, its range and unit where a value is wrong, and for a name that is
+    neither a parameter nor a setting of any effect.
     """
-    known = {p.name: p for p in find_family(name).parameters}
+    family = find_family(name)
+    known = {p.name: p for p in family.parameters}
+    for key in settings:
+        if key not in known and str(key).rpartition(".")[2] not in _effect_settings(family):
+            raise UserError(
+                f"Scene '{name}' has no parameter '{key}', nor has any effect a setting of that name.",
+                f"Its parameters are {', '.join(known)}; see `simcraft simulate {name} --help`.",
+            )
     own: dict[str, Any] = {}
     for key in settings.keys() & known.keys():
         try:
@@ -68,6 +76,17 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, An
         except SettingError as error:
             raise UserError(f"Scene '{name}': {error}.", f"See `simcraft simulate {name} --help`.") from None
     return own, {key: value for key, value in settings.items() if key not in known}
+
+
+def _effect_settings(family: Family) -> set[str]:
+    """The names of all settings that effects, or a fluid in the picture's plane, can have."""
+    if family.image_plane is not None:
+        from simcraft.sim.image_plane import KINDS as FLUIDS
+        from simcraft.sim.image_plane import parameters
+
+        return {p.name for kind in FLUIDS for p in parameters(kind)} | {"kind"}
+    tables = (table for kind in KINDS.values() for table in (kind.parameters, *kind.roles.values()))
+    return {p.name for table in tables for p in table}
 
 
 def scene_source(name: str, seed: int | None, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

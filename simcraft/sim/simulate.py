@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simcraft.assets import asset
-from simcraft.errors import Failure, UserError
+from simcraft.errors import Cancelled, Failure, UserError
 from simcraft.progress import Progress, silent
 from simcraft.recording import Recording, load_recording
 from simcraft.recording.format import BeingWritten, only_writer, replace_folder
@@ -69,6 +69,8 @@ def simulate(
 
     Scripts inside the .blend are never executed, and the .blend is never written.
     """
+    if settings is not None and not (isinstance(settings, Mapping) and all(isinstance(name, str) for name in settings)):
+        raise UserError("The settings are not a mapping from names to values.", 'Write settings={"gap": 0.3}.')
     path, others = find_scene(scene), dict(settings or {})
     options = {"frames": frames, "size": size, "seed": seed, "samples": samples}
     options |= {"preview": preview, "true_frames": true_frames}
@@ -148,7 +150,7 @@ def record_in_child(
                 path = add_pictures(solved, images, stage / "complete")
             else:
                 path = solve_recorded(path)
-        except UserError:
+        except (UserError, Cancelled, KeyboardInterrupt):
             log.unlink(missing_ok=True)
             raise
         shutil.move(log, path / "simulate.log")

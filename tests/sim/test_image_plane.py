@@ -430,7 +430,7 @@ def test_what_makes_no_sense_is_named(tmp_path: Path) -> None:
         (lambda: image_plane(photo, mask, kind="sand"), "no kind 'sand'"),
         (lambda: image_plane(photo, mask, viscosity=1.0), "no setting 'viscosity'"),
         (lambda: image_plane(photo, mask, resolution=2), "resolution should be"),
-        (lambda: image_plane(photo, mask, frames=1), "at least two frames"),
+        (lambda: image_plane(photo, mask, frames=1), "A clip of 1 frames"),
         (lambda: image_plane(photo[..., 0], mask), "expected uint8 (H, W, 3)"),
         (lambda: image_plane(tmp_path / "none.png", mask), "is not a picture"),
         (lambda: image_plane(photo, mask, depth=np.zeros((2, 2))), "The depth is (2, 2)"),

@@ -52,9 +52,11 @@ def domain_of(effect: Effect, resolution: int) -> Domain:
     axes = edges / np.maximum(size, 1e-12)
     is_turned = np.allclose(axes.T @ axes, np.eye(3), atol=1e-3) and np.linalg.det(axes) > 0
     if not (np.isfinite(edges).all() and size.min() > 1e-6 * size.max() > 0 and is_turned):
+        mirrored = np.linalg.det(axes) < 0
         raise UserError(
-            f"The domain '{effect.name}' is flat, sheared or mirrored ({', '.join(f'{s:g}' for s in size)} m).",
-            "Make it a box; it may be turned.",
+            f"The domain '{effect.name}' is {'mirrored' if mirrored else 'flat or sheared'}"
+            f" ({', '.join(f'{s:g}' for s in size)} m).",
+            "Apply its scale in Blender, so that none is negative." if mirrored else "Make it a box; it may be turned.",
         )
     spacing = float(size.max()) / resolution
     cells = tuple(max(1, round(float(s) / spacing)) for s in size)

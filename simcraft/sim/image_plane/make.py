@@ -23,6 +23,9 @@ from simcraft.sim.silhouette import check_mask, read_mask
 from simcraft.sim.solver import SimulationStopped, Snapshot, Solver, simulate_frames
 
 Picture = np.ndarray | str | os.PathLike[str]
+MOST_FRAMES = 5000
+SLOWEST, FASTEST = 1, 1000
+"""Frames a second."""
 
 
 def image_plane(
@@ -60,8 +63,10 @@ def image_plane(
     SimulationStopped: the simulation diverged; the error's `clip` holds the frames until then.
     """
     values = complete_settings(kind, settings)
-    if frames < 2 or not 0 < fps < np.inf:
-        raise UserError(f"A clip has at least two frames and a positive frame rate, not {frames} and {fps}.")
+    if not 2 <= frames <= MOST_FRAMES:
+        raise UserError(f"A clip of {frames} frames was asked for.", f"Choose 2 to {MOST_FRAMES}.")
+    if not SLOWEST <= fps <= FASTEST:
+        raise UserError(f"A clip of {fps} frames a second was asked for.", f"Choose {SLOWEST} to {FASTEST}.")
     photo = _photo(image)
     size = (photo.shape[1], photo.shape[0])
     inside = _mask(mask, "The mask", size)

@@ -91,4 +91,6 @@ def complete_settings(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return complete(parameters(kind), settings)
     except SettingError as error:
-        raise UserError(f"A picture's {kind}: {error}.") from None
+        raise UserError(
+            f"A picture's {kind}: {error}.", f"See `simcraft image-plane --kind {kind} --help` for all settings."
+        ) from None
