@@ -31,6 +31,8 @@ SYSTEM_LIBRARIES = {
 """What the bpy wheel loads but a bare Debian or Ubuntu lacks: library -> package."""
 
 PACKAGES = ("numpy", "taichi", "torch", "opencv-python-headless", "zarr", "imageio-ffmpeg", "OpenEXR")
+OPTIONAL = {"phiflow": "the reference of the fluid solvers", "jax": "PhiFlow's second back end"}
+"""Packages that are extras of the same name, and what for."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def examine() -> list[Check]:
         Check("SimCraft", "ok", simcraft.__version__),
         Check("Python", "ok", f"{platform.python_version()} at {sys.executable}"),
         *(package(name) for name in PACKAGES),
+        *(optional(name, extra) for name, extra in OPTIONAL.items()),
     ]
     for name, look in (("Blender", blender), ("System libraries", system_libraries), ("Device", device)):
         checks.append(attempt(name, look))
@@ -82,6 +85,14 @@ def blender() -> Check:
     if found.executable is None:
         return Check("Blender", "ok", f"the bpy package {metadata.version('bpy')}")
     return Check("Blender", "ok", f"{blender_version(found.executable)} at {found.executable}")
+
+
+def optional(name: str, extra: str) -> Check:
+    """Is the Python package installed that only some settings need?"""
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "note", "not installed", f"For {extra}: pip install -c constraints.txt -e .[{name}]")
 
 
 def blender_version(executable: Path) -> str:
