@@ -185,5 +185,5 @@ def test_a_stopped_simulation_leaves_nothing_behind(tmp_path: Path, stop: signal
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["dominoes.recording.log"]  # what Blender said
+    assert not list(tmp_path.iterdir())
     assert not psutil.wait_procs(children, timeout=5)[1]
