@@ -54,6 +54,7 @@ def crossing_height(a: vec3, b: vec3, c: vec3, px: ti.f64, py: ti.f64) -> ti.f64
 
 @ti.func
 def point(points: ti.template(), number: ti.i32) -> vec3:
+    """Row `number` of an array (N, 3)."""
     return vec3(points[number, 0], points[number, 1], points[number, 2])
 
 

@@ -40,11 +40,13 @@ ROUNDS = 4
 
 @ti.func
 def row2(array: ti.template(), n: ti.i32) -> vec2:
+    """Row `n` of an array (N, 2)."""
     return vec2(array[n, 0], array[n, 1])
 
 
 @ti.func
 def unit(vector: vec2) -> vec2:
+    """`vector` with length 1; (0, 0) stays."""
     return vector / ti.max(vector.norm(), 1e-9)
 
 

@@ -34,11 +34,13 @@ TINY = 1e-30
 
 @ti.func
 def row3(array: ti.template(), n: ti.i32) -> vec3:
+    """Row `n` of an array (N, 3)."""
     return vec3(array[n, 0], array[n, 1], array[n, 2])
 
 
 @ti.func
 def shortened(vector: vec3, longest: ti.f64) -> vec3:
+    """`vector`, no longer than `longest`."""
     return vector * ti.min(1.0, longest / ti.max(vector.norm(), 1e-100))
 
 
@@ -201,6 +203,7 @@ def surroundings(
 
 @ti.func
 def up_axis(up: ti.template()) -> vec3:
+    """The array (3,) as a vector."""
     return vec3(up[0], up[1], up[2])
 
 

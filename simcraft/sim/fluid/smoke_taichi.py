@@ -70,6 +70,7 @@ def _carry(field: np.ndarray, backward: np.ndarray, forward: np.ndarray) -> np.n
 
 @ti.func
 def clamped(index: ti.i32, count: ti.i32) -> ti.i32:
+    """`index` as one of 0 to `count` - 1."""
     return ti.max(0, ti.min(index, count - 1))
 
 
@@ -112,6 +113,7 @@ def look_up(field: ti.template(), place: vec3) -> ti.f32:
 
 @ti.func
 def flow_at(u: ti.template(), v: ti.template(), w: ti.template(), place: vec3) -> vec3:
+    """Velocity of the staggered field at `place`, which is in cells from the lowest corner."""
     return vec3(
         look_up(u, place - vec3(0.0, 0.5, 0.5)),
         look_up(v, place - vec3(0.5, 0.0, 0.5)),
