@@ -1,4 +1,4 @@
-"""Hatch build hook: a real wheel also carries the add-on, the shipped scenes, their builders and render_video.py.
+"""Hatch build hook: a real wheel also carries the add-on, the shipped scenes, their builders, recipes and render_video.py.
 
 An editable install must not (it finds them in the checkout), which is why this is no static table.
 """
@@ -19,6 +19,7 @@ class WheelContents(BuildHookInterface):
         assets = [
             *(root / "blender_addon").rglob("*.py"),
             *(path for path in (root / "scenes").rglob("*") if path.suffix in {".blend", ".json", ".py"}),
+            *(root / "recipes").glob("*.yaml"),
             root / "scripts/render_video.py",
         ]
         for source in assets:

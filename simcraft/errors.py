@@ -35,6 +35,10 @@ class Failure(SimcraftError, RuntimeError):
     exit_code = 1
 
 
+class DiskFull(Failure):
+    """No space is left: more of the same work would fail the same way."""
+
+
 class Cancelled(SimcraftError):
     """The user stopped the work (Ctrl-C, or cancel in Blender). What was finished stays on disk."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simcraft.errors import Failure, SimcraftError, UserError
+from simcraft.errors import DiskFull, Failure, SimcraftError, UserError
 
 PathLike = str | os.PathLike[str]
 
@@ -33,7 +33,7 @@ def write_errors(path: Path) -> Iterator[None]:
         if error.errno in _NOT_WRITABLE:
             raise UserError(f"{path} cannot be written: {reason}.", "Choose a folder that you may write to.") from error
         if error.errno in _DISK_FULL:
-            raise Failure(
+            raise DiskFull(
                 f"The disk is full: {path} could not be written.", "Free some space and try again."
             ) from error
         raise Failure(f"{path} could not be written: {reason}.") from error
