@@ -41,6 +41,7 @@ def record_scene(
     out: str | os.PathLike[str],
     *,
     frames: tuple[int, int] | None = None,
+    every: int = 1,
     size: tuple[int, int] | None = None,
     preview: bool = False,
     true_frames: bool = False,
@@ -58,6 +59,7 @@ def record_scene(
     Parameters
     ----------
     frames: first and last frame, both included; the scene's range by default. The scene's frame step applies.
+    every: record every such frame of these only; physics steps through all of them.
     size: (width, height) of the picture in pixels; the scene's resolution and percentage by default.
     preview: do not render the first frame into the recording's `image`.
     true_frames: render all frames into the recording's `frames`.
@@ -73,7 +75,7 @@ def record_scene(
     out = Path(out).absolute()
     properties.register()
     size = picture_size(scene, size)
-    timeline = plan_timeline(scene, frames)
+    timeline = plan_timeline(scene, frames, every)
     check_scene(scene)
     check_seed(seed)
     wish = RenderWish(not preview, true_frames, samples, engine)

@@ -16,7 +16,7 @@ class Timeline:
 
     frames: tuple[int, ...]
     fps: float
-    """Recorded frames a second: the scene's rate divided by its frame step."""
+    """Recorded frames a second: the scene's rate divided by the step between recorded frames."""
     explicit: bool
     """Asked for by number, not taken from the scene."""
 
@@ -32,11 +32,13 @@ class Timeline:
         return self.frames[-1]
 
 
-def plan_timeline(scene: Any, frames: tuple[int, int] | None) -> Timeline:
-    """The frames from first to last, both included, in the scene's own frame step.
+def plan_timeline(scene: Any, frames: tuple[int, int] | None, every: int = 1) -> Timeline:
+    """The frames from first to last, both included, in the scene's own frame step times `every`.
 
-    Raises `SceneError` where the range is reversed.
+    Raises `SceneError` where the range is reversed or `every` is below 1.
     """
+    if every < 1:
+        raise SceneError(f"Every {every} frames cannot be recorded.", "Give 1 for all frames, 2 for every other one.")
     first, last = frames if frames is not None else (scene.frame_start, scene.frame_end)
     if last < first:
         raise SceneError(
@@ -44,7 +46,7 @@ def plan_timeline(scene: Any, frames: tuple[int, int] | None) -> Timeline:
             f"Ask for {last}:{first}.",
         )
     scene_fps = scene.render.fps / scene.render.fps_base
-    step = max(1, scene.frame_step)
+    step = every * max(1, scene.frame_step)
     return Timeline(tuple(range(first, last + 1, step)), scene_fps / step, frames is not None)
 
 

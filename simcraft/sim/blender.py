@@ -1,4 +1,4 @@
-"""Finding Blender, and running the child process that records a scene in it."""
+"""Finding Blender, and running the child process that records scenes in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ CHILD = Path(__file__).with_name("blender_child.py")
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_LIBRARY_PATH", "LD_PRELOAD", "OCIO", "VIRTUAL_ENV")
 _GRACE = 20.0
 """Seconds in which a child that has said its last word must leave."""
+_START = "start"
+"""The stage of a child that has not said anything yet."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,12 @@ class Blender:
     executable: Path | None
     """None for the bpy package."""
 
-    def command(self, request: Path) -> list[str]:
-        """The command line that carries out the request in this file."""
+    def command(self, folder: Path) -> list[str]:
+        """The command line of a child that waits for requests and has this folder for temporary files."""
         if self.executable is None:
-            return [sys.executable, "-P", str(CHILD), str(request)]
+            return [sys.executable, "-P", str(CHILD), str(folder)]
         options = ["-b", "--factory-startup", "--disable-autoexec", "-noaudio", "--python-exit-code", "1"]
-        return [str(self.executable), *options, "-P", str(CHILD), "--", str(request)]
+        return [str(self.executable), *options, "-P", str(CHILD), "--", str(folder)]
 
 
 class ChildCrash(Failure):
@@ -83,63 +86,124 @@ def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("DYLD_")}
 
 
+class BlenderSession:
+    """One Blender after another, each of which records scene after scene: starting one costs more than a small scene.
+
+    A Blender is started when it is needed, and anew after a crash, after an error, and when it has recorded `recycle`
+    scenes, because its memory grows. `blender_session` makes a session that ends by itself.
+    """
+
+    def __init__(self, blender: Blender, recycle: int = 50) -> None:
+        self.scenes = 0
+        """How many were recorded."""
+        self._blender = blender
+        self._recycle = recycle
+        self._child: _Child | None = None
+
+    def run(
+        self, request: dict[str, Any], log: Path, progress: Progress, solve: Callable[[Path], Path] | None = None
+    ) -> Path:
+        """Carry out one request (see `blender_child`) and return the folder that it made last.
+
+        Parameters
+        ----------
+        log: the file that gets everything Blender says.
+        solve: from the folder of a recording to that of the same one with its effects simulated; needed where the
+            request has `images`. It runs while the child waits, and what it raises ends the child.
+
+        Raises
+        ------
+        UserError, Failure: as the child reported them.
+        ChildCrash: the child died; the text names the signal and the stage it was in.
+        """
+        child = self._ready()
+        try:
+            answer, stage = _converse(child, request, log, progress, solve)
+            if answer.get("event") == "done":
+                child.scenes += 1
+                self.scenes += 1
+                return Path(answer["path"])
+            if answer.get("event") == "error":
+                kind = UserError if answer["kind"] == "user" else Failure
+                raise kind(answer["message"], answer["fix"])
+            if stage == _START and child.scenes:
+                # it died between two scenes and never began with this one
+                self.close()
+                return self.run(request, log, progress, solve)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(_GRACE)
+            raise _crash(child.process.returncode, stage, child.folder, log)
+        except BaseException:
+            self._child = None
+            _end(child, grace=0.0)
+            raise
+
+    def close(self) -> None:
+        """Let the child leave; a later `run` starts another."""
+        child, self._child = self._child, None
+        if child is not None:
+            _end(child, _GRACE)
+
+    def _ready(self) -> _Child:
+        """A child that waits for a request."""
+        if self._child is not None and self._child.scenes >= self._recycle:
+            self.close()
+        if self._child is None:
+            self._child = _start(self._blender)
+        return self._child
+
+
+@contextlib.contextmanager
+def blender_session(blender: str | os.PathLike[str] | None = None, *, recycle: int = 50) -> Iterator[BlenderSession]:
+    """A `BlenderSession` for `simulate(..., session=session)`, which ends with the block.
+
+    Parameters
+    ----------
+    blender: as for `find_blender`, whose errors it raises.
+    recycle: the number of scenes after which a fresh Blender is started.
+    """
+    session = BlenderSession(find_blender(blender), recycle)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
 def run_child(
     blender: Blender,
     request: dict[str, Any],
-    folder: Path,
     log: Path,
     progress: Progress,
     solve: Callable[[Path], Path] | None = None,
 ) -> Path:
-    """Run one request (see `blender_child`) in a child process and return the folder that it made last.
-
-    Parameters
-    ----------
-    folder: an existing folder for the request file and Blender's temporary files.
-    log: the file that gets everything Blender says.
-    solve: from the folder of a recording to that of the same one with its effects simulated; needed where the request
-        has `images`. It runs while the child waits, and what it raises ends the child.
-
-    Raises
-    ------
-    UserError, Failure: as the child reported them.
-    ChildCrash: the child died; the text names the signal and the stage it was in.
-    """
-    request_file = folder / "request.json"
-    # numpy's whole numbers are as good as Python's
-    request_file.write_text(json.dumps(request, default=operator.index), encoding="utf-8")
-    answer: dict[str, Any] = {}
-    stage = "start"
-    with log.open("w", encoding="utf-8") as log_file, _child(blender.command(request_file), folder) as child:
-        for event in _events(child, log_file):
-            if event["event"] == "progress":
-                stage = event["stage"]
-                progress(stage, event["step"], event["steps"])
-            elif event["event"] == "recorded" and solve is not None:
-                _tell(child, {"solved": str(solve(Path(event["path"])))})
-            else:
-                answer = event
-                break
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # what it said counts, even where Blender hangs at exit
-            child.communicate(timeout=_GRACE)
-        code = child.returncode
-    if answer.get("event") == "done":
-        return Path(answer["path"])
-    if answer.get("event") == "error":
-        kind = UserError if answer["kind"] == "user" else Failure
-        raise kind(answer["message"], answer["fix"])
-    raise _crash(code, stage, folder, log)
+    """`BlenderSession.run` in a session of this one scene."""
+    session = BlenderSession(blender)
+    try:
+        return session.run(request, log, progress, solve)
+    finally:
+        session.close()
 
 
-@contextlib.contextmanager
-def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A child in its own process group, which is gone when the block is left, whatever the reason.
+@dataclass
+class _Child:
+    """A running Blender."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    """For its temporary files."""
+    scenes: int = 0
+    """How many it recorded."""
+
+
+def _start(blender: Blender) -> _Child:
+    """A child in its own process group.
 
     Should this process be killed, its end of the child's stdin closes with it, and the child leaves by itself.
     """
+    folder = Path(tempfile.mkdtemp(prefix="simcraft-blender-"))
+    command = blender.command(folder)
     try:
-        child = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -150,24 +214,55 @@ def _child(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
             start_new_session=True,
         )
     except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         raise Failure(f"{command[0]} could not be started: {error.strerror}.") from None
+    return _Child(process, folder)
+
+
+def _end(child: _Child, grace: float) -> None:
+    """Tell the child to leave, and after `grace` seconds make it, with everything that it started."""
+    process = child.process
+    assert process.stdin is not None and process.stdout is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
     try:
-        yield child
-    finally:
-        if child.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe:
-                pipe.close()
+        process.wait(grace)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    shutil.rmtree(child.folder, ignore_errors=True)
+
+
+def _converse(
+    child: _Child,
+    request: dict[str, Any],
+    log: Path,
+    progress: Progress,
+    solve: Callable[[Path], Path] | None,
+) -> tuple[dict[str, Any], str]:
+    """Send the request and pass on what the child says; returns its answer, {} where it died, and its last stage."""
+    stage = _START
+    with log.open("w", encoding="utf-8") as log_file:
+        _tell(child.process, request)
+        for event in _events(child.process, log_file):
+            if event["event"] == "progress":
+                stage = event["stage"]
+                progress(stage, event["step"], event["steps"])
+            elif event["event"] == "recorded" and solve is not None:
+                _tell(child.process, {"solved": str(solve(Path(event["path"])))})
+            else:
+                return event, stage
+    return {}, stage
 
 
 def _tell(child: subprocess.Popen[str], message: dict[str, Any]) -> None:
     """Write one line to the child, which may have died meanwhile: that its stdout has ended says so."""
     assert child.stdin is not None
     with contextlib.suppress(BrokenPipeError):
-        child.stdin.write(json.dumps(message) + "\n")
+        # numpy's whole numbers are as good as Python's
+        child.stdin.write(json.dumps(message, default=operator.index) + "\n")
         child.stdin.flush()
 
 
@@ -184,7 +279,7 @@ def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, An
 def _crash(code: int | None, stage: str, folder: Path, log: Path) -> Failure:
     """What to say when the child died without an answer; Blender's own crash report is added to the log."""
     if code == -signal.SIGBUS:
-        return Failure(f"The disk of {folder.parent} is full.", "Free space, or choose another folder.")
+        return Failure(f"The disk of {log.parent} is full.", "Free space, or choose another folder.")
     for report in folder.glob("*.crash.txt"):
         with log.open("a", encoding="utf-8") as file:
             file.write(report.read_text(encoding="utf-8", errors="replace"))

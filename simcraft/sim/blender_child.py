@@ -1,12 +1,13 @@
-"""The script that runs in the child process: opens or builds a scene in Blender and records it.
+"""The script that runs in the child process: opens or builds scenes in Blender and records them, one after another.
 
-Two ways in, one contract: `python -P blender_child.py request.json` where the bpy package is installed, and
-`blender -b --factory-startup -P blender_child.py -- request.json` elsewhere. It imports nothing of simcraft, because
-Blender's own Python does not have it; the exporter is the add-on's, loaded from the path in the request.
+Two ways in, one contract: `python -P blender_child.py FOLDER` where the bpy package is installed, and
+`blender -b --factory-startup -P blender_child.py -- FOLDER` elsewhere. It imports nothing of simcraft, because
+Blender's own Python does not have it; the exporter is the add-on's, loaded from the path in the request. FOLDER is for
+Blender's temporary files.
 
-The request (JSON) has
+A request is a line of JSON on stdin. It has
 
-`addon`     folder of the add-on package `blender_addon`
+`addon`     folder of the add-on package `blender_addon`; the same in all requests to one child
 `out`       folder to write the recording to
 `blend`     path of a .blend to open, never executing its scripts; or null and then
 `build`     {"script": path of a Python file, "function": its function's name, "data": path handed to it}: the script is
@@ -25,9 +26,10 @@ the path it then tells is that of `images`. Otherwise there is one pass, and the
 
 It answers on stdout with lines of `@simcraft ` and JSON: {"event": "progress", "stage", "step", "steps"}, then
 {"event": "done", "path"} or {"event": "error", "kind": "user" | "failure", "message", "fix"}. Everything else that
-appears there is Blender's own chatter.
+appears there is Blender's own chatter. When it is done it waits for the next request; after an error it leaves.
 
-Its stdin is a pipe that the parent holds: where it ends, the parent is gone and the child leaves.
+Its stdin is a pipe that the parent holds: where it ends, the parent is gone or wants no more, and the child leaves at
+once, whatever it is doing, and takes FOLDER with it.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ import importlib.util
 import json
 import os
 import queue
+import shutil
 import sys
 import threading
 import traceback
@@ -69,7 +72,9 @@ def progress(stage: str, step: int, steps: int) -> None:
 
 
 def load_package(folder: Path) -> ModuleType:
-    """Import the package in `folder` under its folder's name, without putting its neighbours on sys.path."""
+    """Import the package in `folder`, once, under its folder's name, without putting its neighbours on sys.path."""
+    if folder.name in sys.modules:
+        return sys.modules[folder.name]
     spec = importlib.util.spec_from_file_location(
         folder.name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -108,7 +113,7 @@ def open_scene(request: dict[str, Any]) -> Any:
     return scene or bpy.context.scene
 
 
-def run(request: dict[str, Any], answers: queue.Queue[dict[str, Any]]) -> Path:
+def run(request: dict[str, Any], messages: queue.Queue[dict[str, Any]]) -> Path:
     """Record what the request asks for; returns the folder of the finished recording, or of the pictures of it."""
     addon = load_package(Path(request["addon"]))
     # before the scene is opened: what it says of simulations is among these properties
@@ -122,7 +127,7 @@ def run(request: dict[str, Any], answers: queue.Queue[dict[str, Any]]) -> Path:
     path = record.record_scene(scene, request["out"], progress=progress, **first_pass)
     say(event="recorded", path=str(path))
     chosen = {name: options[name] for name in ("preview", "true_frames", "samples", "engine") if name in options}
-    return record.render_solved(scene, answers.get()["solved"], request["images"], progress=progress, **chosen)
+    return record.render_solved(scene, messages.get()["solved"], request["images"], progress=progress, **chosen)
 
 
 def explain(error: BaseException) -> dict[str, str]:
@@ -138,36 +143,37 @@ def explain(error: BaseException) -> dict[str, str]:
     return {"kind": "failure", "message": f"{type(error).__name__}: {str(error).strip()}", "fix": ""}
 
 
-def listen_to_parent() -> queue.Queue[dict[str, Any]]:
-    """What the parent writes to stdin, a line a message; where it ends the process leaves.
+def listen_to_parent(folder: Path) -> queue.Queue[dict[str, Any]]:
+    """What the parent writes to stdin, a line a message; where it ends the process leaves, and `folder` goes with it.
 
     From a thread of its own: Blender lets others run while it simulates, renders or opens a file.
     """
-    answers: queue.Queue[dict[str, Any]] = queue.Queue()
+    messages: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def listen() -> None:
         rest = b""
-        while block := os.read(0, 4096):
+        while block := os.read(0, 65536):
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                answers.put(json.loads(line))
-        os._exit(1)
+                messages.put(json.loads(line))
+        # a parent that was killed cannot
+        shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    return answers
+    return messages
 
 
 def main() -> int:
-    """Carry out the request that the last argument names; returns the exit code."""
-    answers = listen_to_parent()
-    request = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    try:
-        path = run(request, answers)
-    except Exception as error:
-        say(event="error", **explain(error))
-        return 1
-    say(event="done", path=str(path))
-    return 0
+    """Carry out requests until one fails; returns the exit code."""
+    messages = listen_to_parent(Path(sys.argv[-1]))
+    while True:
+        try:
+            path = run(messages.get(), messages)
+        except Exception as error:
+            say(event="error", **explain(error))
+            return 1
+        say(event="done", path=str(path))
 
 
 if __name__ == "__main__":

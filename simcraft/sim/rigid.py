@@ -32,6 +32,7 @@ import numpy as np
 from simcraft.progress import Progress, silent
 from simcraft.recording import Material, Recording
 from simcraft.sim import primitives
+from simcraft.sim.blender import BlenderSession
 from simcraft.sim.rigid_check import check
 from simcraft.sim.rigid_scene import (
     GREY,
@@ -98,6 +99,7 @@ def simulate(
     samples: int | None = None,
     out: str | os.PathLike[str] | None = None,
     blender: str | os.PathLike[str] | None = None,
+    session: BlenderSession | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Record `frames` frames of `scene`, numbered from 1, moved by Bullet in a child process.
@@ -106,8 +108,8 @@ def simulate(
     ----------
     substeps: of Bullet in each frame; tall stacks and long chains need more (20), bounces want few, see above.
     solver_iterations: of Bullet's contact solver in each substep.
-    seed, preview, true_frames, samples, out, blender: as for `simcraft.simulate`. By default nothing is rendered
-        (`preview=True`). Bullet draws no random numbers: the same scene moves the same for every seed.
+    seed, preview, true_frames, samples, out, blender, session: as for `simcraft.simulate`. By default nothing is
+        rendered (`preview=True`). Bullet draws no random numbers: the same scene moves the same for every seed.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="simcraft-rigid-") as folder:
         _write(scene, settings, Path(folder))
         source = {"build": {"script": str(CHILD), "function": "build", "data": folder}}
-        return record_in_child(source, options, out=out, blender=blender, progress=progress)
+        return record_in_child(source, options, out=out, blender=blender, session=session, progress=progress)
 
 
 def _surface(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from simcraft.errors import Cancelled, Failure, UserError
 from simcraft.progress import Progress, silent
 from simcraft.recording import Recording, load_recording
 from simcraft.recording.format import BeingWritten, only_writer, replace_folder
-from simcraft.sim.blender import Blender, ChildCrash, find_blender, run_child
+from simcraft.sim.blender import BlenderSession, ChildCrash, find_blender, run_child
 from simcraft.sim.families import check_settings, scene_source
 from simcraft.sim.solving import add_pictures, solve
 from simcraft.sim.stage import working_folder
@@ -29,6 +30,7 @@ def simulate(
     *,
     settings: Mapping[str, Any] | None = None,
     frames: tuple[int, int] | None = None,
+    every: int = 1,
     size: tuple[int, int] | None = None,
     seed: int | None = None,
     preview: bool = False,
@@ -36,6 +38,7 @@ def simulate(
     samples: int | None = None,
     out: str | os.PathLike[str] | None = None,
     blender: str | os.PathLike[str] | None = None,
+    session: BlenderSession | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Record what moves in a Blender scene: rigid bodies, cloth, armatures, instances, particles and the camera.
@@ -49,6 +52,8 @@ def simulate(
     settings: what to change: parameters of a shipped scene (`{"gap": 0.3}`), and settings of effects, as "setting",
         "effect.setting" or "effect.thing.setting". Values may be texts. docs/scenes.md and docs/effects.md list them.
     frames: first and last frame, both included; the scene's own range by default.
+    every: record every such frame only, 2 for every other one. Physics steps through all of them. The recording's frame
+        rate is the scene's divided by `every`, and effects are simulated at that rate.
     size: (width, height) in pixels of the picture that the camera is for; the scene's own by default.
     seed: 0 to 2^31 - 1, kept in the recording. Of a shipped scene it makes another one of its family. Effects draw
         their random numbers from it. In any scene it is set as the custom property "seed" and as Cycles' sampling seed
@@ -60,6 +65,7 @@ def simulate(
     out: folder for the recording. By default it lies in a temporary folder that is removed when Python exits: long
         arrays are mapped from it, so save what you want to keep (`simcraft.save_recording`).
     blender: a Blender executable; by default the one in SIMCRAFT_BLENDER, else the bpy package, else PATH.
+    session: a running `simcraft.sim.blender_session`, which saves the start of a Blender for each of many scenes.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def simulate(
     if settings is not None and not (isinstance(settings, Mapping) and all(isinstance(name, str) for name in settings)):
         raise UserError("The settings are not a mapping from names to values.", 'Write settings={"gap": 0.3}.')
     path, others = find_scene(scene), dict(settings or {})
-    options = {"frames": frames, "size": size, "seed": seed, "samples": samples}
+    options = {"frames": frames, "size": size, "seed": seed, "samples": samples, "every": every}
     options |= {"preview": preview, "true_frames": true_frames}
     check_seed(seed)
     with tempfile.TemporaryDirectory(prefix="simcraft-scene-") as folder:
@@ -80,7 +86,9 @@ def simulate(
         if path.parent == asset("scenes").resolve():
             own, others = check_settings(path.stem, others)
             source = scene_source(path.stem, seed, own, Path(folder))
-        return record_in_child(source, options, settings=others, out=out, blender=blender, progress=progress)
+        return record_in_child(
+            source, options, settings=others, out=out, blender=blender, session=session, progress=progress
+        )
 
 
 def find_scene(scene: str | os.PathLike[str]) -> Path:
@@ -122,6 +130,7 @@ def record_in_child(
     settings: Mapping[str, Any] | None = None,
     out: str | os.PathLike[str] | None = None,
     blender: str | os.PathLike[str] | None = None,
+    session: BlenderSession | None = None,
     progress: Progress = silent,
 ) -> Recording:
     """Record the scene that `source` opens or builds (see `blender_child`: {"blend": ...} or {"build": {...}}).
@@ -131,7 +140,9 @@ def record_in_child(
     beside it after a failure.
     """
     check_seed(options.get("seed"))
-    program = find_blender(blender)
+    if session is not None and blender is not None:
+        raise UserError("Both a session and a Blender were given.", "Name the Blender where the session is made.")
+    run = partial(run_child, find_blender(blender)) if session is None else session.run
     target = Path(out).absolute() if out is not None else _lasting_folder() / "recording"
     log = target.with_name(f"{target.name}.log")
     # beside the target, so that a rename completes the work, and gone afterwards, however the child ends
@@ -145,7 +156,7 @@ def record_in_child(
         request = {"addon": str(asset("blender_addon").resolve()), **source, "options": options}
         request |= {"out": str(stage / "recording"), "images": str(images)}
         try:
-            path = _run_with_fallback(program, request, stage, log, solve_recorded, progress)
+            path = _run_with_fallback(run, request, log, solve_recorded, progress)
             if path == images:
                 path = add_pictures(solved, images, stage / "complete")
             else:
@@ -169,21 +180,20 @@ def _commit(path: Path, target: Path) -> None:
 
 
 def _run_with_fallback(
-    program: Blender,
+    run: Callable[..., Path],
     request: dict[str, Any],
-    stage: Path,
     log: Path,
     solve_recorded: Callable[[Path], Path],
     progress: Progress,
 ) -> Path:
     """Run the request; where the render brings Blender down (no graphics driver), once more with Cycles."""
     try:
-        return run_child(program, request, stage, log, progress, solve_recorded)
+        return run(request, log, progress, solve_recorded)
     except ChildCrash as crash:
         if crash.stage != "render" or crash.killed:
             raise
         request = {**request, "options": {**request["options"], "engine": "CYCLES"}}
-        return run_child(program, request, stage, log, progress, solve_recorded)
+        return run(request, log, progress, solve_recorded)
 
 
 def _lasting_folder() -> Path:

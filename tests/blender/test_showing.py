@@ -126,7 +126,6 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     run_child(
         find_blender(blender_executable(request.param)),
         {"addon": addon, "build": build, "out": str(folder / "out"), "options": {"preview": True}},
-        folder,
         folder / "log.txt",
         silent,
     )

@@ -34,7 +34,7 @@ def record(kind: str, source: dict[str, Any], folder: Path, name: str, **request
     request = {"addon": str(asset("blender_addon").resolve()), "out": str(folder / name), **source, **request}
     request.setdefault("options", {"preview": True})
     blender = find_blender(blender_executable(kind))
-    return load_recording(run_child(blender, request, folder, folder / f"{name}.log", silent))
+    return load_recording(run_child(blender, request, folder / f"{name}.log", silent))
 
 
 def building(function: str, folder: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def record(kind: str, folder: Path, name: str, **request: object) -> tuple[Path,
     addon = str(asset("blender_addon").resolve())
     full = {"addon": addon, "build": build, "out": str(folder / name), "options": {"true_frames": True}, **request}
     blender = find_blender(blender_executable(kind))
-    return run_child(blender, full, folder, folder / f"{name}.log", silent, solve), asked
+    return run_child(blender, full, folder / f"{name}.log", silent, solve), asked
 
 
 @pytest.mark.parametrize("kind", BLENDERS)
@@ -76,7 +76,7 @@ def test_what_stops_the_simulation_stops_blender(tmp_path: Path) -> None:
     request = {"addon": str(asset("blender_addon").resolve()), "build": build, "options": {}}
     request |= {"out": str(tmp_path / "first"), "images": str(tmp_path / "images")}
     with pytest.raises(KeyboardInterrupt):
-        run_child(find_blender(), request, tmp_path, tmp_path / "log", silent, fail)
+        run_child(find_blender(), request, tmp_path / "log", silent, fail)
     assert not (tmp_path / "images").exists()
 
 
@@ -97,7 +97,7 @@ def test_a_child_that_dies_while_it_waits_is_a_crash(tmp_path: Path) -> None:
     request = {"addon": str(asset("blender_addon").resolve()), "build": build, "options": {}}
     request |= {"out": str(tmp_path / "first"), "images": str(tmp_path / "images")}
     with pytest.raises(ChildCrash, match="SIGKILL"):
-        run_child(find_blender(), request, tmp_path, tmp_path / "log", silent, kill)
+        run_child(find_blender(), request, tmp_path / "log", silent, kill)
 
 
 @pytest.mark.bpy

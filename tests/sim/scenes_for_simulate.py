@@ -54,6 +54,11 @@ def falling_cube(data: Path) -> None:
     scene.frame_end = 12
 
 
+def stepped_cube(data: Path) -> None:
+    """A scene of 13 frames of which it wants every third."""
+    _moving_cube(frames=13).frame_step = 3
+
+
 def seeded_cube(data: Path) -> None:
     """The cube's height is the scene's seed."""
     scene = _moving_cube()

@@ -339,7 +339,7 @@ def test_the_add_on_works_outside_the_checkout(tmp_path: Path) -> None:
     shutil.copytree(SCRIPT.parents[2] / "simcraft/recording/format", addon / "recording_format")
     build = {"script": str(SCRIPT), "function": "moving_cube", "data": str(tmp_path)}
     request = {"addon": str(addon), "build": build, "out": str(tmp_path / "r"), "options": {"preview": True}}
-    path = run_child(Blender(None), request, tmp_path, tmp_path / "log", lambda stage, step, steps: None)
+    path = run_child(Blender(None), request, tmp_path / "log", lambda stage, step, steps: None)
     assert sc.load_recording(path).frame_count == 4
 
 
@@ -381,5 +381,5 @@ def test_a_foreign_python_home_does_not_reach_blender(
 
 
 def test_an_executable_never_runs_scripts_by_itself() -> None:
-    command = Blender(Path("/usr/bin/blender")).command(Path("request.json"))
+    command = Blender(Path("/usr/bin/blender")).command(Path("folder"))
     assert {"--disable-autoexec", "--factory-startup", "-b"} <= set(command)

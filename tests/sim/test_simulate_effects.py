@@ -68,7 +68,8 @@ def test_effects_are_simulated_once_though_blender_renders_twice(
 ) -> None:
     engines, runs = [], []
 
-    def crash_first(blender: Any, request: dict[str, Any], folder: Path, log: Path, progress: Any, solve: Any) -> Path:
+    def crash_first(blender: Any, request: dict[str, Any], log: Path, progress: Any, solve: Any) -> Path:
+        folder = Path(request["out"]).parent
         log.touch()
         solve(save_recording(scene(smoke()), folder / "recording"))
         engines.append(request["options"].get("engine"))
