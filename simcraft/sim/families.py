@@ -39,12 +39,31 @@ class Family:
 @cache
 def families() -> tuple[Family, ...]:
     """All families, in the order to show them. Raises `Failure` where the installation is damaged."""
+    try:
+        return tuple(_family(row) for row in _index()["scenes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(f"scenes/index.json is damaged: {error}.", "Install SimCraft again.") from None
+
+
+@cache
+def _index() -> dict[str, Any]:
     path = asset("scenes") / "index.json"
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["scenes"]
-        return tuple(_family(row) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise Failure(f"{path} is damaged: {error}.", "Install SimCraft again.") from None
+
+
+@cache
+def look_parameters() -> tuple[Parameter, ...]:
+    """What every family has besides its own parameters: ground, sky, sun, paint, camera; by default as it has them."""
+    return tuple(_parameter(row) for row in _index().get("look", ()))
+
+
+@cache
+def look_usual() -> dict[str, tuple[float, float]]:
+    """Name of a numeric look parameter -> a range in which pictures stay sensible."""
+    return {row["name"]: (row["usual"][0], row["usual"][1]) for row in _index().get("look", ()) if row["usual"]}
 
 
 def find_family(name: str) -> Family:
@@ -129,13 +148,15 @@ def explain_settings(scene: str | None) -> str:
 
 
 def _family(row: Mapping[str, Any]) -> Family:
-    fields = ("name", "default", "help", "unit", "minimum", "maximum")
     return Family(
         **{key: row[key] for key in ("name", "title", "prompt", "frames", "fps", "seed")},
         papers=tuple(row["papers"]),
-        parameters=tuple(
-            Parameter(**{key: p[key] for key in fields}, choices=tuple(p["choices"])) for p in row["parameters"]
-        ),
+        parameters=tuple(_parameter(p) for p in row["parameters"]),
         usual={p["name"]: (p["usual"][0], p["usual"][1]) for p in row["parameters"] if p["usual"]},
         image_plane=row.get("image_plane"),
     )
+
+
+def _parameter(row: Mapping[str, Any]) -> Parameter:
+    fields = ("name", "default", "help", "unit", "minimum", "maximum")
+    return Parameter(**{key: row[key] for key in fields}, choices=tuple(row["choices"]))
