@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from simcraft import __version__
+from simcraft.cli_dataset import app as dataset_app
 from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
 from simcraft.cli_simulators import counterfactual, image_plane, simulate
 from simcraft.console import show_result
@@ -35,6 +36,7 @@ PASSING = ("generate", "demo")
 app.command(context_settings={"help_option_names": []})(simulate)
 app.command("image-plane", context_settings={"help_option_names": []})(image_plane)
 app.command()(counterfactual)
+app.add_typer(dataset_app)
 
 
 @app.command()

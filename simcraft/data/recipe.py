@@ -74,7 +74,7 @@ class Recipe(_Strict):
         Field(description='First frame kept, or a range such as "1..12" from which each clip draws its own.'),
     ] = 1
     every: Annotated[
-        int, Field(ge=1, le=30, description="Keep every Nth frame of the scene's 24 a second; physics runs at all.")
+        int, Field(ge=1, le=30, description="Keep every Nth frame of the scene's 24 a second; physics runs in all.")
     ] = 1
     renderer: Annotated[
         Literal["preview", "cycles", "both"],
