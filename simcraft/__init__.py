@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from simcraft.video import Video as Video
     from simcraft.video import load_video as load_video
     from simcraft.video import save_video as save_video
+    from simcraft.view import view as view
 
 # public name -> the module that defines it; imported on first use, so that `import simcraft` stays light
 _HOMES = {
@@ -53,6 +54,7 @@ _HOMES = {
     "load_video": "simcraft.video",
     "save_video": "simcraft.video",
     "save_sheet": "simcraft.sheet",
+    "view": "simcraft.view",
     "SimcraftError": "simcraft.errors",
     "UserError": "simcraft.errors",
     "Failure": "simcraft.errors",

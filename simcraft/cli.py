@@ -15,6 +15,7 @@ from simcraft import __version__
 from simcraft.cli_dataset import app as dataset_app
 from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
 from simcraft.cli_simulators import counterfactual, image_plane, simulate
+from simcraft.cli_view import view
 from simcraft.console import show_result
 from simcraft.options import parse_pairs, parse_size
 
@@ -36,6 +37,7 @@ PASSING = ("generate", "demo")
 app.command(context_settings={"help_option_names": []})(simulate)
 app.command("image-plane", context_settings={"help_option_names": []})(image_plane)
 app.command()(counterfactual)
+app.command()(view)
 app.add_typer(dataset_app)
 
 

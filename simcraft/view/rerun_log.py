@@ -1,0 +1,323 @@
+"""Inputs in Rerun's terms: entities on a common timeline, and how they are laid out at first.
+
+Entities of an input called NAME (fields that it does not have are left out):
+
+    NAME/world/bodies/BODY          meshes, points and boxes of a recording, world frame, metres, z up
+    NAME/world/camera               pose and pinhole
+    NAME/world/depth                the depth map as points in the world, where there are no bodies to see
+    NAME/image/LAYER                picture, flow, depth, instances, visibility, smoke, normals
+    NAME/image/picture/tracks       point tracks, and .../trails behind them
+
+Timelines: `frame` (from 0) and `time` (seconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcraft.clip.files import complete_file
+from simcraft.clip.types import MotionClip
+from simcraft.errors import Failure, UserError
+from simcraft.progress import Progress, silent
+from simcraft.view.bodies import log_bodies
+from simcraft.view.inputs import Input, fitted
+from simcraft.view.layers import VISIBILITY, Layer, chosen_tracks, depth_range, layers_of, shrunk, visibility_classes
+
+INSTALL = 'Install it with: pip install -e ".[view]"'
+_MOST_TRACKS = 1024
+_MOST_DEPTH_POINTS = 20_000
+_TAIL = 12
+"""Frames that the trail of a track reaches back."""
+
+
+def rerun_problem() -> str:
+    """Why Rerun cannot be used, "" where it can."""
+    try:
+        import rerun  # noqa: F401
+    except ModuleNotFoundError as error:
+        return f"The Python package '{error.name}' is not installed."
+    except ImportError as error:  # its own packages do not fit together
+        return f"Rerun cannot be loaded ({error})."
+    return ""
+
+
+def require_rerun() -> None:
+    """Raise `UserError` that says how to install Rerun where it cannot be used."""
+    if problem := rerun_problem():
+        raise UserError(problem, INSTALL)
+
+
+def save_rrd(
+    inputs: Sequence[Input], path: Path, *, size: tuple[int, int] | None = None, progress: Progress = silent
+) -> Path:
+    """Write everything to an .rrd file, which appears when it is complete; its pictures are shrunk to fit `size`.
+
+    Raises `UserError` where Rerun is missing or `path` is not writable, `Failure` where the disk is full.
+    """
+    require_rerun()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with complete_file(path) as temporary:
+        stream = _new_stream()
+        try:
+            stream.save(temporary, default_blueprint=blueprint_of(inputs))
+            log_inputs(stream, inputs, size, progress)
+            stream.flush(blocking=True)
+        finally:
+            stream.disconnect()
+    return path
+
+
+def show_in_viewer(
+    inputs: Sequence[Input], *, size: tuple[int, int] | None = None, progress: Progress = silent
+) -> None:
+    """Start Rerun's viewer and send everything to it. Raises `Failure` where it does not start."""
+    require_rerun()
+    stream = _new_stream()
+    try:
+        stream.spawn(default_blueprint=blueprint_of(inputs))
+    except RuntimeError as error:
+        raise Failure(f"Rerun's viewer did not start: {error}.", "Write a file instead: --save NAME.rrd") from error
+    log_inputs(stream, inputs, size, progress)
+    stream.flush(blocking=True)
+    stream.disconnect()
+
+
+def _new_stream() -> Any:
+    import rerun as rr
+
+    return rr.RecordingStream("simcraft")
+
+
+def log_inputs(
+    stream: Any, inputs: Sequence[Input], size: tuple[int, int] | None = None, progress: Progress = silent
+) -> None:
+    """Log all frames of all inputs, one at a time."""
+    steps = sum(source.frame_count for source in inputs)
+    done = 0
+    for source in inputs:
+        layers = layers_of(source)
+        shown = fitted(source.size, size) if size else source.size
+        stream.reset_time()
+        _log_static(stream, source, layers)
+        tracks = _Tracks(source, shown)
+        for frame in range(source.frame_count):
+            stream.set_time("frame", sequence=frame)
+            stream.set_time("time", duration=frame / source.fps)
+            if source.recording is not None:
+                log_bodies(stream, f"{_root(source)}/world/bodies", source.recording, frame)
+            _log_camera(stream, source, frame, shown)
+            for layer in layers:
+                _log_layer(stream, source, layer, frame, shown)
+            tracks.log(stream, frame)
+            done += 1
+            progress("log to Rerun", done, steps)
+
+
+def _root(source: Input) -> str:
+    import rerun as rr
+
+    return rr.escape_entity_path_part(source.name)
+
+
+# ------------------------------------------------------------------------------------------------------------ static
+
+
+def _log_static(stream: Any, source: Input, layers: Sequence[Layer]) -> None:
+    import rerun as rr
+
+    root, clip = _root(source), source.clip
+    if has_world(source):
+        stream.log(f"{root}/world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
+    if clip is not None and clip.instances is not None:
+        stream.log(f"{root}/image/instances", rr.AnnotationContext(_instance_classes(clip)), static=True)
+    if any(layer.key == "visibility" for layer in layers):
+        classes = [(k, label, colour) for k, (label, colour) in enumerate(VISIBILITY)]
+        stream.log(f"{root}/image/visibility", rr.AnnotationContext(classes), static=True)
+    if text := _about(source):
+        stream.log(f"{root}/about", rr.TextDocument(text, media_type=rr.MediaType.MARKDOWN), static=True)
+
+
+def has_world(source: Input) -> bool:
+    """Is there anything to show in three dimensions?"""
+    clip = source.clip
+    known = clip is not None and clip.camera_to_world is not None and clip.intrinsics is not None
+    return source.recording is not None or known
+
+
+def _instance_classes(clip: MotionClip) -> list[tuple[int, str, tuple[int, ...]]]:
+    from simcraft.observe.colour import palette
+
+    names = {info.id: info.name for info in clip.instance_table}
+    colours = palette(max(names, default=0) + 1)
+    return [(k, names.get(k, "background"), tuple(int(c) for c in colours[k])) for k in sorted({0, *names})]
+
+
+def _about(source: Input) -> str:
+    """What is known beside the pictures, as Markdown."""
+    width, height = source.size
+    facts = f"{source.kind}, {width} x {height} px, {source.frame_count} frames, {source.fps:g} frames/s"
+    lines = [f"# {source.name}", facts]
+    if source.clip is not None:
+        lines += [f"> {caption}" for caption in source.clip.captions]
+        lines += [f"**{warning}**" for warning in source.clip.metadata.get("warnings", ())]
+    return "\n\n".join(lines)
+
+
+# ------------------------------------------------------------------------------------------------------------- frames
+
+
+def _log_camera(stream: Any, source: Input, frame: int, shown: tuple[int, int]) -> None:
+    """Pose and lens, with the picture in it; and the depth map as points where no bodies are known."""
+    import rerun as rr
+
+    clip = source.clip
+    if clip is None or clip.camera_to_world is None or clip.intrinsics is None:
+        return
+    pose, lens = np.asarray(clip.camera_to_world[frame]), np.asarray(clip.intrinsics[frame])
+    camera = f"{_root(source)}/world/camera"
+    stream.log(camera, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]))
+    if clip.projection == "perspective":
+        scaled = np.diag([shown[0] / clip.size[0], shown[1] / clip.size[1], 1.0]) @ lens
+        stream.log(camera, rr.Pinhole(image_from_camera=scaled, resolution=shown, camera_xyz=rr.ViewCoordinates.RDF))
+    else:
+        stream.log(f"{camera}/outline", rr.LineStrips3D([_outline(clip, lens)], colors=(150, 160, 180)))
+    if clip.depth is not None and source.recording is None:
+        places, colours = depth_points(clip, frame)
+        stream.log(f"{_root(source)}/world/depth", rr.Points3D(places, colors=colours, radii=rr.Radius.ui_points(1.5)))
+
+
+def _outline(clip: MotionClip, lens: np.ndarray) -> np.ndarray:
+    """(5, 3) the rectangle that an orthographic camera sees, in its own frame, metres."""
+    (width, height), (fx, fy) = clip.size, (lens[0, 0], lens[1, 1])
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height], [0, 0]], float)
+    return np.column_stack([(corners - lens[:2, 2]) / [fx, fy], np.zeros(5)])
+
+
+def depth_points(clip: MotionClip, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels that hit something, as points in the world, every second, third, ... of a row and column of big pictures.
+
+    Returns (P, 3) float32 metres and (P, 3) uint8 colours: of the true frame, or by depth where there is none.
+    """
+    assert clip.depth is not None and clip.intrinsics is not None and clip.camera_to_world is not None
+    depth, lens = np.asarray(clip.depth[frame]), np.asarray(clip.intrinsics[frame])
+    step = int(np.ceil(np.sqrt(depth.size / _MOST_DEPTH_POINTS)))
+    y, x = (axis[::step, ::step] for axis in np.indices(depth.shape))
+    z = depth[::step, ::step]
+    hit = np.isfinite(z) & (z > 0)
+    x, y, z = x[hit] + 0.5, y[hit] + 0.5, z[hit].astype(np.float64)
+    along = z if clip.projection == "perspective" else np.ones_like(z)
+    camera = np.stack([(x - lens[0, 2]) / lens[0, 0] * along, (y - lens[1, 2]) / lens[1, 1] * along, z], -1)
+    pose = np.asarray(clip.camera_to_world[frame])
+    places = (camera @ pose[:3, :3].T + pose[:3, 3]).astype(np.float32)
+    if clip.frames is not None or frame == 0:
+        picture = clip.image if clip.frames is None else np.asarray(clip.frames[frame])
+    else:
+        from simcraft.observe.colour import depth_to_colour
+
+        picture = depth_to_colour(depth, *depth_range(clip.depth))
+    return places, picture[::step, ::step][hit]
+
+
+def _log_layer(stream: Any, source: Input, layer: Layer, frame: int, shown: tuple[int, int]) -> None:
+    """One picture, as what Rerun knows best: depth in metres, classes with names, all else as compressed colours."""
+    import rerun as rr
+
+    if frame >= layer.frame_count:
+        return
+    path, clip = f"{_root(source)}/image/{layer.key}", source.clip
+    if layer.key == "depth" and clip is not None and clip.depth is not None:
+        depth = shrunk(np.asarray(clip.depth[frame]), shown, False)
+        metres = np.where(np.isfinite(depth), depth, 0)  # 0 is "nothing" to Rerun
+        stream.log(path, rr.DepthImage(metres, meter=1.0, colormap="turbo", depth_range=depth_range(clip.depth)))
+    elif layer.key == "instances" and clip is not None and clip.instances is not None:
+        stream.log(path, rr.SegmentationImage(shrunk(np.asarray(clip.instances[frame]), shown, False)))
+    elif layer.key == "visibility" and clip is not None:
+        stream.log(path, rr.SegmentationImage(shrunk(visibility_classes(clip, frame), shown, False)))
+    else:
+        picture = encoded(shrunk(layer.draw(frame), shown, layer.photographic), layer.photographic)
+        still = layer.frame_count == 1
+        stream.log(path, picture, static=still)
+        if layer.key == "picture" and has_world(source) and clip is not None and clip.projection == "perspective":
+            stream.log(f"{_root(source)}/world/camera", picture, static=still)
+
+
+def encoded(image: np.ndarray, photographic: bool) -> Any:
+    """(H, W, 3) uint8 as a Rerun image: photos as JPEG, maps as PNG."""
+    import cv2
+    import rerun as rr
+
+    ending, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]) if photographic else (".png", [])
+    _, data = cv2.imencode(ending, np.ascontiguousarray(image[..., ::-1]), options)
+    return rr.EncodedImage(contents=data.tobytes(), media_type="image/jpeg" if photographic else "image/png")
+
+
+class _Tracks:
+    """Point tracks of one input: coloured where they are seen, dim and small where they are hidden."""
+
+    def __init__(self, source: Input, shown: tuple[int, int]) -> None:
+        from simcraft.observe.colour import palette
+
+        clip = source.clip
+        chosen = np.zeros(0, int) if clip is None else chosen_tracks(clip, _MOST_TRACKS)
+        self.path = f"{_root(source)}/image/picture/tracks"
+        self.count = len(chosen)
+        if self.count and clip is not None:
+            scale = np.array(shown) / np.array(clip.size)
+            self.points = np.asarray(clip.tracks)[chosen] * scale
+            self.visible = np.asarray(clip.track_visible)[chosen]
+            self.colours = palette(self.count + 1)[1:]
+            self.radius = max(0.8, shown[0] / 200)
+
+    def log(self, stream: Any, frame: int) -> None:
+        import rerun as rr
+
+        if not self.count:
+            return
+        here = np.isfinite(self.points[:, frame]).all(-1)
+        seen = self.visible[here, frame]
+        colours = np.where(seen[:, None], self.colours[here], self.colours[here] // 3 + 40)
+        radii = np.where(seen, self.radius, self.radius * 0.6)
+        stream.log(self.path, rr.Points2D(self.points[here, frame], colors=colours, radii=radii, draw_order=30.0))
+        tail = self.points[here, max(0, frame - _TAIL + 1) : frame + 1]
+        whole = np.isfinite(tail).all((1, 2))
+        lines = rr.LineStrips2D(tail[whole], colors=colours[whole], radii=self.radius * 0.4, draw_order=20.0)
+        stream.log(f"{self.path}/trails", lines)
+
+
+# ------------------------------------------------------------------------------------------------------------ layout
+
+
+def blueprint_of(inputs: Sequence[Input]) -> Any:
+    """Three dimensions at the left, the pictures of every input at the right, the timeline below."""
+    import rerun.blueprint as rrb
+
+    pictures = [_pictures_of(source, alone=len(inputs) == 1) for source in inputs]
+    right = pictures[0] if len(pictures) == 1 else rrb.Grid(*pictures, name="pictures")
+    worlds = [
+        rrb.Spatial3DView(origin=f"/{_root(source)}/world", name=f"{source.name}: world")
+        for source in inputs
+        if has_world(source)
+    ]
+    if not worlds:
+        main = right
+    else:
+        left = worlds[0] if len(worlds) == 1 else rrb.Tabs(*worlds, active_tab=0)
+        main = rrb.Horizontal(left, right, column_shares=[5, 6])
+    return rrb.Blueprint(main, rrb.TimePanel(state="expanded"), rrb.SelectionPanel(state="collapsed"), auto_views=False)
+
+
+def _pictures_of(source: Input, alone: bool) -> Any:
+    import rerun.blueprint as rrb
+
+    views = [
+        rrb.Spatial2DView(origin=f"/{_root(source)}/image/{layer.key}", name=layer.label if alone else layer.key)
+        for layer in layers_of(source)
+    ]
+    about = rrb.TextDocumentView(origin=f"/{_root(source)}/about", name="about")
+    if alone:
+        return rrb.Grid(*views, about, grid_columns=2 if len(views) > 1 else 1)
+    return rrb.Tabs(*views, about, name=source.name, active_tab=0)
