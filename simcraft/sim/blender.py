@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from simcraft.errors import Failure, UserError
+from simcraft.errors import DiskFull, Failure, UserError
 from simcraft.progress import Progress
 from simcraft.sim.blender_child import PREFIX
 
@@ -279,7 +279,7 @@ def _events(child: subprocess.Popen[str], log: IO[str]) -> Iterator[dict[str, An
 def _crash(code: int | None, stage: str, folder: Path, log: Path) -> Failure:
     """What to say when the child died without an answer; Blender's own crash report is added to the log."""
     if code == -signal.SIGBUS:
-        return Failure(f"The disk of {log.parent} is full.", "Free space, or choose another folder.")
+        return DiskFull(f"The disk of {log.parent} is full.", "Free space, or choose another folder.")
     for report in folder.glob("*.crash.txt"):
         with log.open("a", encoding="utf-8") as file:
             file.write(report.read_text(encoding="utf-8", errors="replace"))
