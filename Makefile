@@ -20,11 +20,11 @@ help:  ## this list
 demo: .venv/.use  ## a shipped Blender scene becomes a video (DEMO=name for another)
 	@$(PYTHON) -m simcraft demo $(DEMO) --open
 
-test: .venv/.dev  ## the tests, without the slow ones and those that need a Blender executable
-	@$(PYTHON) -m pytest -m "not slow and not blender" $(ARGS)
+test: .venv/.dev  ## the tests, without the slow ones and those that need a Blender executable or a browser
+	@$(PYTHON) -m pytest -m "not slow and not blender and not browser" $(ARGS)
 
 test-slow: .venv/.dev  ## the rest of the tests
-	@$(PYTHON) -m pytest -m "slow or blender" $(ARGS)
+	@$(PYTHON) -m pytest -m "slow or blender or browser" $(ARGS)
 
 lint: .venv/.dev  ## style and types
 	@$(PYTHON) -m ruff check .
@@ -32,7 +32,7 @@ lint: .venv/.dev  ## style and types
 	@$(PYTHON) -m mypy
 
 bench: .venv/.dev  ## the benchmarks, quick versions
-	@for name in observe preview warp volumes voxels fluids agents materials; do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
+	@for name in observe preview warp volumes voxels fluids agents materials dataset; do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
 
 docs: .venv/.dev  ## the documentation site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

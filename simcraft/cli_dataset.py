@@ -139,18 +139,18 @@ def check(
     Writes check.json and check.html into the set, or into --out. Leaves with exit code 1 where something is wrong.
     """
 
+    problems = 0
+
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.data.check import check_set
 
+        nonlocal problems
         report = check_set(folder, sample=sample, workers=workers, progress=progress)
-        result = report.save(out or folder)
+        problems = len(report.problems)
         for problem in report.problems[:20]:
             print(f"problem: {problem}", file=sys.stderr)
-        nonlocal problems
-        problems = len(report.problems)
-        return result
+        return report.save(out or folder)
 
-    problems = 0
     finish(work, as_json, quiet)
     if problems:
         raise typer.Exit(1)
