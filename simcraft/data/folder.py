@@ -219,7 +219,7 @@ def versions() -> dict[str, str]:
         found["blender"] = str(executable)
     package = Path(__file__).resolve().parent.parent
     rooms = [package / room for room in ("sim", "observe", "recording", "clip")]
-    rooms += [package / "data" / name for name in ("clips.py", "captions.py", "statistics.py")]
+    rooms += [package / "data" / name for name in ("clips.py", "captions.py", "movement.py", "statistics.py")]
     rooms += [asset("blender_addon"), asset("scenes/builders")]
     found["code"] = _digest(rooms)[:12]
     return found
