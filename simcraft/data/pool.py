@@ -1,0 +1,121 @@
+"""What makes rows, as the driver of a data set sees it: a `Pool`, and the `Outcome` of each row given to one.
+
+`local_pool.LocalPool` is processes of this machine; others are clusters. All of them run `make_outcome` somewhere, with
+a `Maker` that is opened once in each process and makes row after row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from simcraft.data.folder import Made
+from simcraft.data.manifest import Row
+from simcraft.errors import DiskFull, Failure, SimcraftError
+
+MakeRow = Callable[[Row], Made]
+Maker = Callable[[int], AbstractContextManager[MakeRow]]
+"""Opens what makes rows, given the number of scenes after which a fresh Blender is started. A function at the top of
+its module: other processes import it by its name."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a row could not be made, in a form that any process can hand to another."""
+
+    message: str
+    fix: str = ""
+    again: bool = False
+    """Another try may end otherwise: a crash, a time-out, a lost process."""
+    disk_full: bool = False
+    """More rows would fail the same way."""
+    details: str = ""
+    """For the log: a traceback, or a process's last words."""
+
+    def error(self) -> SimcraftError:
+        """The problem as an error to raise."""
+        return DiskFull(self.message, self.fix) if self.disk_full else Failure(self.message, self.fix)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a row: it was made, or there is a problem."""
+
+    row: Row
+    made: Made | None = None
+    problem: Problem | None = None
+    """None exactly where `made` is not."""
+
+
+class Pool(Protocol):
+    """Makes rows, several at a time, in any order. All its methods are called by one thread."""
+
+    @property
+    def capacity(self) -> int:
+        """So many rows, submitted and not yet finished, keep it busy; it may change as a cluster grows."""
+
+    def start(self, work: Path) -> None:
+        """Called first. `work` is an absolute path of a folder for temporary files, on this machine.
+
+        Raises `UserError` or `Failure` where rows cannot be made at all.
+        """
+
+    def submit(self, row: Row) -> None:
+        """Have the row made, once; never waits."""
+
+    def next_finished(self, timeout: float) -> Outcome | None:
+        """The outcome of one submitted row, any of them; None where none has finished within `timeout` seconds.
+
+        Each submitted row has exactly one outcome, whatever happens to the process that makes it. Raises `UserError` or
+        `Failure` where nothing can be made any more.
+        """
+
+    def close(self) -> None:
+        """Called last, also after an error: end at once whatever still runs, and return when it has ended."""
+
+
+def make_outcome(make: MakeRow, row: Row) -> Outcome:
+    """Make one row; whatever is raised becomes the outcome's problem."""
+    try:
+        return Outcome(row, made=make(row))
+    except Exception as error:
+        return Outcome(row, problem=problem_of(error))
+
+
+def problem_of(error: Exception) -> Problem:
+    """What to tell of an error, and whether to try again.
+
+    The same row fails the same way again, except where the machine had a part in it.
+    """
+    from simcraft.console import explain
+    from simcraft.sim.blender import ChildCrash
+
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    defect = (text, "This is a defect: report it with log.jsonl.")
+    message, fix = (explain(error) or defect)[:2]
+    # Blender tells of it in words
+    full = isinstance(error, DiskFull) or os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text
+    if full:
+        return Problem(message, fix, disk_full=True)
+    again = isinstance(error, ChildCrash | MemoryError | OSError)
+    details = "" if isinstance(error, SimcraftError) else "".join(traceback.format_exception(error))
+    return Problem(message, fix, again, details=details)
+
+
+@contextlib.contextmanager
+def clips_of_scenes(recycle: int) -> Iterator[MakeRow]:
+    """The `Maker` of data sets: scenes recorded by one Blender after another, and observed in this process."""
+    from functools import partial
+
+    from simcraft.data.clips import make_row
+    from simcraft.sim.blender import blender_session
+
+    with blender_session(recycle=recycle) as session:
+        yield partial(make_row, session=session)
