@@ -65,8 +65,10 @@ def make(
         return
 
     def work(progress: Any) -> dict[str, Any]:
+        from simcraft.data.local_pool import LocalPool
         from simcraft.data.make import make_data_set
         from simcraft.data.manifest import expand
+        from simcraft.data.pool import Pool
         from simcraft.data.recipe import load_recipe
         from simcraft.errors import UserError
 
@@ -76,18 +78,20 @@ def make(
         if dry_run:
             return _plan(expand(loaded, count))
         target = out or Path(loaded.recipe.name)
-        options = {"time_limit": time_limit, "retry_failed": retry_failed, "progress": progress}
         if ray is not None and slurm is not None:
             raise UserError("--ray and --slurm are both given.", "Choose one.")
         if slurm is not None:
             from simcraft.data.slurm import make_by_slurm
 
+            options = {"time_limit": time_limit, "retry_failed": retry_failed, "progress": progress}
             return make_by_slurm(loaded, count, target, partition=slurm, slices=slices, workers=workers, **options)
+        pool: Pool = LocalPool(workers, time_limit=time_limit, recycle=recycle)
         if ray is not None:
             from simcraft.data.ray_pool import RayPool
 
-            options["pool"] = RayPool(ray, recycle=recycle, time_limit=time_limit)
-        return make_data_set(loaded, count, target, workers=workers, recycle=recycle, **options)
+            pool = RayPool(ray, time_limit=time_limit, recycle=recycle)
+        report = make_data_set(loaded, count, target, pool=pool, retry_failed=retry_failed, progress=progress)
+        return report.result
 
     finish(work, as_json, quiet)
 
