@@ -55,7 +55,8 @@ class LocalPool:
 
     Parameters
     ----------
-    workers: number of processes; by default as many as there are cores for this process. They share the cores evenly.
+    workers: number of processes; by default as many as there are cores for this process.
+    threads: of each process; by default they share the cores evenly.
     time_limit: seconds for one row. A worker that takes longer is ended, with its Blender.
     recycle: a worker, and its Blender, is replaced by a fresh one after so many rows.
     maker: what opens the function that makes rows, in each worker.
@@ -65,12 +66,14 @@ class LocalPool:
         self,
         workers: int | None = None,
         *,
+        threads: int | None = None,
         time_limit: float = 300.0,
         recycle: int = 50,
         maker: Maker = clips_of_scenes,
     ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.time_limit = time_limit
+        self._threads = threads or max(1, len(os.sched_getaffinity(0)) // self.workers)
         self._maker = maker
         self._recycle = recycle
         self._work = Path()
@@ -150,10 +153,9 @@ class LocalPool:
         return _Worker(process, ours, log, time.monotonic() + START_LIMIT)
 
     def _environment(self) -> dict[str, str]:
-        threads = str(max(1, len(os.sched_getaffinity(0)) // self.workers))
         path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
         own = {"TMPDIR": str(self._work), "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1"}
-        return {**os.environ, **own, **dict.fromkeys(_THREADS, threads)}
+        return {**os.environ, **own, **dict.fromkeys(_THREADS, str(self._threads))}
 
     def _hear(self, worker: _Worker) -> None:
         """Take what a worker sends, or notice that it has died."""
