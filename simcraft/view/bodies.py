@@ -20,6 +20,7 @@ from simcraft.recording.format import (
     Volume,
 )
 from simcraft.recording.format.flames import FLAME_DENSITY
+from simcraft.view.surroundings import Region, cut, is_still, volume_corners
 
 MOST_POINTS = 20_000
 """Points that stand for a volume in a frame, or for the particles of a body: what shows the shape and still turns."""
@@ -27,16 +28,20 @@ _GREY = (204, 204, 204)
 _FLAME = np.array([255, 150, 40], np.float32)
 
 
-def log_bodies(stream: Any, entity: str, recording: Recording, frame: int) -> None:
+def log_bodies(stream: Any, entity: str, recording: Recording, region: Region | None, frame: int) -> None:
     """Log what `recording` holds in `frame` below `entity`; the stream's time is set by the caller.
 
-    What never changes (meshes, bodies that stand still) is logged once, as static. Call it for the frames in order.
+    What never changes (meshes, bodies that stand still) is logged once, as static. Of rigid bodies that stand still
+    only the part in `region` is shown. Call it for the frames in order.
     """
     import rerun as rr
 
     for name, body in zip(body_names(recording.bodies), recording.bodies, strict=True):
         path = f"{entity}/{rr.escape_entity_path_part(name)}"
-        if isinstance(body, RigidBody):
+        if isinstance(body, RigidBody) and is_still(body) and body.present is None:
+            if frame == 0:
+                _log_still(stream, path, body, recording, region)
+        elif isinstance(body, RigidBody):
             _log_rigid(stream, path, body, recording, frame)
         elif isinstance(body, DeformingBody):
             _log_deforming(stream, path, body, recording, frame)
@@ -60,21 +65,26 @@ def body_names(bodies: Sequence[Body]) -> list[str]:
 # ---------------------------------------------------------------------------------------------------------- meshes
 
 
+def _log_still(stream: Any, path: str, body: RigidBody, recording: Recording, region: Region | None) -> None:
+    matrix = np.asarray(body.transforms[0])
+    mesh, vertices = body.mesh, np.asarray(body.vertices) @ matrix[:3, :3].T + matrix[:3, 3]
+    if region is not None and not region.holds(vertices):
+        mesh, vertices = cut(mesh, vertices, region)
+    if len(mesh.faces):
+        stream.log(path, _mesh(mesh, vertices, recording.materials), static=True)
+
+
 def _log_rigid(stream: Any, path: str, body: RigidBody, recording: Recording, frame: int) -> None:
     import rerun as rr
 
-    still = bool((body.transforms == body.transforms[:1]).all())
-    if frame == 0 or not still:
-        matrix = body.transforms[frame]
-        place = rr.Transform3D(translation=matrix[:3, 3], mat3x3=matrix[:3, :3])
-        stream.log(path, place, static=still)
+    matrix = np.asarray(body.transforms[frame])
+    stream.log(path, rr.Transform3D(translation=matrix[:3, 3], mat3x3=matrix[:3, :3]))
     if body.present is None:
         if frame == 0:
             stream.log(path, _mesh(body.mesh, body.vertices, recording.materials), static=True)
     elif _turns(body.present, frame, True):
         stream.log(path, _mesh(body.mesh, body.vertices, recording.materials))
     elif _turns(body.present, frame, False):
-        # on the mesh's own place, so that the transform stays
         stream.log(path, _nothing())
 
 
@@ -259,12 +269,9 @@ def _largest(field: np.ndarray, step: int) -> np.ndarray:
 
 
 def _box_edges(body: Volume, frame: int) -> list[np.ndarray]:
-    """The twelve edges of the volume's box in the world, as five lines."""
-    matrix, shape = np.asarray(body.grid_to_world[frame], np.float64), np.array(body.density.shape[1:])
-    ring = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
-    lines = [np.column_stack([ring, np.full(5, z)]) for z in (0, 1)]
-    lines += [np.array([[x, y, 0], [x, y, 1]]) for x, y in ring[:4]]
-    return [(line * shape) @ matrix[:3, :3].T + matrix[:3, 3] for line in lines]
+    """The twelve edges of the volume's box in the world: the corners are numbered by their binary digits x, y, z."""
+    corners = volume_corners(body, frame)
+    return [corners[[k, k + step]] for step in (1, 2, 4) for k in range(8) if not k & step]
 
 
 # ---------------------------------------------------------------------------------------------------------- colours

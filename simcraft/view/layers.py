@@ -12,11 +12,11 @@ from simcraft.video import Video
 from simcraft.view.inputs import Input
 
 VISIBILITY = (
-    ("seen in the frames before and after", (58, 62, 72)),
-    ("hidden in the next frame", (240, 150, 40)),
-    ("was hidden in the frame before", (60, 190, 220)),
-    ("seen in this frame only", (200, 90, 220)),
-    ("no correspondence known", (110, 40, 50)),
+    ("seen before and after", (58, 62, 72)),
+    ("hidden next", (240, 150, 40)),
+    ("hidden before", (60, 190, 220)),
+    ("seen only now", (200, 90, 220)),
+    ("unknown", (110, 40, 50)),
 )
 """Name and sRGB colour of each class of `visibility_classes`, in order."""
 _SAMPLED = 8
@@ -113,16 +113,19 @@ def _flow_layer(clip: MotionClip) -> Layer:
     def draw(t: int) -> np.ndarray:
         return flow_to_wheel(np.asarray(clip.flow_forward[t]), speed, np.asarray(clip.flow_valid_forward[t]))
 
-    return Layer("flow", "flow to the next frame", draw, clip.frame_count - 1, speed=speed)
+    return Layer("flow", "flow", draw, clip.frame_count - 1, speed=speed)
 
 
-def depth_range(depth: np.ndarray) -> tuple[float, float]:
-    """Metres at the two ends of the colours: the 1st and 99th percentile of some frames; (1, 2) where all is sky."""
+def depth_range(depth: np.ndarray, farthest: float = 99) -> tuple[float, float]:
+    """Metres at the two ends of the colours: the 1st percentile of some frames and that numbered `farthest`.
+
+    (1, 2) where nothing is hit.
+    """
     some = np.asarray(depth[:: max(1, len(depth) // _SAMPLED)])
     hit = some[np.isfinite(some) & (some > 0)]
     if not len(hit):
         return 1.0, 2.0
-    near, far = (float(p) for p in np.percentile(hit, (1, 99)))
+    near, far = (float(p) for p in np.percentile(hit, (1, farthest)))
     return near, max(far, near * 1.001)
 
 

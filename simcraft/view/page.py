@@ -143,8 +143,9 @@ def _id(inputs: Sequence[Input], source: Input, key: str) -> str:
 
 def _facts(source: Input) -> str:
     width, height = source.size
-    seconds = source.frame_count / source.fps
-    return f"{source.kind} · {width} × {height} px · {source.frame_count} frames · {source.fps:g} fps · {seconds:.2f} s"
+    figures = (f"{width} × {height} px", f"{source.frame_count} frames", f"{source.fps:g} fps")
+    seconds = f"{source.frame_count / source.fps:.2f} s"
+    return " · ".join(text.replace(" ", "\u00a0") for text in (source.kind, *figures, seconds))
 
 
 def _input_entry(source: Input) -> dict[str, Any]:
@@ -160,7 +161,8 @@ def _input_entry(source: Input) -> dict[str, Any]:
 
 
 def _details(source: Input) -> list[str]:
-    details = [source.source] if source.source else []
+    # the name alone: a page that is passed on should not tell about somebody's folders
+    details = [Path(source.source).name] if source.source else []
     if source.clip is not None and source.clip.seed is not None:
         details.append(f"seed {source.clip.seed}")
     if source.video is not None and source.video.made_by:

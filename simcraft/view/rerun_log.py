@@ -22,14 +22,18 @@ import numpy as np
 from simcraft.clip.files import complete_file
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Failure, UserError
-from simcraft.progress import Progress, silent
+from simcraft.progress import Progress, silent, track
 from simcraft.view.bodies import log_bodies
 from simcraft.view.inputs import Input, fitted
 from simcraft.view.layers import VISIBILITY, Layer, chosen_tracks, depth_range, layers_of, shrunk, visibility_classes
+from simcraft.view.surroundings import region_of
 
 INSTALL = 'Install it with: pip install -e ".[view]"'
-_MOST_TRACKS = 1024
+_MOST_TRACKS = 320
 _MOST_DEPTH_POINTS = 20_000
+_FAR_PERCENTILE = 80
+"""Of the depth of all pixels: where its linear colours end, so that a horizon does not take them all."""
+_BEYOND = 1.5
 _TAIL = 12
 """Frames that the trail of a track reaches back."""
 
@@ -64,6 +68,7 @@ def save_rrd(
         stream = _new_stream()
         try:
             stream.save(temporary, default_blueprint=blueprint_of(inputs))
+            stream.send_recording_name(", ".join(source.name for source in inputs))
             log_inputs(stream, inputs, size, progress)
             stream.flush(blocking=True)
         finally:
@@ -96,25 +101,85 @@ def log_inputs(
     stream: Any, inputs: Sequence[Input], size: tuple[int, int] | None = None, progress: Progress = silent
 ) -> None:
     """Log all frames of all inputs, one at a time."""
-    steps = sum(source.frame_count for source in inputs)
-    done = 0
-    for source in inputs:
-        layers = layers_of(source)
-        shown = fitted(source.size, size) if size else source.size
-        stream.reset_time()
-        _log_static(stream, source, layers)
-        tracks = _Tracks(source, shown)
-        for frame in range(source.frame_count):
-            stream.set_time("frame", sequence=frame)
-            stream.set_time("time", duration=frame / source.fps)
-            if source.recording is not None:
-                log_bodies(stream, f"{_root(source)}/world/bodies", source.recording, frame)
-            _log_camera(stream, source, frame, shown)
-            for layer in layers:
-                _log_layer(stream, source, layer, frame, shown)
-            tracks.log(stream, frame)
-            done += 1
-            progress("log to Rerun", done, steps)
+    stories = [_Story(stream, source, fitted(source.size, size) if size else source.size) for source in inputs]
+    steps = max(source.frame_count for source in inputs)
+    for frame in track(range(steps), "log to Rerun", steps, progress):
+        for story in stories:
+            story.log(stream, frame)
+
+
+class _Story:
+    """One input: what is prepared once to log its frames one after the other."""
+
+    def __init__(self, stream: Any, source: Input, shown: tuple[int, int]) -> None:
+        self.source, self.shown = source, shown
+        self.layers = layers_of(source)
+        self.tracks = _Tracks(source, shown)
+        self.region = None if source.recording is None else region_of(source.recording)
+        depth = None if source.clip is None else source.clip.depth
+        self.near, self.far = (2.0, 4.0) if depth is None else depth_range(depth, _FAR_PERCENTILE)
+        _log_static(stream, source, self.layers)
+
+    def log(self, stream: Any, frame: int) -> None:
+        source = self.source
+        if frame >= source.frame_count:
+            return
+        stream.set_time("frame", sequence=frame)
+        stream.set_time("time", duration=frame / source.fps)
+        if source.recording is not None:
+            log_bodies(stream, f"{_root(source)}/world/bodies", source.recording, self.region, frame)
+        if has_cameras(source):
+            self._log_camera(stream, frame)
+        for layer in self.layers:
+            if frame < layer.frame_count:
+                self._log_layer(stream, layer, frame)
+        self.tracks.log(stream, frame)
+
+    def _log_camera(self, stream: Any, frame: int) -> None:
+        """Pose and lens; and the depth map as points where no bodies are known."""
+        import rerun as rr
+
+        source, clip = self.source, self.source.clip
+        assert clip is not None and clip.camera_to_world is not None and clip.intrinsics is not None
+        pose, lens = np.asarray(clip.camera_to_world[frame]), np.asarray(clip.intrinsics[frame])
+        camera = f"{_root(source)}/world/camera"
+        stream.log(camera, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]))
+        if clip.projection == "perspective":
+            scaled = np.diag([self.shown[0] / clip.size[0], self.shown[1] / clip.size[1], 1.0]) @ lens
+            # the viewer holds up the picture before all that is seen; axes as in OpenCV
+            kinds = {"camera_xyz": rr.ViewCoordinates.RDF, "image_plane_distance": 0.5 * self.near}
+            stream.log(camera, rr.Pinhole(image_from_camera=scaled, resolution=self.shown, **kinds))
+        else:
+            stream.log(f"{camera}/outline", rr.LineStrips3D([_outline(clip, lens)], colors=(150, 160, 180)))
+        if clip.depth is not None and source.recording is None:
+            places, colours = depth_points(clip, frame, (self.near, self.far))
+            dots = rr.Points3D(places, colors=colours, radii=rr.Radius.ui_points(1.5))
+            stream.log(f"{_root(source)}/world/depth", dots)
+
+    def _log_layer(self, stream: Any, layer: Layer, frame: int) -> None:
+        """One picture as what Rerun knows best: depth in metres, classes with names, else compressed colours."""
+        import rerun as rr
+
+        path, clip, shown = f"{_root(self.source)}/image/{layer.key}", self.source.clip, self.shown
+        if layer.key == "depth" and clip is not None and clip.depth is not None:
+            depth = shrunk(np.asarray(clip.depth[frame]), shown, False)
+            metres = np.where(np.isfinite(depth), depth, 0)  # 0 is "nothing" to Rerun
+            stream.log(path, rr.DepthImage(metres, meter=1.0, colormap="turbo", depth_range=(self.near, self.far)))
+        elif layer.key == "instances" and clip is not None and clip.instances is not None:
+            stream.log(path, rr.SegmentationImage(shrunk(np.asarray(clip.instances[frame]), shown, False)))
+        elif layer.key == "visibility" and clip is not None:
+            stream.log(path, rr.SegmentationImage(shrunk(visibility_classes(clip, frame), shown, False)))
+        else:
+            picture = encoded(shrunk(layer.draw(frame), shown, layer.photographic), layer.photographic)
+            still = layer.frame_count == 1
+            stream.log(path, picture, static=still)
+            if (
+                layer.key == "picture"
+                and has_cameras(self.source)
+                and clip is not None
+                and clip.projection == "perspective"
+            ):
+                stream.log(f"{_root(self.source)}/world/camera", picture, static=still)
 
 
 def _root(source: Input) -> str:
@@ -141,11 +206,20 @@ def _log_static(stream: Any, source: Input, layers: Sequence[Layer]) -> None:
         stream.log(f"{root}/about", rr.TextDocument(text, media_type=rr.MediaType.MARKDOWN), static=True)
 
 
+def has_cameras(source: Input) -> bool:
+    """Is it known where the camera is and how it sees?"""
+    clip = source.clip
+    return clip is not None and clip.camera_to_world is not None and clip.intrinsics is not None
+
+
+def has_pinhole(source: Input) -> bool:
+    """Can the picture be held up before the camera? An orthographic one has no pinhole."""
+    return has_cameras(source) and source.clip is not None and source.clip.projection == "perspective"
+
+
 def has_world(source: Input) -> bool:
     """Is there anything to show in three dimensions?"""
-    clip = source.clip
-    known = clip is not None and clip.camera_to_world is not None and clip.intrinsics is not None
-    return source.recording is not None or known
+    return source.recording is not None or has_cameras(source)
 
 
 def _instance_classes(clip: MotionClip) -> list[tuple[int, str, tuple[int, ...]]]:
@@ -170,26 +244,6 @@ def _about(source: Input) -> str:
 # ------------------------------------------------------------------------------------------------------------- frames
 
 
-def _log_camera(stream: Any, source: Input, frame: int, shown: tuple[int, int]) -> None:
-    """Pose and lens, with the picture in it; and the depth map as points where no bodies are known."""
-    import rerun as rr
-
-    clip = source.clip
-    if clip is None or clip.camera_to_world is None or clip.intrinsics is None:
-        return
-    pose, lens = np.asarray(clip.camera_to_world[frame]), np.asarray(clip.intrinsics[frame])
-    camera = f"{_root(source)}/world/camera"
-    stream.log(camera, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]))
-    if clip.projection == "perspective":
-        scaled = np.diag([shown[0] / clip.size[0], shown[1] / clip.size[1], 1.0]) @ lens
-        stream.log(camera, rr.Pinhole(image_from_camera=scaled, resolution=shown, camera_xyz=rr.ViewCoordinates.RDF))
-    else:
-        stream.log(f"{camera}/outline", rr.LineStrips3D([_outline(clip, lens)], colors=(150, 160, 180)))
-    if clip.depth is not None and source.recording is None:
-        places, colours = depth_points(clip, frame)
-        stream.log(f"{_root(source)}/world/depth", rr.Points3D(places, colors=colours, radii=rr.Radius.ui_points(1.5)))
-
-
 def _outline(clip: MotionClip, lens: np.ndarray) -> np.ndarray:
     """(5, 3) the rectangle that an orthographic camera sees, in its own frame, metres."""
     (width, height), (fx, fy) = clip.size, (lens[0, 0], lens[1, 1])
@@ -197,8 +251,10 @@ def _outline(clip: MotionClip, lens: np.ndarray) -> np.ndarray:
     return np.column_stack([(corners - lens[:2, 2]) / [fx, fy], np.zeros(5)])
 
 
-def depth_points(clip: MotionClip, frame: int) -> tuple[np.ndarray, np.ndarray]:
+def depth_points(clip: MotionClip, frame: int, span: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Pixels that hit something, as points in the world, every second, third, ... of a row and column of big pictures.
+
+    Nothing beyond `_BEYOND` times the far end of `span`, in metres, is among them: a horizon would dwarf the scene.
 
     Returns (P, 3) float32 metres and (P, 3) uint8 colours: of the true frame, or by depth where there is none.
     """
@@ -207,7 +263,7 @@ def depth_points(clip: MotionClip, frame: int) -> tuple[np.ndarray, np.ndarray]:
     step = int(np.ceil(np.sqrt(depth.size / _MOST_DEPTH_POINTS)))
     y, x = (axis[::step, ::step] for axis in np.indices(depth.shape))
     z = depth[::step, ::step]
-    hit = np.isfinite(z) & (z > 0)
+    hit = (z > 0) & (z < _BEYOND * span[1])
     x, y, z = x[hit] + 0.5, y[hit] + 0.5, z[hit].astype(np.float64)
     along = z if clip.projection == "perspective" else np.ones_like(z)
     camera = np.stack([(x - lens[0, 2]) / lens[0, 0] * along, (y - lens[1, 2]) / lens[1, 1] * along, z], -1)
@@ -218,31 +274,8 @@ def depth_points(clip: MotionClip, frame: int) -> tuple[np.ndarray, np.ndarray]:
     else:
         from simcraft.observe.colour import depth_to_colour
 
-        picture = depth_to_colour(depth, *depth_range(clip.depth))
+        picture = depth_to_colour(depth, *span)
     return places, picture[::step, ::step][hit]
-
-
-def _log_layer(stream: Any, source: Input, layer: Layer, frame: int, shown: tuple[int, int]) -> None:
-    """One picture, as what Rerun knows best: depth in metres, classes with names, all else as compressed colours."""
-    import rerun as rr
-
-    if frame >= layer.frame_count:
-        return
-    path, clip = f"{_root(source)}/image/{layer.key}", source.clip
-    if layer.key == "depth" and clip is not None and clip.depth is not None:
-        depth = shrunk(np.asarray(clip.depth[frame]), shown, False)
-        metres = np.where(np.isfinite(depth), depth, 0)  # 0 is "nothing" to Rerun
-        stream.log(path, rr.DepthImage(metres, meter=1.0, colormap="turbo", depth_range=depth_range(clip.depth)))
-    elif layer.key == "instances" and clip is not None and clip.instances is not None:
-        stream.log(path, rr.SegmentationImage(shrunk(np.asarray(clip.instances[frame]), shown, False)))
-    elif layer.key == "visibility" and clip is not None:
-        stream.log(path, rr.SegmentationImage(shrunk(visibility_classes(clip, frame), shown, False)))
-    else:
-        picture = encoded(shrunk(layer.draw(frame), shown, layer.photographic), layer.photographic)
-        still = layer.frame_count == 1
-        stream.log(path, picture, static=still)
-        if layer.key == "picture" and has_world(source) and clip is not None and clip.projection == "perspective":
-            stream.log(f"{_root(source)}/world/camera", picture, static=still)
 
 
 def encoded(image: np.ndarray, photographic: bool) -> Any:
@@ -270,7 +303,7 @@ class _Tracks:
             self.points = np.asarray(clip.tracks)[chosen] * scale
             self.visible = np.asarray(clip.track_visible)[chosen]
             self.colours = palette(self.count + 1)[1:]
-            self.radius = max(0.8, shown[0] / 200)
+            self.radius = max(0.6, shown[0] / 240)
 
     def log(self, stream: Any, frame: int) -> None:
         import rerun as rr
@@ -314,8 +347,7 @@ def _pictures_of(source: Input, alone: bool) -> Any:
     import rerun.blueprint as rrb
 
     views = [
-        rrb.Spatial2DView(origin=f"/{_root(source)}/image/{layer.key}", name=layer.label if alone else layer.key)
-        for layer in layers_of(source)
+        rrb.Spatial2DView(origin=f"/{_root(source)}/image/{layer.key}", name=layer.key) for layer in layers_of(source)
     ]
     about = rrb.TextDocumentView(origin=f"/{_root(source)}/about", name="about")
     if alone:

@@ -1,6 +1,8 @@
 "use strict";
 // State lives in the address: #frame=5&layer=flow,depth shows the same to whoever opens the link.
 const TAIL = 12; // frames that the tail of a track reaches back
+const [GAP, CAPTION, BAR] = [12, 44, 72]; // pixels: between panels, below a picture, at the foot of the window
+const [SMALLEST, COMFORTABLE] = [220, 300]; // pixels: the width below which panels scroll, and what they then have
 const find = (id) => document.getElementById(id);
 const make = (tag, parent, properties = {}) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 const layers = DATA.layers;
@@ -43,7 +45,7 @@ function drawTracks(layer, canvas) {
   pen.globalAlpha = 0.4;
   if (image.complete && image.naturalWidth) pen.drawImage(image, 0, 0, canvas.width, canvas.height);
   const t = Math.min(state.frame, layer.times - 1);
-  const radius = Math.max(1.2, layer.width / 160) * scale;
+  const radius = Math.max(0.7, layer.width / 240) * scale;
   pen.lineWidth = Math.max(1, radius * 0.7);
   pen.lineCap = "round";
   layer.points.forEach((track, k) => {
@@ -88,9 +90,27 @@ function choose(indices) {
     layer.button.setAttribute("aria-pressed", on);
     layer.figure.hidden = !on;
   }
-  for (const group of document.querySelectorAll(".group")) group.hidden = !group.querySelector("figure:not([hidden])");
   document.body.classList.toggle("alone", state.shown.size === 1);
+  arrange();
   show(state.frame);
+}
+
+/** As many columns as make the panels largest while all are in the window; where that is too small, scroll. */
+function arrange() {
+  const count = Math.max(1, state.shown.size);
+  const ratio = Math.max(...layers.map((layer) => layer.width / layer.height));
+  const [width, height] = [find("stage").clientWidth, innerHeight - find("stage").offsetTop - BAR];
+  const side = (columns) => {
+    const rows = Math.ceil(count / columns);
+    return Math.min((width - GAP * (columns - 1)) / columns, ((height - GAP * (rows - 1)) / rows - CAPTION) * ratio);
+  };
+  let [columns, best] = [1, side(1)];
+  for (let n = 2; n <= count; n++) if (side(n) > best) [columns, best] = [n, side(n)];
+  if (best < Math.min(SMALLEST, width)) {
+    columns = Math.min(count, Math.max(2, Math.floor(width / COMFORTABLE)));
+    best = (width - GAP * (columns - 1)) / columns;
+  }
+  find("stage").style.gridTemplateColumns = `repeat(${columns}, ${Math.floor(best)}px)`;
 }
 
 function toggle(index) {
@@ -155,16 +175,15 @@ function step(by) {
 
 function buildPanel(layer, parent) {
   const figure = make("figure", parent);
-  const ratio = layer.width / layer.height;
-  figure.style.maxWidth = `calc(max(260px, 100vh - 250px) * ${ratio})`;
   const canvas = make("canvas", figure, { width: layer.width, height: layer.height, title: "Click: this one alone, and back" });
-  canvas.style.aspectRatio = ratio;
+  canvas.style.aspectRatio = layer.width / layer.height;
   canvas.classList.toggle("sharp", !layer.photographic);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", layer.label);
   canvas.onclick = () => single(layer.index);
   const caption = make("figcaption", figure);
   make("b", caption, { textContent: layer.label });
+  if (DATA.inputs.length > 1) make("span", caption, { textContent: DATA.inputs[layer.input].name, className: "of" });
   for (const [text, colour] of layer.legend) {
     const key = make("span", caption, { className: "key" });
     make("i", key).style.background = colour;
@@ -202,16 +221,11 @@ function build() {
   const several = DATA.inputs.length > 1;
   find("facts").textContent = DATA.facts;
   DATA.inputs.forEach((input, n) => {
-    const group = make("section", find("stage"), { className: "group" });
-    if (several) {
-      make("h2", group, { textContent: input.name });
-      make("span", find("toggles"), { textContent: input.name, className: "of" });
-    }
-    const panels = make("div", group, { className: "panels" });
+    if (several) make("span", find("toggles"), { textContent: input.name, className: "of" });
     for (const layer of layers.filter((layer) => layer.input === n)) {
       layer.button = make("button", find("toggles"), { type: "button", textContent: layer.key });
       layer.button.onclick = () => toggle(layer.index);
-      buildPanel(layer, panels);
+      buildPanel(layer, find("stage"));
     }
     buildAbout(input);
   });
@@ -242,4 +256,4 @@ layers.forEach((layer, index) => { layer.index = index; });
 build();
 restore();
 window.addEventListener("hashchange", restore);
-window.addEventListener("resize", () => show(state.frame));
+window.addEventListener("resize", () => { arrange(); show(state.frame); });
