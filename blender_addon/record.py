@@ -230,6 +230,7 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
         lighting=seen.lighting,
         effects=effects,
         caption=str(scene.get("caption", "")),
+        details=_details(scene),
         warnings=(
             *_what_was_left_out(seen, found),
             *effect_warnings,
@@ -237,6 +238,15 @@ def _recording(scene: Any, timeline: Timeline, size: tuple[int, int], seen: Gath
         ),
         software={"blender": bpy.app.version_string, "engine": scene.render.engine},
     )
+
+
+def _details(scene: Any) -> tuple[str, ...]:
+    """The phrases in the scene's custom property "details", a JSON list; none where it holds anything else."""
+    try:
+        phrases = json.loads(str(scene.get("details", "[]")))
+    except ValueError:
+        return ()
+    return tuple(map(str, phrases)) if isinstance(phrases, list) else ()
 
 
 def _what_was_left_out(seen: Gathered, found: list[Trace]) -> list[str]:

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     for name in request.names or catalogue.FAMILIES:
         path = save(name, request.out)
         print(f"{path}: {path.stat().st_size / 1024:.0f} kB", flush=True)
-    index = json.dumps({"scenes": catalogue.rows()}, indent=2)
+    index = json.dumps(catalogue.index(), indent=2)
     (request.out / "index.json").write_text(f"{index}\n", encoding="utf-8")
 
 

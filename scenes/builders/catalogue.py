@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,9 @@ from .families import (
 )
 from .family import SHIPPED_SEED, Draws, Family
 from .kit import stage
+from .kit.details import details_of
+from .look import NAMES, look_of
+from .look import SETTINGS as LOOK
 
 _MODULES = (
     dominoes,
@@ -60,21 +64,27 @@ FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _
 
 
 def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None = None) -> bpy.types.Scene:
-    """Fill Blender with a scene of the family `name`; its custom property "caption" says what is to be seen.
+    """Fill Blender with a scene of the family `name`; its custom properties say what is to be seen.
+
+    "caption" is a sentence, "details" a JSON list of phrases that may follow it, each after a comma.
 
     Parameters
     ----------
     seed: draws all that `changes` does not set.
-    changes: parameters by name, perhaps as texts.
+    changes: parameters of the family and of the look by name, perhaps as texts.
 
     Raises `recording_format.SettingError` for an unknown parameter or one that is out of range.
     """
     family = FAMILIES[name]
-    draws = Draws(seed, name)
-    values = family.values(draws, changes or {})
+    changes = changes or {}
+    look = look_of({key: value for key, value in changes.items() if key in NAMES}, family.lacks)
+    draws = Draws(seed, name, look)
+    values = family.values(draws, {key: value for key, value in changes.items() if key not in NAMES})
     scene = stage.begin(name, family.frames, seed, family.substeps)
     # what is drawn may begin with a vowel: "a orange ball"
-    scene["caption"] = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", family.build(values, draws))
+    caption = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", family.build(values, draws))
+    scene["caption"] = caption
+    scene["details"] = json.dumps(details_of(scene, caption, look))
     scene.frame_set(scene.frame_start)
     return scene
 
@@ -82,6 +92,16 @@ def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None
 def rows() -> list[dict[str, Any]]:
     """What `index.json` says of each family, in JSON's types; builds each one for its caption."""
     return [_row(family) for family in FAMILIES.values()]
+
+
+def index() -> dict[str, Any]:
+    """What `index.json` holds."""
+    return {"look": look_rows(), "scenes": rows()}
+
+
+def look_rows() -> list[dict[str, Any]]:
+    """What `index.json` says of the look, which all families have."""
+    return [_parameter_row(s.parameter, s.usual) for s in LOOK]
 
 
 def _row(family: Family) -> dict[str, Any]:
@@ -95,6 +115,7 @@ def _row(family: Family) -> dict[str, Any]:
         "seed": SHIPPED_SEED,
         "papers": list(family.papers),
         "parameters": [_parameter_row(s.parameter, s.usual) for s in family.settings],
+        "lacks": list(family.lacks),
     }
     return row if family.image_plane is None else {**row, "image_plane": dict(family.image_plane)}
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from blender_addon._format import recording_format as fmt
+
+if TYPE_CHECKING:
+    from .look import Look
 
 SHIPPED_SEED = 7
 """The seed of the shipped .blend files: with it nothing is drawn, and everything has the value written in the code."""
@@ -24,9 +27,11 @@ class Draws:
     value of the shipped scene, which is what the seed `SHIPPED_SEED` gives.
     """
 
-    def __init__(self, seed: int, family: str) -> None:
+    def __init__(self, seed: int, family: str, look: Look) -> None:
         self.seed = seed
         self.family = family
+        self.look = look
+        """Goes with the draws to whoever paints, lights or looks; it never changes what is drawn."""
         self.shipped = seed == SHIPPED_SEED
 
     def generator(self, name: str) -> np.random.Generator:
@@ -104,6 +109,8 @@ class Family:
     substeps: int = 20
     """Bullet's steps a frame. Many keep stacks and chains firm; Bullet swallows bounces that are slower than 0.04 times
     the body's radius a step, so that lively scenes want few."""
+    lacks: tuple[str, ...] = ()
+    """Parameters of the look that it has no use for: setting them changes nothing."""
     image_plane: Mapping[str, Any] | None = None
     """How the motion is made from the first frame and the silhouette of one object, where the scene itself stands
     still: `object`, `kind` and `settings` of the effect."""

@@ -32,6 +32,8 @@ class Family:
     """Their defaults are the shipped scene's."""
     usual: dict[str, tuple[float, float]]
     """Name of a parameter -> the range in which other seeds draw it where it is not set; only those that are drawn."""
+    lacks: tuple[str, ...] = ()
+    """Names of parameters of the look that this family has no use for: setting them changes nothing."""
     image_plane: dict[str, Any] | None = None
     """`object`, `kind` and `settings`, where the motion is made in the picture's plane, from an object's silhouette."""
 
@@ -56,14 +58,17 @@ def _index() -> dict[str, Any]:
 
 @cache
 def look_parameters() -> tuple[Parameter, ...]:
-    """What every family has besides its own parameters: ground, sky, sun, paint, camera; by default as it has them."""
-    return tuple(_parameter(row) for row in _index().get("look", ()))
+    """What every family has besides its own parameters: ground, sky, sun, paint, camera; by default as it has them.
+
+    A family ignores those that it `lacks`.
+    """
+    return tuple(_parameter(row) for row in _index()["look"])
 
 
 @cache
 def look_usual() -> dict[str, tuple[float, float]]:
-    """Name of a numeric look parameter -> a range in which pictures stay sensible."""
-    return {row["name"]: (row["usual"][0], row["usual"][1]) for row in _index().get("look", ()) if row["usual"]}
+    """Name of a numeric look parameter -> a range in which pictures stay sensible. No seed draws from it."""
+    return {row["name"]: (row["usual"][0], row["usual"][1]) for row in _index()["look"] if row["usual"]}
 
 
 def find_family(name: str) -> Family:
@@ -75,18 +80,21 @@ def find_family(name: str) -> Family:
 
 
 def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`settings` (perhaps as texts) as the family's own parameters, converted, and the rest: settings of its effects.
+    """`settings` (perhaps as texts) as parameters of the family and of the look, converted, and the rest.
+
+    The rest are settings of the scene's effects.
 
     Raises `UserError` that names the parameter, its range and unit where a value is wrong, and for a name that is
     neither a parameter nor a setting of any effect.
     """
     family = find_family(name)
-    known = {p.name: p for p in family.parameters}
+    known = {p.name: p for p in (*family.parameters, *look_parameters())}
     for key in settings:
         if key not in known and str(key).rpartition(".")[2] not in _effect_settings(family):
             raise UserError(
                 f"Scene '{name}' has no parameter '{key}', nor has any effect a setting of that name.",
-                f"Its parameters are {', '.join(known)}; see `simcraft simulate {name} --help`.",
+                f"It has {', '.join(p.name for p in family.parameters)}, and its look has "
+                f"{', '.join(p.name for p in look_parameters())}; see `simcraft simulate {name} --help`.",
             )
     own: dict[str, Any] = {}
     for key in settings.keys() & known.keys():
@@ -116,12 +124,12 @@ def scene_source(name: str, seed: int | None, settings: Mapping[str, Any], folde
 
     Parameters
     ----------
-    settings: parameters of the family only, as `check_settings` returns them. What is not set is as in the shipped
-        scene with its seed, and drawn with any other.
+    settings: parameters of the family and of the look only, as `check_settings` returns them. What is not set is as in
+        the shipped scene with its seed, and drawn with any other; the look is the family's own where it is not set.
     """
     family = find_family(name)
     seed = family.seed if seed is None else seed
-    defaults = {p.name: p.default for p in family.parameters}
+    defaults = {p.name: p.default for p in (*family.parameters, *look_parameters())}
     if seed == family.seed and all(defaults[key] == value for key, value in settings.items()):
         return {"blend": str(asset(f"scenes/{name}.blend"))}
     request = {"name": name, "seed": seed, "parameters": dict(settings)}
@@ -139,7 +147,8 @@ def explain_settings(scene: str | None) -> str:
         if family.usual:
             drawn = ", ".join(f"{n} {low:g} to {high:g}" for n, (low, high) in family.usual.items())
             lines += ["", f"With a seed other than {family.seed}, what is not set is drawn: {drawn}."]
-        lines.append("")
+        look = tuple(p for p in look_parameters() if p.name not in family.lacks)
+        lines += ["", "Its look, which is its own where nothing is set:", "", help_text(look), ""]
     elif scene is None:
         lines += [f"Shipped scenes: {', '.join(f.name for f in families())}.", "Name one to see its parameters.", ""]
     kinds = ", ".join(KINDS)
@@ -153,6 +162,7 @@ def _family(row: Mapping[str, Any]) -> Family:
         papers=tuple(row["papers"]),
         parameters=tuple(_parameter(p) for p in row["parameters"]),
         usual={p["name"]: (p["usual"][0], p["usual"][1]) for p in row["parameters"] if p["usual"]},
+        lacks=tuple(row["lacks"]),
         image_plane=row.get("image_plane"),
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import effects, landscape, shapes, stage, textures
+from ..kit import effects, landscape, shapes, stage, textures, viewpoint
+from ..look import OWN
 
 SETTINGS = (
     setting("count", 160, "Number of birds.", "", (1, 5000), (90, 240)),
@@ -49,8 +50,12 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
         warm_up=3.0,
     )
     side = draws.real("camera side", 0.0, -6.0, 6.0)
-    stage.camera((side, -14.0, draws.real("camera height", 11.0, 8.0, 18.0)), (0.0, 30.0, 15.5), lens=38)
-    return "A flock of birds flies over hills with fields and woods at dusk."
+    height = draws.real("camera height", 11.0, 8.0, 18.0)
+    viewpoint.looking_camera(draws, (side, -14.0, height), (0.0, 30.0, 15.5), lens=38)
+    when = " at dusk" if draws.look.sky == OWN else ""
+    return f"A flock of birds flies over hills with fields and woods{when}."
 
 
-FAMILY = Family("birds", "Flock of birds", ("MotionCraft",), SETTINGS, build, frames=72)
+FAMILY = Family(
+    "birds", "Flock of birds", ("MotionCraft",), SETTINGS, build, frames=72, lacks=("floor", "paint", "distractors")
+)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, Floor
 from ..kit.stage import Vector3
 
@@ -35,7 +36,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     palette.floor(draws, FLOOR)
     cloth = _table(draws)
     _rack(draws, values)
-    white = shapes.paint("cue ball", textures.marble(base=(0.96, 0.95, 0.92), vein=(0.75, 0.3, 0.3)), roughness=0.12)
+    white = palette.coat(
+        draws, "cue ball", lambda: textures.marble(base=(0.96, 0.95, 0.92), vein=(0.75, 0.3, 0.3)), roughness=0.12
+    )
     side = draws.real("cue side", -0.14, -0.5, 0.5)
     start = np.array([-1.25, side])
     cue = shapes.sphere("cue_ball", RADIUS, white, (*start, BED + RADIUS))
@@ -44,8 +47,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     way = np.array([np.cos(heading), np.sin(heading)])
     spin = values["push"] / RADIUS * np.array([-way[1], way[0]])
     physics.launch(cue, (*(values["push"] * way), 0.0), spin=(*spin, 0.0))
-    stage.drawn_camera(draws, (-0.5, -3.7, 3.4), (0.03, -0.1, 0.1), lens=41)
-    return f"A white cue ball breaks a triangle of striped balls on a {cloth} billiard table."
+    viewpoint.drawn_camera(draws, (-0.5, -3.7, 3.4), (0.03, -0.1, 0.1), lens=41)
+    cue_words, words = palette.made_of(draws, "white"), palette.made_of(draws, "striped")
+    return f"A {cue_words} cue ball breaks a triangle of {words} balls on a {cloth} billiard table."
 
 
 def _table(draws: Draws) -> str:
@@ -71,7 +75,13 @@ def _rack(draws: Draws, values: Mapping[str, Any]) -> None:
     more = ((0.1, 0.1, 0.12), (0.55, 0.14, 0.2), (0.12, 0.26, 0.44), (0.84, 0.58, 0.62))
     colours = draws.order("balls", (*(paint.colour for paint in palette.PAINTS), *more))
     paints = [
-        shapes.paint(f"paint_{i + 1}", textures.striped_ball((colour, IVORY), 128), roughness=0.12)
+        palette.coat(
+            draws,
+            f"paint_{i + 1}",
+            partial(textures.striped_ball, (colour, IVORY), 128),
+            roughness=0.12,
+            number=i + 1,
+        )
         for i, colour in enumerate(colours)
     ]
     number = 0

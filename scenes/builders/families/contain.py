@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY
 from ..kit.stage import Vector3
 
@@ -23,8 +24,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     floor = palette.floor(draws, palette.FLOORS[2], friction=0.9, turn=0.9)
     _crate()
     _things(draws, values)
-    stage.drawn_camera(draws, (1.6, -3.7, 3.1), (0.0, 0.0, 0.86), lens=45)
-    return f"Colourful balls, cubes and drums pour into an open wooden crate on {floor} and settle."
+    viewpoint.drawn_camera(draws, (1.6, -3.7, 3.1), (0.0, 0.0, 0.86), lens=45)
+    words = palette.made_of(draws, "colourful").capitalize()
+    return f"{words} balls, cubes and drums pour into an open wooden crate on {floor} and settle."
 
 
 def _crate() -> None:
@@ -45,11 +47,23 @@ def _crate() -> None:
 def _things(draws: Draws, values: Mapping[str, Any]) -> None:
     paints = draws.order("paints", palette.PAINTS)
     stripes = [
-        shapes.paint(f"stripes_{i}", textures.striped_ball((paint.colour, IVORY), size=128), roughness=0.3)
+        palette.coat(
+            draws,
+            f"stripes_{i}",
+            partial(textures.striped_ball, (paint.colour, IVORY), size=128),
+            roughness=0.3,
+            number=i,
+        )
         for i, paint in enumerate(paints)
     ]
     checks = [
-        shapes.paint(f"checks_{i}", textures.checker(4, paint.colour, IVORY, size=128), roughness=0.4)
+        palette.coat(
+            draws,
+            f"checks_{i}",
+            partial(textures.checker, 4, paint.colour, IVORY, size=128),
+            roughness=0.4,
+            number=i,
+        )
         for i, paint in enumerate(paints)
     ]
     size = draws.real("size", 1.0, 0.85, 1.1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import assemblies, palette, physics, stage
+from ..kit import assemblies, palette, physics, stage, viewpoint
 
 SETTINGS = (
     setting("count", 20, "Number of stones.", "", (3, 40), (14, 24)),
@@ -51,8 +51,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     # by what is usual, not by what is set: a pair of scenes with different gaps is seen from one place
     usual = FAMILY.values(draws, {})
     reach = max(1.0, (usual["count"] * (usual["gap"] + assemblies.STONE[0]) / 3.4) ** 0.8)
-    stage.drawn_camera(draws, (1.7 * reach, -3.3 * reach, 2.2 * reach), (-0.06, 0.0, 0.1), lens=58, swing=0.6)
-    return f"A {ball} rolls into a curved row of {values['count']} colourful dominoes on {floor} and topples them."
+    viewpoint.drawn_camera(draws, (1.7 * reach, -3.3 * reach, 2.2 * reach), (-0.06, 0.0, 0.1), lens=58, swing=0.6)
+    stones = f"{palette.made_of(draws, 'colourful')} dominoes"
+    return f"A {ball} rolls into a curved row of {values['count']} {stones} on {floor} and topples them."
 
 
 FAMILY = Family("dominoes", "Dominoes", ("Motion Dreamer", "Physion"), SETTINGS, build)

@@ -11,8 +11,9 @@ import numpy as np
 from mathutils import Euler, Matrix
 
 from ..family import Draws, Family, setting
-from ..kit import effects, palette, shapes, stage, textures
+from ..kit import effects, palette, shapes, stage, textures, viewpoint
 from ..kit.textures import Colour
+from ..look import OWN
 
 SETTINGS = (
     setting("fire", 4.6, "Speed of the fire.", "m/s", (0.0, 15.0), (3.8, 5.2)),
@@ -48,8 +49,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     effects.give_role(
         mouths[1], "emitter", breaths["smoke"], density=values["density"], temperature=0.6, speed=values["smoke"]
     )
-    stage.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.6), lens=41, swing=0.12)
-    return f"Two dragons face each other at dusk: a {first.words} one breathes fire, a {second.words} one smoke."
+    viewpoint.drawn_camera(draws, (0.0, -8.0, 2.4), (0.0, 0.0, 1.6), lens=41, swing=0.12)
+    when = " at dusk" if draws.look.sky == OWN else ""
+    return f"Two dragons face each other{when}: a {first.words} one breathes fire, a {second.words} one smoke."
 
 
 def _breath(kind: str, mouth: float, values: Mapping[str, Any], settings: dict[str, Any]) -> bpy.types.Object:
@@ -143,4 +145,4 @@ def _spike(
     )
 
 
-FAMILY = Family("dragon", "Dragons' fire and smoke", ("MotionCraft",), SETTINGS, build)
+FAMILY = Family("dragon", "Dragons' fire and smoke", ("MotionCraft",), SETTINGS, build, lacks=("paint",))

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..family import Draws, Family, setting
-from ..kit import palette, shapes, stage, textures
+from ..kit import palette, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, PAINTS
 
 SETTINGS = (
@@ -34,15 +34,15 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     words = _covered(draws)
     paint = draws.pick("cloth", PAINTS[0], PAINTS[1:])
     _cloth(values, draws, paint)
-    stage.drawn_camera(draws, (1.3, -4.0, 2.5), (0.0, 0.0, 0.5), lens=50)
+    viewpoint.drawn_camera(draws, (1.3, -4.0, 2.5), (0.0, 0.0, 0.5), lens=50)
     return f"A {paint.words} checked cloth falls over {words} on {floor} and hangs from them in folds."
 
 
 def _covered(draws: Draws) -> str:
     """What the cloth falls on; returns its words."""
-    marble = shapes.paint("marble", textures.marble(seed=52), roughness=0.3)
-    wood = shapes.paint("wood", textures.wood(seed=72), roughness=0.5)
-    checks = shapes.paint("checks", textures.checker(6, PAINTS[4].colour, IVORY), roughness=0.4)
+    marble = palette.coat(draws, "marble", lambda: textures.marble(seed=52), roughness=0.3)
+    wood = palette.coat(draws, "wood", lambda: textures.wood(seed=72), roughness=0.5, number=1)
+    checks = palette.coat(draws, "checks", lambda: textures.checker(6, PAINTS[4].colour, IVORY), 0.4, number=2)
     spots = draws.order("spots", ((-0.42, 0.1), (0.42, 0.25), (0.1, -0.4)))
     size = draws.real("thing size", 1.0, 0.85, 1.15)
     ball = shapes.sphere("ball", 0.36 * size, marble, (*spots[0], 0.36 * size))
@@ -52,6 +52,8 @@ def _covered(draws: Draws) -> str:
         thing.modifiers.new("collision", "COLLISION")
         thing.collision.thickness_outer = 0.012
         thing.collision.cloth_friction = 15.0
+    if palette.is_coated(draws):
+        return f"a {palette.made_of(draws, '')} ball, cube and drum"
     return "a marble ball, a wooden cube and a drum"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..family import Draws, Family, setting
 from ..kit import effects, shapes, stage, textures
+from ..look import NAMES
 
 SETTINGS = (
     setting("speed", 8.0, "Speed of the camera's car.", "m/s", (0.5, 25.0), (6.0, 11.0)),
@@ -112,7 +113,7 @@ def _ego(draws: Draws, speed: float) -> bpy.types.Object:
     seconds = (scene.frame_end - scene.frame_start) / scene.render.fps
     stage.ride(car, start, start + np.array([speed * seconds, 0.0, 0.0]))
     look = draws.real("look", 0.0, -0.05, 0.12)
-    camera = stage.camera((0.9, 0.0, 0.75), (20.0, 20.0 * look, 0.55), lens=30)
+    camera = stage.camera((0.9, 0.0, 0.75), (20.0, 20.0 * look, 0.55), lens=30 * draws.look.camera_lens)
     camera.parent = car
     return car
 
@@ -146,4 +147,12 @@ def _people(name: str, side: float, count: int) -> None:
         effects.give_role(goal, "goal", pavement, radius=2.0)
 
 
-FAMILY = Family("driving", "Drive through a town", ("Motion Dreamer",), SETTINGS, build, frames=72)
+FAMILY = Family(
+    "driving",
+    "Drive through a town",
+    ("Motion Dreamer",),
+    SETTINGS,
+    build,
+    frames=72,
+    lacks=("floor", "paint", "distractors", *(n for n in NAMES if n.startswith("camera") and n != "camera_lens")),
+)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, PAINTS
 
 SETTINGS = (
@@ -29,12 +29,16 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     floor = palette.floor(draws, palette.FLOORS[4], restitution=values["floor_bounce"])
     metal = draws.pick("metal", ("steel", (0.70, 0.71, 0.73)), (("brass", (0.86, 0.66, 0.28)),))
     colours = draws.order("paints", (PAINTS[3].colour, (0.3, 0.36, 0.66), PAINTS[0].colour, PAINTS[1].colour))
-    wood = shapes.paint("wood", textures.wood(seed=72), roughness=0.5)
-    steel = shapes.paint(metal[0], textures.brushed_metal(colour=metal[1]), roughness=0.25, metallic=0.4)
-    checks = shapes.paint("checks", textures.checker(6, colours[0], IVORY), roughness=0.35)
-    cloth = shapes.paint("cloth", textures.fabric(colour=colours[1], threads=32), roughness=0.8)
-    picture = textures.striped_ball((colours[2], IVORY, PAINTS[2].colour))
-    stripes = shapes.paint("stripes", picture, roughness=0.2)
+    wood = palette.coat(draws, "wood", lambda: textures.wood(seed=72), roughness=0.5)
+    steel = palette.coat(
+        draws, metal[0], lambda: textures.brushed_metal(colour=metal[1]), roughness=0.25, metallic=0.4, number=1
+    )
+    checks = palette.coat(draws, "checks", lambda: textures.checker(6, colours[0], IVORY), roughness=0.35, number=2)
+    cloth = palette.coat(
+        draws, "cloth", lambda: textures.fabric(colour=colours[1], threads=32), roughness=0.8, number=3
+    )
+    ball_colours = (colours[2], IVORY, PAINTS[2].colour)
+    stripes = palette.coat(draws, "stripes", lambda: textures.striped_ball(ball_colours), roughness=0.2, number=4)
     spots = draws.order("spots", ((-0.25, -0.35), (0.62, 0.1), (-0.95, 0.15), (0.2, 0.75), (0.3, -0.7)))
     heights = draws.order("heights", (1.75, 1.35, 1.2, 1.6, 0.75))
     places = [(x, y, height + values["lift"]) for (x, y), height in zip(spots, heights, strict=True)]
@@ -57,8 +61,11 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
         (cushion, "BOX", 0.2),
     ):
         physics.active(thing, mass=1.0, shape=shape, restitution=bounce)
-    stage.drawn_camera(draws, (0.4, -4.4, 2.7), (-0.08, 0.0, 0.78), lens=50)
-    return f"A ball, a wooden cube, a {metal[0]} drum, a cone and a cushion fall onto {floor}, bounce and settle."
+    viewpoint.drawn_camera(draws, (0.4, -4.4, 2.7), (-0.08, 0.0, 0.78), lens=50)
+    things = f"A ball, a wooden cube, a {metal[0]} drum, a cone and a cushion"
+    if palette.is_coated(draws):
+        things = f"A {palette.made_of(draws, '')} ball, cube, drum, cone and slab"
+    return f"{things} fall onto {floor}, bounce and settle."
 
 
 def _turn(draws: Draws, number: int, shipped: tuple[float, float, float]) -> tuple[float, float, float]:

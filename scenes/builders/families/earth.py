@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import landscape, shapes, stage
+from ..kit import landscape, shapes, stage, viewpoint
 
 SETTINGS = (
     setting("speed", 22.0, "Angle by which the planet turns in a second.", "degrees/s", (-180.0, 180.0), (14, 32)),
@@ -24,15 +24,16 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     number = draws.whole("planet", 15, 0, 10000)
     stage.backdrop(landscape.stars(1024, number))
     turn = draws.real("sun turn", 0.0, -0.5, 0.5)
-    stage.lamp((0.75 + turn, 0.9, -0.35), strength=4.2)
+    stage.lamp(draws, (0.75 + turn, 0.9, -0.35), strength=4.2)
     material = shapes.paint("earth", landscape.planet(1024, number, values["sea"], values["clouds"]), roughness=0.7)
     shapes.rim_glow(material, colour=(0.25, 0.5, 1.0), strength=1.1)
     planet = shapes.sphere("earth", RADIUS, material, (0, 0, 0), (0.0, np.radians(values["tilt"]), 0.0), segments=96)
     stage.spin(planet, draws.real("start", 4.9, 0.0, 6.28), np.radians(values["speed"]))
-    stage.camera(
-        (0.0, -draws.real("camera distance", 4.3, 3.9, 5.2), draws.real("camera height", 0.3, -0.6, 0.6)), (0, 0, 0), 62
-    )
+    distance, height = draws.real("camera distance", 4.3, 3.9, 5.2), draws.real("camera height", 0.3, -0.6, 0.6)
+    viewpoint.looking_camera(draws, (0.0, -distance, height), (0.0, 0.0, 0.0), 62)
     return "The blue planet with its continents and clouds revolves in space before the stars."
 
 
-FAMILY = Family("earth", "Revolving earth", ("MotionCraft",), SETTINGS, build)
+FAMILY = Family(
+    "earth", "Revolving earth", ("MotionCraft",), SETTINGS, build, lacks=("floor", "sky", "paint", "distractors")
+)

@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 
 from ..family import Draws, Family, setting
-from ..kit import assemblies, effects, palette, shapes, stage
+from ..kit import assemblies, effects, palette, shapes, stage, viewpoint
 from .tower import hit
 
 SETTINGS = (
@@ -47,8 +47,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     bricks = [thing for thing in bpy.context.scene.objects if thing.name.startswith("brick_")]
     for thing in (*bricks[1::3], bpy.data.objects["ball"]):
         effects.give_role(thing, "obstacle", flock)
-    stage.drawn_camera(draws, (0.8, -5.2, 2.0), (0.0, 0.0, 0.95), lens=40, swing=0.3)
-    return f"A flock of white birds circles a tower of bricks on {floor} as a {ball} brings it down."
+    viewpoint.drawn_camera(draws, (0.8, -5.2, 2.0), (0.0, 0.0, 0.95), lens=40, swing=0.3)
+    words = f"{palette.made_of(draws, '')} bricks".lstrip()
+    return f"A flock of white birds circles a tower of {words} on {floor} as a {ball} brings it down."
 
 
 FAMILY = Family("flock_tower", "Flock around a tower", (), SETTINGS, build)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..family import Draws, Family, setting
-from ..kit import effects, palette, physics, shapes, stage, textures
+from ..kit import effects, palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, PAINTS
 
 SETTINGS = (
@@ -37,13 +37,14 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     effects.give_role(jelly, "emitter", space, material="jelly", stiffness=values["stiffness"])
     for thing in (drum, ball[0]):
         effects.give_role(thing, "obstacle", space, friction=0.6)
-    stage.drawn_camera(draws, (0.9, -4.0, 1.7), (0.15, 0.0, 0.6), lens=48, swing=0.25)
-    return f"A {jelly_paint.words} jelly falls onto a drum and wobbles, until a {ball[1]} knocks the drum on {floor}."
+    viewpoint.drawn_camera(draws, (0.9, -4.0, 1.7), (0.15, 0.0, 0.6), lens=48, swing=0.25)
+    fall = f"A {jelly_paint.words} jelly falls onto a {palette.made_of(draws, '')} drum".replace("  ", " ")
+    return f"{fall} and wobbles, until a {ball[1]} knocks the drum on {floor}."
 
 
 def _drum(draws: Draws) -> Any:
     paint = draws.pick("drum", PAINTS[4], (PAINTS[2], PAINTS[3]))
-    side = shapes.paint("drum", textures.checker(6, paint.colour, IVORY), roughness=0.3)
+    side = palette.coat(draws, "drum", lambda: textures.checker(6, paint.colour, IVORY), roughness=0.3, number=1)
     drum = shapes.cylinder("drum", RADIUS, HEIGHT, side, (0, 0, HEIGHT / 2), bevel=0.02, texture_size=0.5)
     return physics.active(drum, mass=2.0, shape="CYLINDER", friction=0.5)
 

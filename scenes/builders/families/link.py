@@ -1,15 +1,16 @@
-"""A chain of beads with a heavy ball at its end swings down from a gallows and scatters a stack of cans."""
+"""A chain of beads with a heavy ball at its end swings down from a gallows and scatters a stack of {cans}."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import bpy
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, Floor
 
 SETTINGS = (
@@ -32,8 +33,10 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     beam = _gallows(top)
     ball = _chain(draws, values, beam, np.array([0.0, 0.0, top]))
     _cans(draws, values["rows"])
-    stage.drawn_camera(draws, (1.5, -4.6, 2.1), (0.12, 0.0, 0.8), lens=46, swing=0.2)
-    return f"A heavy {ball} on a metal chain swings down from a wooden beam over {floor} and scatters a stack of cans."
+    viewpoint.drawn_camera(draws, (1.5, -4.6, 2.1), (0.12, 0.0, 0.8), lens=46, swing=0.2)
+    chain = f"{palette.made_of(draws, 'metal')} chain"
+    cans = f"{palette.made_of(draws, '')} cans".lstrip()
+    return f"A heavy {ball} on a {chain} swings down from a wooden beam over {floor} and scatters a stack of {cans}."
 
 
 def _gallows(top: float) -> bpy.types.Object:
@@ -47,8 +50,10 @@ def _gallows(top: float) -> bpy.types.Object:
 
 def _chain(draws: Draws, values: Mapping[str, Any], beam: bpy.types.Object, anchor: np.ndarray) -> str:
     """Beads from `anchor` to the ball, straight; returns the ball's words."""
-    steel = shapes.paint("steel", textures.brushed_metal(), roughness=0.3, metallic=0.4)
-    brass = shapes.paint("brass", textures.brushed_metal(colour=(0.86, 0.66, 0.28)), roughness=0.3, metallic=0.4)
+    steel = palette.coat(draws, "steel", textures.brushed_metal, 0.3, metallic=0.4, number=1)
+    brass = palette.coat(
+        draws, "brass", lambda: textures.brushed_metal(colour=(0.86, 0.66, 0.28)), 0.3, metallic=0.4, number=2
+    )
     angle = np.radians(values["angle"])
     direction = np.array([-np.sin(angle), 0.0, -np.cos(angle)])
     before, joint = beam, anchor
@@ -66,7 +71,7 @@ def _chain(draws: Draws, values: Mapping[str, Any], beam: bpy.types.Object, anch
 
 def _cans(draws: Draws, rows: int) -> None:
     labels = [
-        shapes.paint(f"can_{i}", textures.checker(4, paint.colour, IVORY), roughness=0.35)
+        palette.coat(draws, f"can_{i}", partial(textures.checker, 4, paint.colour, IVORY), 0.35, number=i + 3)
         for i, paint in enumerate(draws.order("cans", (palette.PAINTS[0], palette.PAINTS[3], palette.PAINTS[2])))
     ]
     number = 0

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, shapes, stage, textures
+from ..kit import palette, shapes, stage, textures, viewpoint
 
 SETTINGS = (
     setting("size", 1.0, "Size of the statue; at 1 it is 1.25 m tall.", "", (0.5, 1.3), (0.85, 1.1)),
@@ -30,12 +30,13 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     stage.daylight(draws, "dusk", sun=(0.7, 0.7, -0.8), strength=3.2)
     floor = palette.floor(draws, palette.FLOORS[3], turn=0.5)
     words, base, vein = draws.pick("stone", STONES[0], STONES[1:])
-    stone = shapes.paint("statue", textures.marble(seed=52, base=base, vein=vein), roughness=0.35)
+    stone = palette.coat(draws, "statue", lambda: textures.marble(seed=52, base=base, vein=vein), roughness=0.35)
     granite = shapes.paint("plinth", textures.concrete(seed=91, colour=(0.4, 0.4, 0.43)), roughness=0.6)
     shapes.box("plinth", (0.7, 0.7, TOP), granite, (0, 0, TOP / 2), (0, 0, 0.3), bevel=0.02, texture_size=0.9)
     _statue(values, stone)
-    stage.drawn_camera(draws, (0.5, -4.3, 1.5), (0.0, 0.0, 0.9), lens=60, swing=0.2)
-    return f"A statue of {words} on a granite plinth, on {floor}, melts like wax."
+    viewpoint.drawn_camera(draws, (0.5, -4.3, 1.5), (0.0, 0.0, 0.9), lens=60, swing=0.2)
+    statue = f"{palette.made_of(draws, '')} statue" if palette.is_coated(draws) else f"statue of {words}"
+    return f"A {statue} on a granite plinth, on {floor}, melts like wax."
 
 
 def _statue(values: Mapping[str, Any], stone: bpy.types.Material) -> None:
@@ -74,6 +75,8 @@ FAMILY = Family(
     ("MotionCraft",),
     SETTINGS,
     build,
+    # what melts in the picture's plane is seen by a camera that stands still
+    lacks=("camera_motion", "camera_speed"),
     image_plane={
         "object": "statue",
         "obstacles": ["plinth"],

@@ -1,4 +1,4 @@
-"""The camera circles a still life on a round table while a ball rolls through it."""
+"""The camera circles a still life{things} on a round table while a ball rolls through it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY, PAINTS, Floor
 
 SETTINGS = (
@@ -39,18 +39,23 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     start = draws.real("camera start", -2.1, -2.6, -1.6)
     sweep = (start, start + np.radians(values["turn"]))
     distance, height = draws.real("camera distance", 4.2, 3.9, 4.6), draws.real("camera height", 2.0, 1.5, 2.4)
-    stage.orbiting_camera((0.0, 0.0, 0.5), distance, height, sweep, lens=values["lens"])
-    return f"The camera circles a still life on a dark marble table over {floor} while a {words} rolls through it."
+    viewpoint.orbiting_camera(draws, (0.0, 0.0, 0.5), distance, height, sweep, lens=values["lens"])
+    things = f" of {palette.made_of(draws, '')} things" if palette.is_coated(draws) else ""
+    return (
+        f"The camera circles a still life{things} on a dark marble table over {floor} while a {words} rolls through it."
+    )
 
 
 def _still_life(draws: Draws) -> None:
     first, second = draws.order("paints", (PAINTS[4].colour, (0.66, 0.24, 0.28), PAINTS[3].colour, PAINTS[2].colour))[
         :2
     ]
-    checks = shapes.paint("checks", textures.checker(4, first, IVORY), roughness=0.35)
-    brass = shapes.paint("brass", textures.brushed_metal(colour=(0.86, 0.66, 0.28)), roughness=0.3, metallic=0.4)
-    wood = shapes.paint("wood", textures.wood(seed=63), roughness=0.5)
-    cloth = shapes.paint("cloth", textures.fabric(colour=second, threads=24), roughness=0.8)
+    checks = palette.coat(draws, "checks", lambda: textures.checker(4, first, IVORY), 0.35, number=1)
+    brass = palette.coat(
+        draws, "brass", lambda: textures.brushed_metal(colour=(0.86, 0.66, 0.28)), 0.3, metallic=0.4, number=2
+    )
+    wood = palette.coat(draws, "wood", lambda: textures.wood(seed=63), roughness=0.5, number=3)
+    cloth = palette.coat(draws, "cloth", lambda: textures.fabric(colour=second, threads=24), 0.8, number=4)
     spots = draws.order("spots", ((0.42, 0.35), (-0.25, 0.5), (-0.62, -0.2), (0.5, -0.32)))
     cube = shapes.box("cube", (0.5, 0.5, 0.5), checks, (*spots[0], TOP + 0.25), (0, 0, 0.4), 0.02, 0.5)
     drum = shapes.cylinder("drum", 0.2, 0.7, wood, (*spots[1], TOP + 0.35), bevel=0.015, texture_size=0.6)
@@ -61,4 +66,6 @@ def _still_life(draws: Draws) -> None:
     physics.active(cone, mass=1.0, shape="CONVEX_HULL", friction=0.6)
 
 
-FAMILY = Family("orbit", "Orbit", ("MotionCraft", "Motion Prompting"), SETTINGS, build)
+FAMILY = Family(
+    "orbit", "Orbit", ("MotionCraft", "Motion Prompting"), SETTINGS, build, lacks=("camera_motion", "camera_speed")
+)

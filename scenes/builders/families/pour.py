@@ -10,7 +10,8 @@ import bpy
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import effects, palette, shapes, stage, textures
+from ..kit import effects, palette, shapes, stage, textures, viewpoint
+from ..kit.grounds import GROUNDS
 
 DRINKS = {
     "orange juice": (0.95, 0.45, 0.05),
@@ -42,7 +43,12 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     """See the module."""
     stage.daylight(draws, "studio", sun=(0.5, 0.6, -1.0))
     wood = draws.pick("table", textures.planks, (lambda: textures.tiles(count=2), textures.marble))
-    table = shapes.box("table", (2.4, 2.4, 0.1), shapes.paint("table", wood(), roughness=0.5), (0, 0, -0.05))
+    if draws.look.floor in GROUNDS:
+        laid = GROUNDS[draws.look.floor]
+        where, size, texture_size, top = laid.words, 12.0, laid.texture_size, palette.laid_ground(draws, "table")
+    else:
+        where, size, texture_size, top = "a table", 2.4, 1.0, shapes.paint("table", wood(), roughness=0.5)
+    table = shapes.box("table", (size, size, 0.1), top, (0, 0, -0.05), texture_size=texture_size)
     glass = _glass()
     emitter = _bottle(draws)
     drink = shapes.paint("drink", colour=DRINKS[values["drink"]], roughness=0.1)
@@ -60,8 +66,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     effects.give_role(emitter, "emitter", space, once=False, speed=values["speed"], stop=values["stop"])
     for thing in (glass, table):
         effects.give_role(thing, "obstacle", space)
-    stage.drawn_camera(draws, (0.12, -0.62, 0.33), (0.02, 0.0, 0.125), lens=50, swing=0.25)
-    return f"A bottle pours {values['drink']} into a glass on a table."
+    viewpoint.drawn_camera(draws, (0.12, -0.62, 0.33), (0.02, 0.0, 0.125), lens=50, swing=0.25)
+    bottle = f"{palette.made_of(draws, '')} bottle".lstrip()
+    return f"A {bottle} pours {values['drink']} into a glass on {where}."
 
 
 def _glass() -> bpy.types.Object:
@@ -87,9 +94,8 @@ def _glass() -> bpy.types.Object:
 def _bottle(draws: Draws) -> bpy.types.Object:
     """A tilted bottle, and in its mouth the unseen disc that the drink comes out of, which is returned."""
     paint = draws.pick("bottle", palette.PAINTS[3], (palette.PAINTS[4], palette.PAINTS[0]))
-    material = shapes.paint(
-        "bottle", textures.checker(8, paint.colour, textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.2)), roughness=0.2
-    )
+    dark = textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.2)
+    material = palette.coat(draws, "bottle", lambda: textures.checker(8, paint.colour, dark), roughness=0.2)
     neck, body = MOUTH + 0.006, 0.045
     profile = ((neck, 0.0), (neck, 0.075), (body * 0.8, 0.11), (body, 0.14), (body, 0.3), (body * 0.9, 0.31))
     mesh = bmesh.new()

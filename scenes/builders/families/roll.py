@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import Floor
 
 SETTINGS = (
@@ -27,7 +27,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     floor = palette.floor(draws, FLOOR, friction=0.8, turn=0.3)
     ball = _ramp_and_ball(draws, values)
     pins = _pins(draws, values["rows"])
-    stage.drawn_camera(draws, (1.6, -4.1, 2.4), (-0.04, 0.05, 0.4), lens=41)
+    viewpoint.drawn_camera(draws, (1.6, -4.1, 2.4), (-0.04, 0.05, 0.4), lens=41)
     return f"A {ball} rolls down a wooden ramp and bowls over {pins} on {floor}."
 
 
@@ -58,15 +58,16 @@ def _ramp_and_ball(draws: Draws, values: Mapping[str, Any]) -> str:
 def _pins(draws: Draws, rows: int) -> str:
     """A triangle of pins; returns its words."""
     paint = draws.pick("pins", palette.PAINTS[0], palette.PAINTS[1:])
-    picture = textures.checker(6, (0.93, 0.92, 0.9), textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.1))
-    material = shapes.paint("pin", picture, roughness=0.3)
+    dark = textures.mixed(paint.colour, (0.0, 0.0, 0.0), 0.1)
+    material = palette.coat(draws, "pin", lambda: textures.checker(6, (0.93, 0.92, 0.9), dark), 0.3, number=1)
     places = [(0.7 + 0.27 * row, (column - row / 2) * 0.3, 0.24) for row in range(rows) for column in range(row + 1)]
     for i, place in enumerate(places):
         pin = shapes.cylinder(
             f"pin_{i + 1}", 0.09, 0.48, material, place, top_radius=0.06, bevel=0.008, texture_size=0.6
         )
         physics.active(pin, mass=0.6, shape="CONVEX_HULL", friction=0.6, restitution=0.2)
-    return f"{len(places)} {paint.words} and white pins" if rows > 1 else f"a {paint.words} and white pin"
+    words = palette.made_of(draws, f"{paint.words} and white")
+    return f"{len(places)} {words} pins" if rows > 1 else f"a {words} pin"
 
 
 FAMILY = Family("roll", "Rolling ball", ("Motion Dreamer", "Physion"), SETTINGS, build)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..family import Draws, Family, setting
 from ..kit import landscape, shapes, stage, textures
+from ..look import NAMES
 
 SETTINGS = (
     setting("speed", 110.0, "Speed of the camera over the ground.", "m/s", (1.0, 250.0), (60, 140)),
@@ -48,7 +49,7 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     half = 0.5 * values["speed"] * seconds * np.array([np.cos(way), np.sin(way), 0.0])
     tilt = draws.real("camera tilt", 0.18, 0.05, 0.3)
     away = values["altitude"] * np.array([0.0, -np.sin(tilt), np.cos(tilt)])
-    camera = stage.camera(tuple(away), (0, 0, 0), lens=50)
+    camera = stage.camera(tuple(away), (0, 0, 0), lens=50 * draws.look.camera_lens)
     stage.ride(camera, away - half, away + half)
     camera.data.clip_end = 5000.0
     return "A satellite view pans over fields, woods, a river and a small town."
@@ -102,4 +103,17 @@ def _houses(draws: Draws, water: np.ndarray) -> None:
         shapes.boxes(f"houses_{i + 1}", rows[:, :3], rows[:, 3:], material, texture_size=12.0)
 
 
-FAMILY = Family("satellite", "Satellite pan", ("MotionCraft",), SETTINGS, build)
+FAMILY = Family(
+    "satellite",
+    "Satellite pan",
+    ("MotionCraft",),
+    SETTINGS,
+    build,
+    lacks=(
+        "floor",
+        "sky",
+        "paint",
+        "distractors",
+        *(n for n in NAMES if n.startswith("camera") and n != "camera_lens"),
+    ),
+)

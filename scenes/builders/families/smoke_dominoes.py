@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import assemblies, effects, palette, physics, shapes, stage, textures
+from ..kit import assemblies, effects, palette, physics, shapes, stage, textures, viewpoint
 from .dominoes import push
 
 SETTINGS = (
@@ -52,8 +52,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     for thing in bpy.context.scene.objects:
         if thing.name == "ball" or thing.name.startswith("domino_"):
             effects.give_role(thing, "obstacle", space)
-    stage.drawn_camera(draws, (0.7, -4.0, 1.6), (-0.08, 0.0, 0.25), lens=48, swing=0.2)
-    return f"A {ball} topples a row of colourful dominoes on {floor} while smoke drifts past them."
+    viewpoint.drawn_camera(draws, (0.7, -4.0, 1.6), (-0.08, 0.0, 0.25), lens=48, swing=0.2)
+    stones = f"{palette.made_of(draws, 'colourful')} dominoes"
+    return f"A {ball} topples a row of {stones} on {floor} while smoke drifts past them."
 
 
 def _bowl(number: int, x: float) -> bpy.types.Object:

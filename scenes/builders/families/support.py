@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import palette, physics, shapes, stage, textures
+from ..kit import palette, physics, shapes, stage, textures, viewpoint
 from ..kit.palette import IVORY
 
 SETTINGS = (
@@ -25,8 +25,8 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     stage.daylight(draws, "dusk", sun=(0.6, 0.8, -1.0), strength=3.4)
     floor = palette.floor(draws, palette.FLOORS[3], friction=0.9)
     height = values["height"]
-    marble = shapes.paint("marble", textures.marble(seed=52), roughness=0.25)
-    pine = shapes.paint("pine", textures.wood(seed=53), roughness=0.45)
+    marble = palette.coat(draws, "marble", lambda: textures.marble(seed=52), roughness=0.25)
+    pine = palette.coat(draws, "pine", lambda: textures.wood(seed=53), roughness=0.45, number=1)
     for name, x in (("pillar_left", -PILLARS), ("pillar_right", PILLARS)):
         pillar = shapes.cylinder(name, 0.13, height, marble, (x, 0, height / 2), bevel=0.012, texture_size=1.6)
         physics.active(pillar, mass=1.0, shape="CYLINDER", friction=0.5)
@@ -34,16 +34,21 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     physics.active(shelf, mass=1.2, friction=0.6)
     _load(draws, height + 0.09, values["load"])
     ball = _ball(draws, values)
-    stage.drawn_camera(draws, (0.3, -4.1, 1.9), (-0.16, 0.0, 0.5), lens=45)
-    return f"A {ball} knocks a marble pillar away, and a shelf with cubes and a drum comes crashing down on {floor}."
+    viewpoint.drawn_camera(draws, (0.3, -4.1, 1.9), (-0.16, 0.0, 0.5), lens=45)
+    pillar = f"{palette.made_of(draws, 'marble')} pillar"
+    return f"A {ball} knocks a {pillar} away, and a shelf with cubes and a drum comes crashing down on {floor}."
 
 
 def _load(draws: Draws, top: float, count: int) -> None:
     paints = draws.order("load paints", (palette.PAINTS[0], palette.PAINTS[3], palette.PAINTS[4]))
-    red = shapes.paint("checked cube", textures.checker(4, paints[0].colour, IVORY), roughness=0.4)
-    blue = shapes.paint("cloth cube", textures.fabric(colour=paints[2].colour, threads=24), roughness=0.7)
-    brass = shapes.paint("brass", textures.brushed_metal(colour=(0.86, 0.66, 0.28)), roughness=0.3, metallic=0.4)
-    green = shapes.paint("drum", textures.checker(4, paints[1].colour, IVORY), roughness=0.4)
+    red = palette.coat(draws, "checked cube", lambda: textures.checker(4, paints[0].colour, IVORY), 0.4, number=2)
+    blue = palette.coat(
+        draws, "cloth cube", lambda: textures.fabric(colour=paints[2].colour, threads=24), 0.7, number=3
+    )
+    brass = palette.coat(
+        draws, "brass", lambda: textures.brushed_metal(colour=(0.86, 0.66, 0.28)), 0.3, metallic=0.4, number=4
+    )
+    green = palette.coat(draws, "drum", lambda: textures.checker(4, paints[1].colour, IVORY), 0.4, number=5)
     if count >= 4:
         drum = shapes.cylinder("drum", 0.16, 0.36, green, (0.05, 0, top + 0.18), bevel=0.012, texture_size=0.34)
         physics.active(drum, mass=0.5, shape="CYLINDER", friction=0.6)

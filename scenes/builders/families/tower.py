@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..family import Draws, Family, setting
-from ..kit import assemblies, palette, stage
+from ..kit import assemblies, palette, stage, viewpoint
 
 SETTINGS = (
     setting("layers", 9, "Layers of three bricks.", "", (2, 16), (7, 11)),
@@ -37,8 +37,9 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     ball = hit(draws, values)
     # by what is usual, not by what is set: a pair of scenes with different towers is seen from one place
     reach = max(1.0, FAMILY.values(draws, {})["layers"] / 9)
-    stage.drawn_camera(draws, (0.7 * reach, -4.3 * reach, 2.2), (0.1, 0.0, 0.5 * reach), lens=43)
-    return f"A {ball} flies into a tower of wooden and painted bricks on {floor}, and the tower collapses."
+    viewpoint.drawn_camera(draws, (0.7 * reach, -4.3 * reach, 2.2), (0.1, 0.0, 0.5 * reach), lens=43)
+    bricks = f"{palette.made_of(draws, 'wooden and painted')} bricks"
+    return f"A {ball} flies into a tower of {bricks} on {floor}, and the tower collapses."
 
 
 FAMILY = Family("tower", "Ball into tower", ("Motion Dreamer", "Physion"), SETTINGS, build)

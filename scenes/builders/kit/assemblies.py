@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import bpy
 import numpy as np
 
 from ..family import Draws
 from . import physics, shapes, textures
-from .palette import PAINTS
+from .palette import PAINTS, coat, is_coated
 
 STONE = (0.07, 0.21, 0.42)
 """Thickness, width and height of a domino in metres."""
@@ -32,14 +34,22 @@ def dominoes(draws: Draws, places: np.ndarray, headings: np.ndarray) -> None:
     paints = draws.order("domino paints", PAINTS)
     count = len(places)
     materials = [
-        shapes.paint(f"domino_paint_{i + 1}", textures.domino(paint.colour, (1 + i, 6 - i)), roughness=0.3)
+        coat(
+            draws,
+            f"domino_paint_{i + 1}",
+            partial(textures.domino, paint.colour, (1 + i, 6 - i)),
+            roughness=0.3,
+            number=i + 1,
+        )
         for i, paint in enumerate(paints)
     ]
     for i, ((x, y), heading) in enumerate(zip(places, headings, strict=True)):
         material = materials[i * len(materials) // count]
-        stone = shapes.decorated_box(
-            f"domino_{i + 1:02d}", STONE, material, (x, y, STONE[2] / 2), (0, 0, heading), bevel=0.01
-        )
+        name, place, turn = f"domino_{i + 1:02d}", (x, y, STONE[2] / 2), (0, 0, heading)
+        if is_coated(draws):
+            stone = shapes.box(name, STONE, material, place, turn, 0.01, 0.4, (0.37 * i, 0.21 * i))
+        else:
+            stone = shapes.decorated_box(name, STONE, material, place, turn, bevel=0.01)
         physics.active(stone, mass=0.6, friction=0.4)
 
 
@@ -47,12 +57,14 @@ def brick_tower(draws: Draws, layers: int, centre: tuple[float, float] = (0.0, 0
     """`layers` layers of three bricks, crossed; returns the height of the tower in metres."""
     tones = draws.order("bricks", (0, 1, 2, 3))
     pictures = (
-        ("pine", textures.wood(seed=11), 0.5),
-        ("oak", textures.wood(seed=12, dark=(0.34, 0.2, 0.1), light=(0.62, 0.43, 0.26)), 0.5),
-        ("red brick", textures.concrete(colour=(0.74, 0.27, 0.2)), 0.6),
-        ("blue brick", textures.concrete(colour=(0.2, 0.42, 0.62)), 0.6),
+        ("pine", lambda: textures.wood(seed=11), 0.5),
+        ("oak", lambda: textures.wood(seed=12, dark=(0.34, 0.2, 0.1), light=(0.62, 0.43, 0.26)), 0.5),
+        ("red brick", lambda: textures.concrete(colour=(0.74, 0.27, 0.2)), 0.6),
+        ("blue brick", lambda: textures.concrete(colour=(0.2, 0.42, 0.62)), 0.6),
     )
-    woods = [shapes.paint(name, picture, roughness=roughness) for name, picture, roughness in pictures]
+    woods = [
+        coat(draws, name, picture, roughness, number=i + 1) for i, (name, picture, roughness) in enumerate(pictures)
+    ]
     width, height = 0.2, 0.15
     for number in range(3 * layers):
         layer, column = number // 3, number % 3 - 1

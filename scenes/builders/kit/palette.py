@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import bpy
 import numpy as np
 
 from ..family import Draws
-from . import physics, shapes, textures
+from . import coats, grounds, physics, shapes, textures
 from .textures import Colour
 
 
@@ -60,11 +61,55 @@ def floor(
     """A ground of 120 by 120 metres, turned by `turn` radians, whose top is at z = `top`; returns its words."""
     chosen = draws.pick("floor", shipped, FLOORS)
     turn = draws.real("floor turn", turn, 0.0, 1.5)
-    material = shapes.paint("floor", chosen.picture(), roughness=0.55)
+    words, texture_size = chosen.words, chosen.texture_size
+    if draws.look.floor in grounds.GROUNDS:
+        laid = grounds.GROUNDS[draws.look.floor]
+        words, texture_size = laid.words, laid.texture_size
+        material = laid_ground(draws, "floor")
+    else:
+        material = shapes.paint("floor", chosen.picture(), roughness=0.55)
     place = (0.0, 0.0, top - 0.2)
-    ground = shapes.box("floor", (120.0, 120.0, 0.4), material, place, (0, 0, turn), texture_size=chosen.texture_size)
+    ground = shapes.box("floor", (120.0, 120.0, 0.4), material, place, (0, 0, turn), texture_size=texture_size)
     physics.passive(ground, friction=friction, restitution=restitution)
-    return chosen.words
+    return words
+
+
+def laid_ground(draws: Draws, name: str) -> bpy.types.Material:
+    """The ground that the look lays, in a tone that differs a little from seed to seed."""
+    laid = grounds.GROUNDS[draws.look.floor]
+    light = draws.generator("ground tone").uniform(0.85, 1.08) * draws.generator("ground tint").uniform(0.95, 1.05, 3)
+    picture = grounds.picture_of(draws.look.floor, tuple(light))
+    return shapes.paint(name, picture, roughness=laid.roughness, metallic=laid.metallic)
+
+
+def coat(
+    draws: Draws,
+    name: str,
+    picture: Callable[[], np.ndarray],
+    roughness: float,
+    metallic: float = 0.0,
+    number: int = 0,
+) -> bpy.types.Material:
+    """The material called `name` of something that moves: the family's own, or the look's paint.
+
+    Things with different `number` get different variants of the look's paint, as long as there are any.
+    """
+    if not is_coated(draws):
+        return shapes.paint(name, picture(), roughness=roughness, metallic=metallic)
+    chosen = coats.COATS[draws.look.paint]
+    variant = int(draws.generator("coat").integers(len(chosen.pictures))) + number
+    painted = coats.picture_of(draws.look.paint, variant)
+    return shapes.paint(name, painted, roughness=chosen.roughness, metallic=chosen.metallic)
+
+
+def is_coated(draws: Draws) -> bool:
+    """Does the look say what things are made of?"""
+    return draws.look.paint in coats.COATS
+
+
+def made_of(draws: Draws, own: str) -> str:
+    """The adjective for what moves: the family's `own`, or that of the look's paint."""
+    return coats.COATS[draws.look.paint].word if is_coated(draws) else own
 
 
 def striped_ball(
@@ -83,6 +128,7 @@ def striped_ball(
         first, second = draws.order(
             f"{name} paints", (*PAINTS, Paint("white", IVORY), Paint("black", (0.1, 0.1, 0.12)))
         )[:2]
-    picture = textures.striped_ball((first.colour, second.colour))
-    material = shapes.paint(name, picture, roughness=roughness)
-    return shapes.sphere(name, radius, material, location, rotation), f"{first.words} and {second.words} {name}"
+    colours = (first.colour, second.colour)
+    material = coat(draws, name, lambda: textures.striped_ball(colours), roughness)
+    ball = shapes.sphere(name, radius, material, location, rotation)
+    return ball, f"{made_of(draws, f'{first.words} and {second.words}')} {name}"

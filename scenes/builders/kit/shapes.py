@@ -128,9 +128,11 @@ def sphere(
 ) -> bpy.types.Object:
     """A smooth ball with longitude and latitude as texture coordinates."""
     mesh = bmesh.new()
-    mesh.loops.layers.uv.new("UVMap")
-    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=radius, calc_uvs=True)
-    return _finish(name, mesh, material, location, rotation, smooth=True)
+    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=radius)
+    _put_in_order(mesh)
+    made = _finish(name, mesh, material, location, rotation, smooth=True)
+    _map_sphere(made.data)
+    return made
 
 
 def cylinder(
@@ -156,6 +158,35 @@ def cylinder(
     for_side = _wrap_coordinates(wraps, texture_size)
     _map(mesh, for_side)
     return _finish(name, mesh, material, location, rotation, smooth=False)
+
+
+def ring(
+    name: str,
+    radius: float,
+    thickness: float,
+    material: bpy.types.Material,
+    location: Vector3,
+    rotation: Vector3 = (0.0, 0.0, 0.0),
+    segments: int = 32,
+) -> bpy.types.Object:
+    """A ring that lies flat: `radius` to the middle of its round section, half of whose width is `thickness`."""
+    around = np.arange(segments) * 2 * np.pi / segments
+    across = np.arange(segments // 2) * 4 * np.pi / segments
+    out = radius + thickness * np.cos(across)
+    corners = np.stack(
+        [
+            np.cos(around)[:, None] * out,
+            np.sin(around)[:, None] * out,
+            np.broadcast_to(thickness * np.sin(across), (segments, segments // 2)),
+        ],
+        axis=-1,
+    ).reshape(-1, 3)
+    i, j = (n.ravel() for n in np.mgrid[0:segments, 0 : segments // 2])
+    steps = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    along, about = i[:, None] + steps[:, 0], j[:, None] + steps[:, 1]
+    faces = along % segments * (segments // 2) + about % (segments // 2)
+    uv = np.stack([4 * along / segments, 2 * about / segments], axis=-1).reshape(-1, 2)
+    return from_arrays(name, corners, faces, uv, material, location, rotation, smooth=True)
 
 
 def sheet(
@@ -266,6 +297,7 @@ def ellipsoid(
     """Add an ellipsoid of `radii` to `mesh`, turned by `rotation` about `centre`."""
     matrix = Matrix.Translation(centre) @ Euler(rotation).to_matrix().to_4x4() @ Matrix.Diagonal((*radii, 1.0))
     bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=1.0, matrix=matrix)
+    _put_in_order(mesh)
 
 
 def finish(
@@ -312,6 +344,39 @@ def _side(position: Vector3, normal: Vector3) -> UV:
     if axis == 2:
         return position[0], position[1]
     return (position[1], position[2]) if axis == 0 else (position[0], position[2])
+
+
+def _put_in_order(mesh: bmesh.types.BMesh) -> None:
+    """Sort the faces by their corners: `create_uvsphere` leaves them in another order in every run."""
+    mesh.verts.index_update()
+    count = len(mesh.verts)
+
+    def place(face: bmesh.types.BMFace) -> float:
+        a, b, c = sorted(vertex.index for vertex in face.verts)[:3]
+        return float((a * count + b) * count + c)
+
+    mesh.faces.sort(key=place)
+
+
+def _map_sphere(data: bpy.types.Mesh) -> None:
+    """Longitude and latitude as texture coordinates; those of `create_uvsphere` differ from run to run."""
+    corners = np.empty(3 * len(data.vertices), np.float32)
+    data.vertices.foreach_get("co", corners)
+    used, starts = np.empty(len(data.loops), np.int32), np.empty(len(data.polygons), np.int32)
+    data.loops.foreach_get("vertex_index", used)
+    data.polygons.foreach_get("loop_start", starts)
+    place = corners.reshape(-1, 3)[used].astype(float)
+    counts = np.diff(np.append(starts, len(used)))
+    middle = np.repeat(np.add.reduceat(place, starts), counts, axis=0)
+    facing = np.arctan2(middle[:, 1], middle[:, 0])
+    angle = np.arctan2(place[:, 1], place[:, 0])
+    # next to its face's angle, so that no face spans the seam; the poles have none of their own
+    angle = facing + (angle - facing + np.pi) % (2 * np.pi) - np.pi
+    flat = np.hypot(place[:, 0], place[:, 1])
+    angle = np.where(flat < 1e-4 * np.abs(place[:, 2]), facing, angle)
+    uv = np.stack([angle / (2 * np.pi) + 0.5, np.arctan2(place[:, 2], flat) / np.pi + 0.5], axis=-1)
+    layer = data.uv_layers.new(name="UVMap")
+    layer.data.foreach_set("uv", uv.astype(np.float32).ravel())
 
 
 def _map(mesh: bmesh.types.BMesh, project: Callable[[Vector3, Vector3], UV]) -> None:

@@ -9,7 +9,9 @@ import numpy as np
 from mathutils import Euler, Vector
 
 from ..family import Draws
-from . import textures
+from . import skies as hdr_skies
+from . import sunlight, textures
+from .sunlight import Sun
 
 Vector3 = tuple[float, float, float]
 
@@ -60,6 +62,17 @@ def image(name: str, picture: np.ndarray) -> bpy.types.Image:
     return made
 
 
+def radiance(name: str, picture: np.ndarray) -> bpy.types.Image:
+    """`picture` ((h, w, 3) linear radiance, row 0 on top), which may be brighter than 1."""
+    height, width = picture.shape[:2]
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = picture[::-1]
+    made = bpy.data.images.new(name, width, height, float_buffer=True)
+    made.pixels.foreach_set(pixels.ravel())
+    made.update()
+    return made
+
+
 def daylight(
     draws: Draws,
     kind: str = "day",
@@ -75,30 +88,44 @@ def daylight(
     kind = draws.pick("sky", kind, skies)
     direction = Vector(sun)
     direction.rotate(Euler((0.0, 0.0, draws.real("sun turn", 0.0, -1.0, 1.0))))
-    backdrop(textures.sky(*SKIES[kind]))
-    lamp(direction, strength * draws.real("sun strength", 1.0, 0.85, 1.15), softness)
+    strength *= draws.real("sun strength", 1.0, 0.85, 1.15)
+    lit = sunlight.seen_through(draws.look, Sun(tuple(direction), strength, softness))
+    if draws.look.sky in hdr_skies.SKIES:
+        to_sun = -Vector(lit.direction)
+        _background(radiance("sky", hdr_skies.radiance(draws.look.sky, to_sun)), 1.0)
+    else:
+        backdrop(textures.sky(*SKIES[kind]))
+    _lamp(lit)
 
 
 def backdrop(picture: np.ndarray, strength: float = 0.8) -> None:
     """The equirectangular `picture` (sRGB) all around, which lights the scene as well."""
+    _background(image("sky", picture), strength)
+
+
+def lamp(draws: Draws, direction: Vector3, strength: float, softness: float = 0.03) -> bpy.types.Object:
+    """The sun, which shines along `direction`, as the look has it."""
+    return _lamp(sunlight.seen_through(draws.look, Sun(direction, strength, softness)))
+
+
+def _background(environment: bpy.types.Image, strength: float) -> None:
     world = bpy.context.scene.world = bpy.data.worlds.new("sky")
     world.use_nodes = True
     nodes, links = world.node_tree.nodes, world.node_tree.links
-    environment = nodes.new("ShaderNodeTexEnvironment")
-    environment.image = image("sky", picture)
+    texture = nodes.new("ShaderNodeTexEnvironment")
+    texture.image = environment
     background = next(node for node in nodes if node.type == "BACKGROUND")
     background.inputs["Strength"].default_value = strength
-    links.new(environment.outputs["Color"], background.inputs["Color"])
+    links.new(texture.outputs["Color"], background.inputs["Color"])
 
 
-def lamp(direction: Vector3, strength: float, softness: float = 0.03) -> bpy.types.Object:
-    """The sun, which shines along `direction`."""
+def _lamp(sun: Sun) -> bpy.types.Object:
     light = bpy.data.lights.new("sun", "SUN")
-    light.energy = strength
-    light.angle = softness
-    light.color = (1.0, 0.95, 0.88)
+    light.energy = sun.strength
+    light.angle = sun.softness
+    light.color = sun.colour
     holder = bpy.data.objects.new("sun", light)
-    holder.rotation_euler = Vector(direction).to_track_quat("-Z", "Y").to_euler()
+    holder.rotation_euler = Vector(sun.direction).to_track_quat("-Z", "Y").to_euler()
     holder.location = (0.0, 0.0, 6.0)
     bpy.context.scene.collection.objects.link(holder)
     return holder
@@ -116,26 +143,13 @@ def camera(location: Vector3, target: Vector3, lens: float = 50.0) -> bpy.types.
     return made
 
 
-def drawn_camera(
-    draws: Draws, location: Vector3, target: Vector3, lens: float = 50.0, swing: float = 0.35
-) -> bpy.types.Object:
-    """A camera like `camera`, which another seed turns about the target by up to `swing` radians, lifts and moves."""
-    away = Vector(location) - Vector(target)
-    away.rotate(Euler((0.0, 0.0, draws.real("camera turn", 0.0, -swing, swing))))
-    away.z *= draws.real("camera height", 1.0, 0.8, 1.3)
-    away *= draws.real("camera distance", 1.0, 0.97, 1.2)
-    return camera(tuple(Vector(target) + away), target, lens)
-
-
-def orbiting_camera(
-    centre: Vector3, distance: float, height: float, turns: tuple[float, float], lens: float
-) -> bpy.types.Object:
-    """A camera that circles `centre` at `distance` and `height` metres between two angles, over the whole range."""
+def circling_camera(centre: Vector3, away: Vector3, turns: tuple[float, float], lens: float) -> bpy.types.Object:
+    """A camera at the offset `away` that turns about `centre` between two angles, over the whole range."""
     scene = bpy.context.scene
     pivot = bpy.data.objects.new("camera_pivot", None)
     pivot.location = centre
     scene.collection.objects.link(pivot)
-    made = camera((distance, 0.0, height), (0.0, 0.0, 0.0), lens)
+    made = camera(away, (0.0, 0.0, 0.0), lens)
     made.parent = pivot
     for frame, turn in zip((scene.frame_start, scene.frame_end), turns, strict=True):
         pivot.rotation_euler = (0.0, 0.0, turn)

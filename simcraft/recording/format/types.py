@@ -239,6 +239,10 @@ class Recording:
     effects: tuple[Effect, ...] = ()
     """What SimCraft's own solvers add, or have added, to the bodies."""
     caption: str = ""
+    """A sentence that says what is to be seen."""
+    details: tuple[str, ...] = ()
+    """Short phrases that are true of it as well (light, background, camera): in lower case and without a full stop, so
+    that each may stand after a comma."""
     warnings: tuple[str, ...] = ()
     """What the user should know: stale caches, disabled drivers, frames cut off."""
     software: dict[str, str] = field(default_factory=dict)
