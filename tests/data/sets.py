@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from simcraft.clip.store import save_clip
 from simcraft.data.folder import DataSet, Made, commit, writing
 from simcraft.data.manifest import Row
 from simcraft.data.recipe import KEPT, LoadedRecipe, load_recipe
+from simcraft.data.statistics import statistics_of
 from tests.analytic import Layer, make_clip, waves
 from tests.scenes import camera_looking_along_y
 
@@ -59,7 +61,7 @@ def made_of(data_set: DataSet, row: Row) -> Made:
     path = save_clip(clip, data_set.folder / "work" / f"{row.id}.npz")
     data = path.read_bytes()
     path.unlink()
-    return Made({".npz": data}, clip.captions, {}, {"simulate": 0.0})
+    return Made({".npz": data}, clip.captions, statistics_of(clip), {"simulate": 0.0})
 
 
 def analytic_clip(row: Row) -> MotionClip:
@@ -94,3 +96,12 @@ def analytic_clip(row: Row) -> MotionClip:
     if "frames" not in row.annotations:
         known["frames_source"] = None
     return dataclasses.replace(clip, **{**known, **dropped})
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Path -> SHA-256 of all files of a set but its log: what must not depend on how it was made."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "log.jsonl"
+    }
