@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from simcraft.data.local_pool import LocalPool
 from simcraft.data.make import make_data_set
 from simcraft.data.manifest import Row, expand
 from simcraft.data.recipe import LoadedRecipe, load_recipe
@@ -87,7 +88,7 @@ def make_clips(loaded: LoadedRecipe, renderer: str, count: int, processes: int) 
     changed = LoadedRecipe(loaded.recipe.model_copy(update={"renderer": renderer}), loaded.path, loaded.text)
     with tempfile.TemporaryDirectory(prefix="simcraft-benchmark-") as folder:
         start = time.perf_counter()
-        make_data_set(changed, count, Path(folder) / "set", workers=processes)
+        make_data_set(changed, count, Path(folder) / "set", pool=LocalPool(processes))
         seconds = time.perf_counter() - start
         sizes = [path.stat().st_size for path in (Path(folder) / "set/clips").glob("*.npz")]
     assert len(sizes) == count, f"{count - len(sizes)} of {count} clips could not be made"

@@ -122,7 +122,7 @@ def row(
         from simcraft.data.remake import remake
         from simcraft.pipeline import check_output
 
-        target = out or Path(f"{row_id}.npz")
+        target = out or Path(f"{row_id.zfill(6)}.npz")
         check_output(target, force)
         return remake(folder, row_id, target, progress=progress)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from simcraft.clip import MotionClip, load_clip
+from simcraft.clip import MotionClip
 from simcraft.clip.files import complete_file
+from simcraft.clip.store import load_clip
 from simcraft.clip.types import ARRAYS
 from simcraft.data.folder import DataSet, open_set
 from simcraft.data.manifest import Row
