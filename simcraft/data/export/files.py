@@ -1,0 +1,24 @@
+"""JSON files of exports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from simcraft.clip.files import complete_file
+from simcraft.errors import UserError
+
+
+def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
+    """Write JSON, whole or not at all, the same text for the same content."""
+    with complete_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises `UserError` that names the file where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged or cannot be read: {error}.", "Export the set again.") from None

@@ -1,0 +1,132 @@
+"""WebDataset: tar shards that a training loader streams (`simcraft.data.loader`)."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from simcraft.data.export.format import Clips, ExportFormat, Key, Options, Part
+from simcraft.data.export.sample import encode_sample
+from simcraft.data.manifest import Row
+from simcraft.recording.format import Parameter
+
+
+def plan(split: str, rows: Sequence[Row], options: Options) -> list[Part]:
+    """Shards of so many rows each, in the manifest's order, which mixes the families."""
+    size = options["clips"]
+    return [
+        Part(f"{split}-{number:06d}.tar", split, tuple(rows[start : start + size]))
+        for number, start in enumerate(range(0, len(rows), size))
+    ]
+
+
+def write(clips: Clips, path: Path, options: Options) -> dict[str, Any]:
+    """One shard; the same bytes for the same clips."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for row, clip in clips:
+            for name, data in encode_sample(row, clip, options["exact"]).items():
+                # all else of a TarInfo (date, owner, rights) is constant by default
+                member = tarfile.TarInfo(f"{row.id}.{name}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+    return {}
+
+
+FORMAT = ExportFormat(
+    name="webdataset",
+    title="WebDataset shards",
+    explanation="For training: tar files of many clips each, read in one go by `simcraft.data.loader.clip_loader` or "
+    "by anybody's WebDataset pipeline. Arrays are halved in precision unless `exact` is set, masks and pictures are "
+    "exact. There are no pickles in it.",
+    tree="""\
+train-000000.tar      shards; a sample is the entries with the same ID, such as 000012.flow_forward.npz
+train-000001.tar
+train.json            the shards with their clips, size and SHA-256, and what is missing""",
+    keys=(
+        Key(
+            "`meta.json`",
+            "",
+            "JSON",
+            "`id`, `split`, `family`, `seed`, `captions`, `fps`, `settings`, `sheet_columns`, "
+            "`crc32` of the other entries, `clip`: all of the clip that is no array, as in its own header",
+        ),
+        Key("`image.png`", "(H, W, 3)", "8 bits", "first frame, sRGB"),
+        Key(
+            "`frames.webp`",
+            "(T, H, W, 3)",
+            "8 bits, lossless",
+            "the true frames, sRGB, side by side in "
+            "`sheet_columns` columns, row by row; `frames.npz` where that would exceed WebP's 16383 pixels a side",
+        ),
+        Key(
+            "`flow_forward.npz`: `flow_forward`",
+            "(T-1, H, W, 2)",
+            "float16",
+            "pixels, from frame t to t+1; x to the right, y down; 0 where not valid",
+        ),
+        Key(
+            "`flow_forward.npz`: `flow_valid_forward`", "(T-1, H, W)", "bool", "false where there is no correspondence"
+        ),
+        Key(
+            "`flow_forward.npz`: `visible_forward`",
+            "(T-1, H, W)",
+            "bool",
+            "that very surface point is also seen in frame t+1",
+        ),
+        Key(
+            "`flow_backward.npz`",
+            "",
+            "",
+            "the same from frame t+1 to t: `flow_backward`, `flow_valid_backward`, "
+            "`visible_backward`, at the pixels of frame t+1",
+        ),
+        Key("`depth.npz`: `depth`", "(T, H, W)", "float16", "planar z in metres, +inf for background"),
+        Key(
+            "`instances.npz`: `instances`",
+            "(T, H, W)",
+            "uint16",
+            "0 = background; others as in `instance_table` of the `clip` in meta.json",
+        ),
+        Key(
+            "`tracks.npz`: `tracks`",
+            "(N, T, 2)",
+            "float32",
+            "pixels, pixel centres at +0.5; NaN where the point does not exist",
+        ),
+        Key("`tracks.npz`: `track_visible`", "(N, T)", "bool", "false where occluded, outside or not existing"),
+        Key("`cameras.npz`: `intrinsics`", "(T, 3, 3)", "float64", "pixels"),
+        Key("`cameras.npz`: `camera_to_world`", "(T, 4, 4)", "float64", "metres, OpenCV axes"),
+        Key(
+            "`to_first.npz`: `to_first_shift`",
+            "(T, H, W, 2)",
+            "float16",
+            "pixels, from here to where in the first "
+            "frame the surface point was; NaN where it did not exist. With `exact`: `to_first`, that place itself",
+        ),
+        Key("`to_first.npz`: `to_first_visible`", "(T, H, W)", "bool", "that point was seen in the first frame"),
+        Key(
+            "`normals.npz`: `normals`",
+            "(T, H, W, 3)",
+            "int8",
+            "127 times the unit vector, OpenCV camera axes; 0 for background. With `exact`: float32, the vector itself",
+        ),
+        Key(
+            "`coverage.npz`: `coverage`",
+            "(T, H, W)",
+            "float16",
+            "0 to 1, alpha of smoke and flames; missing where a clip has none",
+        ),
+    ),
+    lost="With `exact=true` nothing. Else flow, shift, depth and coverage v become float16, off by |v| / 2048 at most "
+    "(a flow of 10 pixels by 0.005), values beyond 65504 become that, and a normal's components are off by 0.004 at "
+    "most.",
+    plan=plan,
+    write=write,
+    options=(
+        Parameter("clips", 100, "Clips a shard; every worker of a loader wants a shard of its own.", "", 1, 100000),
+        Parameter("exact", False, "Keep float32 as it is; about three times as large."),
+    ),
+)
