@@ -97,7 +97,10 @@ def _speeds(speed: np.ndarray) -> dict[str, Any]:
         return {**dict.fromkeys(names), "histogram": histogram.tolist()}
     places = [int(q * (len(speed) - 1)) for q in (*QUANTILES, 1.0)]
     found = np.partition(speed, places)[places]
-    return {**{name: _rounded(value) for name, value in zip(names, found, strict=True)}, "histogram": histogram.tolist()}
+    return {
+        **{name: _rounded(value) for name, value in zip(names, found, strict=True)},
+        "histogram": histogram.tolist(),
+    }
 
 
 def _moving_itself(clip: MotionClip, moving: np.ndarray) -> float | None:
