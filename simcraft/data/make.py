@@ -174,19 +174,19 @@ class _Tally:
 def _make_rows(rows: list[Row], pool: Pool, tally: _Tally, progress: Progress) -> None:
     """Keep the pool busy until every row is made or has failed."""
     waiting, in_flight = deque(rows), 0
+    tally.show(progress)
     while waiting or in_flight:
         while waiting and in_flight < pool.capacity:
             row = waiting.popleft()
             tally.tries[row.id] += 1
             pool.submit(row)
             in_flight += 1
-        tally.show(progress)
         outcome = pool.next_finished(timeout=1.0)
         if outcome is not None:
             in_flight -= 1
             if _settle(outcome, tally):
                 waiting.append(outcome.row)
-    tally.show(progress)
+            tally.show(progress)
 
 
 def _settle(outcome: Outcome, tally: _Tally) -> bool:
