@@ -244,8 +244,8 @@ const keys = {
   " ": () => find("play").click(),
 };
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select")) return;
-  if (event.key === " " && event.target.matches("button")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("select")) return;
+  if (event.key === " " && event.target.matches?.("button")) return;
   const digit = Number.parseInt(event.key, 10);
   if (keys[event.key]) keys[event.key]();
   else if (digit >= 1 && digit <= layers.length) toggle(digit - 1);
