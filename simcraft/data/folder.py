@@ -273,7 +273,10 @@ def _check_same(folder: Path, loaded: LoadedRecipe, rows: list[Row]) -> None:
         raise UserError(
             f"{folder} is to hold {header['count']} clips, and -n asks for {len(rows)}.", "Give as many or more."
         )
-    there = open_set(folder).rows
+    there = read_manifest(folder / "manifest.jsonl")
+    # more of them where a run was killed as it made the set larger, before it had written the header
+    if len(there) < header["count"]:
+        raise UserError(f"{folder}/manifest.jsonl has {len(there)} rows; there were {header['count']}.", RESTORE)
     for old, new in zip(there, rows, strict=False):
         if old != new:
             raise UserError(f"{folder}/manifest.jsonl: the row {old.id} is not what the recipe asks for.", RESTORE)
