@@ -25,9 +25,10 @@ pytestmark = [
 
 REPORT = """
 <script>
-function report() {
+const report = {};
+function note(name) {
   const shown = layers.filter((layer) => !layer.figure.hidden);
-  const answer = {
+  report[name] = {
     frame: state.frame, playing: state.playing, hash: location.hash, moment: find("moment").textContent,
     pressed: layers.filter((layer) => layer.button.getAttribute("aria-pressed") === "true").map((layer) => layer.id),
     boxes: Object.fromEntries(shown.map((layer) => {
@@ -36,11 +37,11 @@ function report() {
     })),
     height: innerHeight, overflow: document.documentElement.scrollWidth > innerWidth,
   };
-  document.body.dataset.report = JSON.stringify(answer);
 }
 const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+const go = (hash) => { history.replaceState(null, "", hash); restore(); };
 %s
-setTimeout(report, 1500);
+setTimeout(() => { note("end"); document.body.dataset.report = JSON.stringify(report); }, 1500);
 </script>
 """
 
@@ -69,7 +70,7 @@ def chromium(page: Path, hash: str, *options: str, size: tuple[int, int] = (1200
 
 
 def visit(page: Path, hash: str = "", script: str = "", size: tuple[int, int] = (1200, 800)) -> dict[str, Any]:
-    """What the page says of itself after `script` has run in it."""
+    """What the page was like wherever `script` called `note(name)`, and at the "end"."""
     watched = page.with_name("watched.html")
     watched.write_text(page.read_text().replace("</body>", REPORT % script + "</body>"))
     found = re.search(r'data-report="([^"]*)"', chromium(watched, hash, "--dump-dom", size=size))
@@ -78,38 +79,50 @@ def visit(page: Path, hash: str = "", script: str = "", size: tuple[int, int] = 
 
 
 def test_the_address_says_what_is_shown(page: Path) -> None:
-    first = visit(page)
-    assert first["pressed"] == ["picture", "flow", "depth", "instances", "tracks"]
-    assert (first["frame"], first["playing"]) == (0, False)
-    asked = visit(page, "#frame=5&layer=flow,depth")
-    assert (asked["frame"], asked["pressed"]) == (5, ["flow", "depth"])
-    assert re.sub(r"\s+", " ", asked["moment"]) == "frame 5 / 5 · 0.21 s"
-    assert visit(page, "#frame=99&layer=all")["frame"] == 5
-    assert len(visit(page, "#layer=all")["pressed"]) == 6
+    script = """
+    go("#frame=5&layer=flow,depth"); note("asked");
+    go("#frame=99&layer=all"); note("all");
+    """
+    told = visit(page, "#frame=2", script + 'go("#frame=2");')
+    assert (told["end"]["frame"], told["end"]["playing"]) == (2, False)
+    assert told["end"]["pressed"] == ["picture", "flow", "depth", "instances", "tracks"]
+    assert (told["asked"]["frame"], told["asked"]["pressed"]) == (5, ["flow", "depth"])
+    assert re.sub(r"\s+", " ", told["asked"]["moment"]) == "frame 5 / 5 · 0.21 s"
+    assert (told["all"]["frame"], len(told["all"]["pressed"])) == (5, 6)
 
 
 def test_keys_and_buttons(page: Path) -> None:
-    stepped = visit(page, "#frame=4&layer=flow", 'press("ArrowRight"); press("ArrowRight"); press("ArrowLeft");')
-    assert (stepped["frame"], stepped["hash"]) == (5, "#frame=5&layer=flow")
-    assert visit(page, "#frame=5", 'press("ArrowRight");')["frame"] == 0  # around
-    toggled = visit(page, "#layer=flow", 'layers[2].button.click(); press("1"); press("2");')
-    assert toggled["pressed"] == ["picture", "depth"]
-    assert toggled["hash"].endswith("layer=picture,depth")
-    alone = visit(page, "#layer=flow,depth", "layers[2].canvas.click();")
-    assert alone["pressed"] == ["depth"]
-    assert visit(page, "#layer=flow,depth", "layers[2].canvas.click(); layers[2].canvas.click();")["pressed"] == [
-        "flow",
-        "depth",
-    ]
-    slid = visit(page, "", 'find("slider").value = 3; find("slider").dispatchEvent(new Event("input"));')
-    assert slid["frame"] == 3
+    script = """
+    go("#frame=4&layer=flow"); press("ArrowRight"); note("right");
+    press("ArrowRight"); note("around");
+    press("End"); press("ArrowLeft"); note("left");
+    layers[2].button.click(); press("1"); press("2"); note("toggled");
+    press("2"); press("4"); press("5"); layers[2].canvas.click(); note("alone"); layers[2].canvas.click(); note("back");
+    find("slider").value = 3; find("slider").dispatchEvent(new Event("input")); note("slid");
+    """
+    told = visit(page, "", script)
+    assert (told["right"]["frame"], told["right"]["hash"]) == (5, "#frame=5&layer=flow")
+    assert told["around"]["frame"] == 0
+    assert told["left"]["frame"] == 4
+    assert (told["toggled"]["pressed"], told["toggled"]["hash"]) == (
+        ["picture", "depth"],
+        "#frame=4&layer=picture,depth",
+    )
+    assert told["alone"]["pressed"] == ["depth"]
+    assert told["alone"]["boxes"]["depth"][2] > told["back"]["boxes"]["depth"][2]  # and larger
+    assert told["back"]["pressed"] == ["picture", "flow", "depth", "instances", "visibility"]
+    assert told["slid"]["frame"] == 3
 
 
 def test_it_plays_and_pauses(page: Path) -> None:
-    assert visit(page, "", 'press(" ");')["playing"]
-    paused = visit(page, "#play=1", 'setTimeout(() => find("play").click(), 700);')
-    assert not paused["playing"]
-    assert paused["hash"].startswith(f"#frame={paused['frame']}&")
+    script = """
+    press(" "); note("playing"); press(" "); note("paused"); go("#frame=0&play=1"); note("asked");
+    setTimeout(() => note("later"), 700); setTimeout(() => find("play").click(), 900);
+    """
+    told = visit(page, "", script)
+    assert [told[name]["playing"] for name in ("playing", "paused", "asked", "end")] == [True, False, True, False]
+    assert told["later"]["playing"]
+    assert told["end"]["hash"].startswith(f"#frame={told['end']['frame']}&")
 
 
 @pytest.mark.parametrize("size", [(1200, 800), (500, 844)])  # narrower than 500 no window of chromium's gets
@@ -117,8 +130,8 @@ def test_what_is_drawn_is_the_clip(size: tuple[int, int], page: Path, clip: Moti
     """In a screenshot, the middle of the moving square has the flow's colour, and its instance that of the palette."""
     from simcraft.view.layers import clip_layers
 
-    chrome = size[1] - visit(page, size=size)["height"]  # of the window; a screenshot has none
-    told = visit(page, "#frame=3&layer=flow,instances", size=(size[0], size[1] + chrome))
+    chrome = size[1] - visit(page, size=size)["end"]["height"]  # of the window; a screenshot has none
+    told = visit(page, "#frame=3&layer=flow,instances", size=(size[0], size[1] + chrome))["end"]
     assert not told["overflow"]
     shot = page.with_name("shot.png")
     chromium(page, "#frame=3&layer=flow,instances", f"--screenshot={shot}", size=size)
@@ -136,7 +149,7 @@ def test_what_is_drawn_is_the_clip(size: tuple[int, int], page: Path, clip: Moti
 
 
 def test_tracks_are_drawn_over_the_dimmed_picture(page: Path) -> None:
-    told = visit(page, "#frame=5&layer=tracks")
+    told = visit(page, "#frame=5&layer=tracks")["end"]
     shot = page.with_name("tracks.png")
     chromium(page, "#frame=5&layer=tracks", f"--screenshot={shot}")
     left, top, width, height = map(int, told["boxes"]["tracks"])
