@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from simcraft.clip.types import MotionClip
-from simcraft.demos import flowing_picture
+from simcraft.flowing import flowing_picture
 from simcraft.generate import generate
 from simcraft.observe import observe
 from simcraft.observe.colour import flow_to_wheel, typical_speed

@@ -5,6 +5,8 @@ it. Importing this module takes about a second; modules with kernels are therefo
 must not use `from __future__ import annotations`: Taichi reads the annotations of kernels as objects. Kernels on numpy
 arrays run in any thread afterwards; fields may only be made in the thread that first imported this module.
 
+As many threads as there are cores, or OMP_NUM_THREADS, share the work.
+
 Standard output stays clean (the worker and `--json` speak on it): Taichi starts silently, its errors are raised.
 """
 
@@ -38,9 +40,12 @@ os.environ.setdefault("TI_LOG_LEVEL", "error")
 with contextlib.redirect_stdout(io.StringIO()), _floating_point_kept():
     import taichi as ti
 
+    # the variable that numpy's and torch's libraries read, and that pools of processes set
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    threads = {"cpu_max_num_threads": int(limit)} if limit.isdecimal() and int(limit) else {}
     # Without fast_math NaN and infinity keep their meaning, and results are the same whatever the compiler reorders.
     # Forking after a kernel has run hangs: start child processes by spawn.
-    ti.init(arch=ti.cpu, fast_math=False, log_level=ti.ERROR, random_seed=0)
+    ti.init(arch=ti.cpu, fast_math=False, log_level=ti.ERROR, random_seed=0, **threads)
 
     @ti.kernel
     def _finish_initialising(array: ti.types.ndarray(dtype=ti.i32, ndim=1)):  # type: ignore[valid-type]

@@ -39,10 +39,11 @@ class Blender:
 
     def command(self, folder: Path) -> list[str]:
         """The command line of a child that waits for requests and has this folder for temporary files."""
+        cores = ",".join(str(core) for core in sorted(_cores()))
         if self.executable is None:
-            return [sys.executable, "-P", str(CHILD), str(folder)]
+            return [sys.executable, "-P", str(CHILD), cores, str(folder)]
         options = ["-b", "--factory-startup", "--disable-autoexec", "-noaudio", "--python-exit-code", "1"]
-        return [str(self.executable), *options, "-P", str(CHILD), "--", str(folder)]
+        return [str(self.executable), *options, "-P", str(CHILD), "--", cores, str(folder)]
 
 
 class ChildCrash(Failure):
@@ -93,11 +94,12 @@ class BlenderSession:
     scenes, because its memory grows. `blender_session` makes a session that ends by itself.
     """
 
-    def __init__(self, blender: Blender, recycle: int = 50) -> None:
+    def __init__(self, blender: Blender, recycle: int = 50, threads: int = 0) -> None:
         self.scenes = 0
         """How many were recorded."""
         self._blender = blender
         self._recycle = recycle
+        self._threads = threads
         self._child: _Child | None = None
 
     def run(
@@ -149,20 +151,26 @@ class BlenderSession:
         if self._child is not None and self._child.scenes >= self._recycle:
             self.close()
         if self._child is None:
-            self._child = _start(self._blender)
+            self._child = _start(self._blender, self._threads)
         return self._child
 
 
 @contextlib.contextmanager
-def blender_session(blender: str | os.PathLike[str] | None = None, *, recycle: int = 50) -> Iterator[BlenderSession]:
+def blender_session(
+    blender: str | os.PathLike[str] | None = None, *, recycle: int = 50, threads: int = 1
+) -> Iterator[BlenderSession]:
     """A `BlenderSession` for `simulate(..., session=session)`, which ends with the block.
 
     Parameters
     ----------
     blender: as for `find_blender`, whose errors it raises.
     recycle: the number of scenes after which a fresh Blender is started.
+    threads: so many does Blender work with; 0 for as many as there are cores. With one it does everything in the same
+        order each time, so that a scene comes out the same to the last bit. With several it does not: where keyframes
+        carry a body that Bullet takes over, their order is left to chance (seen in 1 run of 20, last bits, and after
+        collisions more).
     """
-    session = BlenderSession(find_blender(blender), recycle)
+    session = BlenderSession(find_blender(blender), recycle, threads)
     try:
         yield session
     finally:
@@ -195,7 +203,7 @@ class _Child:
     """How many it recorded."""
 
 
-def _start(blender: Blender) -> _Child:
+def _start(blender: Blender, threads: int) -> _Child:
     """A child in its own process group.
 
     Should this process be killed, its end of the child's stdin closes with it, and the child leaves by itself.
@@ -203,20 +211,45 @@ def _start(blender: Blender) -> _Child:
     folder = Path(tempfile.mkdtemp(prefix="simcraft-blender-"))
     command = blender.command(folder)
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env=clean_environment() | {"TMPDIR": str(folder)},
-            start_new_session=True,
-        )
+        with _fewer_cores(threads):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=clean_environment() | {"TMPDIR": str(folder)},
+                start_new_session=True,
+            )
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise Failure(f"{command[0]} could not be started: {error.strerror}.") from None
     return _Child(process, folder)
+
+
+def _cores() -> set[int]:
+    """The cores that this thread may run on; empty where the system does not tell."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+@contextlib.contextmanager
+def _fewer_cores(count: int) -> Iterator[None]:
+    """What is started in the block finds `count` cores to run on; all of them where that is 0.
+
+    Blender's scheduler asks for their number once, when it starts, and then works with so many threads. (Its own option
+    `-t 1` leaves it two, and the bpy package has none.) The child goes back to all cores when it has started, or every
+    session's Blender would share the first.
+    """
+    cores = _cores()
+    if count == 0 or not cores:
+        yield
+        return
+    os.sched_setaffinity(0, sorted(cores)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _end(child: _Child, grace: float) -> None:

@@ -1,9 +1,10 @@
 """The script that runs in the child process: opens or builds scenes in Blender and records them, one after another.
 
-Two ways in, one contract: `python -P blender_child.py FOLDER` where the bpy package is installed, and
-`blender -b --factory-startup -P blender_child.py -- FOLDER` elsewhere. It imports nothing of simcraft, because
-Blender's own Python does not have it; the exporter is the add-on's, loaded from the path in the request. FOLDER is for
-Blender's temporary files.
+Two ways in, one contract: `python -P blender_child.py CORES FOLDER` where the bpy package is installed, and
+`blender -b --factory-startup -P blender_child.py -- CORES FOLDER` elsewhere. It imports nothing of simcraft, because
+Blender's own Python does not have it; the exporter is the add-on's, loaded from the path in the request. CORES are the
+numbers of those to run on, as in "0,1"; it may find itself on fewer, so that Blender works with fewer threads. FOLDER
+is for Blender's temporary files.
 
 A request is a line of JSON on stdin. It has
 
@@ -34,6 +35,7 @@ once, whatever it is doing, and takes FOLDER with it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -164,16 +166,29 @@ def listen_to_parent(folder: Path) -> queue.Queue[dict[str, Any]]:
     return messages
 
 
+def spread(cores: set[int]) -> None:
+    """Let this process run on all these cores, now that Blender knows how many threads it may have."""
+    import bpy  # noqa: F401
+
+    if not cores:
+        return
+    # each thread has cores of its own
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 def main() -> int:
     """Carry out requests until one fails; returns the exit code."""
     messages = listen_to_parent(Path(sys.argv[-1]))
-    while True:
-        try:
+    try:
+        spread({int(core) for core in sys.argv[-2].split(",") if core})
+        while True:
             path = run(messages.get(), messages)
-        except Exception as error:
-            say(event="error", **explain(error))
-            return 1
-        say(event="done", path=str(path))
+            say(event="done", path=str(path))
+    except Exception as error:
+        say(event="error", **explain(error))
+        return 1
 
 
 if __name__ == "__main__":

@@ -97,6 +97,26 @@ def test_a_blender_in_work_leaves_with_its_owner(tmp_path: Path, kind: str, scen
     assert not list(temporary.glob("simcraft-blender-*"))
 
 
+@pytest.mark.parametrize("kind", BLENDERS)
+def test_blender_keeps_to_the_threads_that_it_is_given(tmp_path: Path, kind: str) -> None:
+    with blender_session(blender_executable(kind), threads=1) as session:
+        record(session, "moving_cube", tmp_path)
+        before = times_of_threads(session)
+        sc.simulate("drape", frames=(1, 12), preview=True, session=session)
+        work = [time - before.get(thread, 0) for thread, time in times_of_threads(session).items()]
+        # while it may run on all cores
+        assert os.sched_getaffinity(process_of(session)) == os.sched_getaffinity(0)
+    assert sum(work) > 10
+    assert max(work) > 0.9 * sum(work)
+
+
+def times_of_threads(session: BlenderSession) -> dict[str, int]:
+    """Number of each thread of the session's Blender -> its processor time in hundredths of a second."""
+    threads = Path(f"/proc/{process_of(session)}/task").iterdir()
+    told = {thread.name: (thread / "stat").read_text().rpartition(")")[2].split() for thread in threads}
+    return {thread: int(fields[11]) + int(fields[12]) for thread, fields in told.items()}
+
+
 def test_a_session_has_its_blender_already(tmp_path: Path) -> None:
     with blender_session("true") as session, pytest.raises(UserError, match="Both a session and a Blender"):
         sc.simulate("dominoes", session=session, blender="true")
