@@ -183,7 +183,15 @@ train.json                 which clips are there, missing, or left out and why""
         Key("`tracks`", "", "JSON", "one an instance of a clip: `id`, `video_id`, `category_id`, `name`"),
         Key("`categories`", "", "JSON", "`id`, `name`; ids agree between splits"),
     ),
-    lost="everything but frames, instances and texts",
+    lost="everything but frames, instances and texts.",
+    example="""\
+from pycocotools.coco import COCO
+
+coco = COCO("out/instances_train.json")
+image = coco.loadImgs(coco.getImgIds())[0]
+annotations = coco.loadAnns(coco.getAnnIds(image["id"]))
+masks = [coco.annToMask(annotation) for annotation in annotations]  # (H, W) uint8 each
+""",
     needs=("frames", "instances"),
     plan=one_a_clip(""),
     write=write,

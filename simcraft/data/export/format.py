@@ -74,6 +74,8 @@ class ExportFormat:
     keys: tuple[Key, ...]
     lost: str
     """What a clip holds and this format does not, or not exactly."""
+    example: str
+    """Python that reads an export in the folder "out", without SimCraft."""
     plan: Callable[[str, Sequence[Row], Options], list[Part]]
     """Split, its rows that were planned, options -> the parts; `Part.rows` may still hold rows that were not made."""
     write: PartWriter

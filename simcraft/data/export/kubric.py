@@ -263,9 +263,20 @@ train.json                           which clips are there, missing, or left out
             "`resolution`, `frame_rate`, `num_frames`, `video_name`, `split`, `family`, `seed`, `captions`",
         ),
     ),
-    lost="masks of validity and visibility, tracks, `to_first`, the coverage of smoke; flow is off by half a step, "
-    "1 / 131070 of its range; there are no `object_coordinates` and `uv`. Kubric's camera is a centred perspective one of "
-    "fixed focal length: clips with another are left out.",
+    lost="masks of validity and visibility, tracks, `to_first` and the coverage of smoke. Flow is off by half a step, "
+    "1 / 131070 of its range. There are no `object_coordinates` and no `uv`. Kubric's camera is a centred perspective "
+    "one of fixed focal length: clips with another are left out.",
+    example="""\
+import json
+from pathlib import Path
+
+import cv2
+
+clip = Path("out/train/000000")
+pixels = cv2.imread(str(clip / "forward_flow_00000.png"), cv2.IMREAD_UNCHANGED)  # blue, green, red
+span = json.loads((clip / "data_ranges.json").read_text())["forward_flow"]
+row_column = pixels[..., 2:0:-1] / 65535 * (span["max"] - span["min"]) + span["min"]  # pixels
+""",
     needs=("frames",),
     plan=one_a_clip(""),
     write=write,

@@ -117,7 +117,7 @@ def _export(
             left_out[part.rows[0].id] = notes["unfit"]
         else:
             written.append(Written(part, notes))
-    missing = tuple(row.id for rows in chosen.values() for row in rows if row.id not in made)
+    missing = tuple(row.id for row in data_set.rows if row.split in chosen and row.id not in made)
     for split, rows in chosen.items():
         of_split = [w for w in written if w.part.split == split]
         form.finish(out, split, of_split, settings)

@@ -65,11 +65,19 @@ train.json            which clips are there, missing, or left out and why""",
             "`query_points`",
             "(N, 3)",
             "float32",
-            "(t, y, x), mind the order: the first frame in which the point is seen, and its pixels there, centres at +0.5",
+            "(t, y, x), mind the order: the first frame in which the point is seen, and its pixels (centres +0.5)",
         ),
         Key("`track`", "(N,)", "int32", "which of the clip's `tracks` it is; those that are never seen are left out"),
     ),
-    lost="everything but frames and tracks",
+    lost="everything but frames and tracks.",
+    example="""\
+import numpy as np
+
+with np.load("out/train/000000.npz") as clip:
+    video, points, occluded, queries = (clip[k] for k in ("video", "points", "occluded", "query_points"))
+height, width = video.shape[1:3]
+target_points = points * [width, height]  # pixels, as TAPIR's evaluation wants them
+""",
     needs=("frames", "tracks"),
     plan=one_a_clip(".npz"),
     write=write,

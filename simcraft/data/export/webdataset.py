@@ -123,6 +123,16 @@ train.json            the shards with their clips, size and SHA-256, and what is
     lost="With `exact=true` nothing. Else flow, shift, depth and coverage v become float16, off by |v| / 2048 at most "
     "(a flow of 10 pixels by 0.005), values beyond 65504 become that, and a normal's components are off by 0.004 at "
     "most.",
+    example="""\
+import io
+
+import numpy as np
+import webdataset
+
+for sample in webdataset.WebDataset("out/train-000000.tar", shardshuffle=False):
+    flow = np.load(io.BytesIO(sample["flow_forward.npz"]))["flow_forward"]  # (T-1, H, W, 2) float16, pixels
+    print(sample["__key__"], np.abs(flow).max())
+""",
     plan=plan,
     write=write,
     options=(

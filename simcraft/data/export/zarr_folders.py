@@ -53,7 +53,14 @@ FORMAT = ExportFormat(
 train/000000.zarr/    a clip, one array a key; the group's attribute "simcraft" holds everything that is no array
 train.json            which clips are there and which are missing""",
     keys=tuple(Key(f"`{name}`", _shape(name), ARRAYS[name][1], _MEANINGS[name]) for name in ARRAYS),
-    lost="nothing",
+    lost="nothing.",
+    example="""\
+import zarr
+
+clip = zarr.open_group("out/train/000000.zarr", mode="r")
+flow = clip["flow_forward"][3]  # frame 3 alone: (H, W, 2) float32, pixels
+captions = clip.attrs["simcraft"]["captions"]
+""",
     plan=one_a_clip(".zarr"),
     write=write,
 )
