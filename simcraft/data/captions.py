@@ -20,7 +20,6 @@ from simcraft.recording import Recording
 NOUNS = {
     "ball": "balls",
     "barrel": "barrels",
-    "bead": "beads",
     "bird": "birds",
     "block": "blocks",
     "bottle": "bottles",
@@ -67,9 +66,11 @@ _BEFORE_ADJECTIVES = {
     "until",
     "over",
     "from",
+    "other",
 }
 _PLACE = re.compile(r"\b(?:on|onto|over|across|in) ((?:an?|the) (?:[\w-]+ ){0,3}?(?:floor|table|ground|lawn|street))\b")
-_VERB = re.compile(r" (?:stands?|lies?|hangs?|is|are|casts?|shines?) ")
+_PREPOSITIONS = ("at", "between", "in", "on", "under")
+_STILL = "the camera stands still"
 _BACKGROUND = "background"
 """Begins the names of things that only stand around."""
 
@@ -135,7 +136,7 @@ def captions_of(recording: Recording, clip: MotionClip, row: Row) -> tuple[str, 
         _with_details(facts),
         _title(facts, generator),
         _motion_first(facts, generator),
-        _camera_first(facts, generator),
+        _circumstance_first(facts, generator),
     ]
     finished = (_finished(text) for text in drawn if text)
     return tuple(dict.fromkeys(finished))
@@ -188,8 +189,9 @@ def _noun(*names: str) -> str:
 
 def _with_details(facts: _Facts) -> str:
     """The sentence, and all that is known beside it."""
-    extra = "; ".join(x for x in (*facts.details, facts.camera) if x)
-    return f"{facts.sentence}. {_capital(extra)}" if facts.sentence and extra else ""
+    extra = [text for text in (*facts.details, facts.camera) if text]
+    phrases, clauses = [t for t in extra if not _is_clause(t)], [t for t in extra if _is_clause(t)]
+    return "; ".join([", ".join([facts.sentence, *phrases]), *clauses]) if facts.sentence and extra else ""
 
 
 def _title(facts: _Facts, generator: np.random.Generator) -> str:
@@ -198,10 +200,11 @@ def _title(facts: _Facts, generator: np.random.Generator) -> str:
     if not groups:
         return ""
     subject = max(groups, key=lambda g: g.total if g.several else 0)
-    briefly = [detail for detail in facts.details if not _VERB.search(detail)]
-    parts = [_counted(subject, facts.sentence) + _place(subject, facts.sentence)]
-    parts += briefly[: int(generator.integers(1, 3))]
-    parts.append(_title_motion(subject, groups))
+    briefly = [detail for detail in facts.details if not _is_clause(detail)]
+    place, motion = _place(subject, facts.sentence), _title_motion(subject, groups)
+    if not place and not motion:
+        return ""
+    parts = [_counted(subject, facts.sentence) + place, *briefly[: int(generator.integers(1, 3))], motion]
     return ", ".join(part for part in parts if part)
 
 
@@ -223,10 +226,13 @@ def _title_motion(subject: _Group, groups: list[_Group]) -> str:
         return f"pushed {leader.origin}"
     if topples:
         return "toppling"
-    if not leader.goes:
+    directions = {m.direction for m in subject.moving if m.goes}
+    if len(directions) != 1:
         return ""
-    doing = {"rolls": "rolling", "falls": "falling", "rises": "rising", "flies": "flying"}.get(leader.verb, "moving")
-    return f"{doing} {leader.direction}".strip()
+    doing = {"rolls": "rolling", "falls": "falling", "rises": "rising", "flies": "flying", "bounces": "bouncing"}.get(
+        leader.verb, "moving"
+    )
+    return f"{doing} {directions.pop()}".strip()
 
 
 def _motion_first(facts: _Facts, generator: np.random.Generator) -> str:
@@ -235,8 +241,10 @@ def _motion_first(facts: _Facts, generator: np.random.Generator) -> str:
     if not clauses:
         return ""
     camera = facts.camera
-    if camera == "the camera stands still" and generator.random() < 0.5:
+    if camera == _STILL and generator.random() < 0.5:
         camera = ""
+    if camera and not _is_clause(camera):
+        return f"{_listed(clauses)}, {camera}"
     return _listed([*clauses, camera] if camera else clauses)
 
 
@@ -269,18 +277,27 @@ def _verb_phrase(movement: Movement) -> str:
     return f"{movement.verb} {movement.direction}".strip()
 
 
-def _camera_first(facts: _Facts, generator: np.random.Generator) -> str:
-    """The sentence, told from the camera's side."""
-    if not facts.sentence or not facts.camera:
+def _circumstance_first(facts: _Facts, generator: np.random.Generator) -> str:
+    """The sentence after what the camera does, or after one detail."""
+    if not facts.sentence or ":" in facts.sentence:
         return ""
+    phrases = [detail for detail in facts.details if not _is_clause(detail)]
     # a sentence such as "The camera circles ..." says so already
-    if "camera" in facts.sentence.lower() or facts.camera == "the camera stands still":
-        detail = facts.details[int(generator.integers(len(facts.details)))] if facts.details else ""
-        return f"{_capital(detail)}: {_small(facts.sentence)}" if detail else ""
-    return f"{_capital(facts.camera)}: {_small(facts.sentence)}"
+    if facts.camera and facts.camera != _STILL and "camera" not in facts.sentence.lower():
+        first = facts.camera
+    elif phrases:
+        first = phrases[int(generator.integers(len(phrases)))]
+    else:
+        return ""
+    return f"{first}{',' if first.split()[0] in _PREPOSITIONS else ':'} {_small(facts.sentence)}"
 
 
 # ------------------------------------------------------------------------------------------------------------- grammar
+
+
+def _is_clause(detail: str) -> bool:
+    """Does it have a verb, so that it stands by itself, as in "two boxes stand in the background"?"""
+    return detail.startswith("the camera ") or bool(re.search(r" stands? ", detail))
 
 
 def _counted(group: _Group, sentence: str) -> str:
@@ -323,10 +340,11 @@ def _article(words: str) -> str:
 
 
 def _listed(clauses: list[str]) -> str:
-    """ "a, b and c"; clauses that hold an "and" themselves are kept apart by ", and"."""
+    """ "a and b", "a, b, and c"; clauses that hold an "and" themselves are kept apart by ", and"."""
     if len(clauses) == 1:
         return clauses[0]
-    return f"{', '.join(clauses[:-1])}{',' if len(clauses) > 2 or ' and ' in clauses[0] else ''} and {clauses[-1]}"
+    comma = "," if len(clauses) > 2 or any(" and " in clause for clause in clauses) else ""
+    return f"{', '.join(clauses[:-1])}{comma} and {clauses[-1]}"
 
 
 def _capital(text: str) -> str:

@@ -17,6 +17,10 @@ _LEAST_TURN = 3.0
 """Degrees by which what stays in its place must turn to be spoken of."""
 _TOPPLED = 45.0
 """Degrees by which what stood upright leans at least once it has fallen over."""
+_JOLT = 20.0
+"""Metres a second squared upwards: a thing that bounces feels more at once."""
+_LEAST_FALL = 0.05
+"""Metres by which a thing must fall to be said to bounce."""
 _GRAVITY = (8.0, 11.0)
 """Metres a second squared downwards: between these a body is in free flight."""
 
@@ -31,7 +35,7 @@ class Movement:
     copies: bool
     """Is it a body of many copies, whose mean this is?"""
     verb: str
-    """"rolls", "falls", "rises", "flies", "slides", "turns", "topples", "moves", or "" for what stays as it is."""
+    """"rolls", "falls", "bounces", "rises", "flies", "turns", "topples", "moves", or "" for what stays as it is."""
     right: float
     """Metres to the right of the camera, from the first frame to the last."""
     away: float
@@ -58,7 +62,7 @@ class Movement:
         """ "to the right", "down towards the camera", "" for straight up or down, ..."""
         level = float(np.hypot(self.right, self.away))
         words = []
-        if self.verb not in ("falls", "rises") and abs(self.up) > 0.25 * level:
+        if self.verb not in ("falls", "rises", "bounces") and abs(self.up) > 0.25 * level:
             words.append("down" if self.up < 0 else "up")
         if level > 0.25 * abs(self.up):
             words.append(_level_direction(self.right, self.away))
@@ -195,17 +199,18 @@ def _distance(place: np.ndarray, clip: MotionClip) -> float:
 def _verb(body: Body, place: np.ndarray, step: np.ndarray, fps: float) -> str:
     """What a body that goes somewhere does."""
     right, away, up = step.sum(axis=0)
-    if np.linalg.norm((right, away, up)) < 0.5 * np.linalg.norm(step, axis=1).sum():
-        return "moves"
+    steep = abs(up) > np.hypot(right, away)
     if not isinstance(body, RigidBody):
-        return "falls" if -up > np.hypot(right, away) else "moves"
+        return "falls" if steep and up < 0 else "moves"
     if _rolls(body, place):
         return "rolls"
     if toppled(body):
         return "topples"
+    if _bounces(place, fps):
+        return "bounces"
     if _flies(place, fps):
-        return "falls" if -up > np.hypot(right, away) else "rises" if up > np.hypot(right, away) else "flies"
-    return "falls" if -up > 2 * np.hypot(right, away) else "moves"
+        return "flies" if not steep else "falls" if up < 0 else "rises"
+    return "falls" if steep and up < 0 else "moves"
 
 
 def _verb_in_place(body: Body) -> str:
@@ -247,6 +252,17 @@ def _rolls(body: RigidBody, place: np.ndarray) -> bool:
     return bool(0.6 * np.nansum(way) < rolled < 1.6 * np.nansum(way))
 
 
+def _bounces(place: np.ndarray, fps: float) -> bool:
+    """Does it fall, and rise again by a fair part of its fall, with a jolt that no pendulum has?"""
+    height = place[np.isfinite(place[:, 2]), 2]
+    lowest = int(np.argmin(height)) if len(height) else 0
+    if not 0 < lowest < len(height) - 1:
+        return False
+    fall, rise = height[:lowest].max() - height[lowest], height[lowest:].max() - height[lowest]
+    jolt = np.diff(height, 2).max() * fps**2
+    return bool(fall > _LEAST_FALL and rise > 0.15 * fall and jolt > _JOLT)
+
+
 def _flies(place: np.ndarray, fps: float) -> bool:
     """Does only gravity act on it, most of the time?"""
     if len(place) < 3:
@@ -285,14 +301,17 @@ def camera_words(clip: MotionClip) -> str:
         return _turning_words(float(yaw), float(pitch)) or _zoom_words(clip) or "stands still"
     if np.linalg.norm(net) < 0.85 * path:
         return "moves slightly, as if held by hand" if path < 0.1 * distance else "moves about"
-    right, down, forward = axes[0].T @ net
-    if abs(right) > abs(down) and abs(right) > abs(forward) and _keeps_its_target(clip, distance):
-        return "circles to the right" if right > 0 else "circles to the left"
-    if abs(forward) >= max(abs(right), abs(down)):
-        return "moves forwards" if forward > 0 else "moves back"
-    if abs(down) > abs(right):
-        return "rises" if down < 0 else "sinks"
-    return "moves to the right" if right > 0 else "moves to the left"
+    if abs(ahead := float(axes[0][:, 2] @ net)) > 0.8 * np.linalg.norm(net):
+        return "moves forwards" if ahead > 0 else "moves back"
+    right, away, up = _level_axes(clip.camera_to_world[:1])[0] @ net
+    if abs(up) > max(abs(right), abs(away)):
+        return "rises" if up > 0 else "sinks"
+    if axes[0][2, 2] < -0.9:
+        return "moves over the scene"
+    if abs(away) > abs(right):
+        return "moves forwards" if away > 0 else "moves back"
+    way = "circles" if _keeps_its_target(clip, distance) else "moves"
+    return f"{way} to the right" if right > 0 else f"{way} to the left"
 
 
 def _turning_words(yaw: float, pitch: float) -> str:
