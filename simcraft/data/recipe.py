@@ -60,6 +60,11 @@ class SplitWish(_Strict):
         Field(description="Families of this split; where given, only these, with `set` on top of the recipe's."),
     ] = {}
 
+    @field_validator("families", mode="before")
+    @classmethod
+    def _families(cls, value: Any) -> Any:
+        return _shorthand(value, "weight")
+
 
 class Recipe(_Strict):
     """What a data set holds."""

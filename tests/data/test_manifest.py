@@ -1,0 +1,258 @@
+"""Manifests: rows depend on the recipe and their number alone, and tell when somebody changes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simcraft.data.choices import choice_of
+from simcraft.data.manifest import Row, expand, read_manifest, write_manifest
+from simcraft.data.recipe import LoadedRecipe, Recipe
+from simcraft.errors import UserError
+from simcraft.recording.format import Parameter
+from simcraft.sim.families import find_family
+
+FAMILIES = ("dominoes", "tower", "drop", "link", "orbit")
+LONG_ENOUGH = min(find_family(name).frames for name in FAMILIES)
+
+recipes = st.builds(
+    lambda **content: loaded({"name": "any", **content}),
+    seed=st.integers(0, 2**31 - 1),
+    size=st.sampled_from([(64, 64), (128, 96)]),
+    frames=st.integers(2, 8),
+    every=st.integers(1, 2),
+    first=st.sampled_from([1, 3, "1..6"]),
+    set=st.sampled_from([{}, {"floor": "any"}, {"sun_height": "-10..10"}]),
+    families=st.dictionaries(
+        st.sampled_from(FAMILIES), st.floats(0.1, 5.0).map(lambda weight: {"weight": weight}), min_size=1
+    ),
+    splits=st.dictionaries(st.sampled_from(["train", "validation", "test"]), st.floats(0.05, 3.0), min_size=1),
+)
+
+
+def loaded(content: dict[str, Any]) -> LoadedRecipe:
+    return LoadedRecipe(Recipe.model_validate(content), Path("any.yaml"), "")
+
+
+def row_of(**changes: Any) -> Row:
+    row = Row(
+        id="000004",
+        split="train",
+        family="dominoes",
+        seed=11,
+        settings={"count": 7, "floor": "oak"},
+        size=(64, 48),
+        frames=8,
+        first=3,
+        every=2,
+        renderer="preview",
+        samples=16,
+        tracks=12,
+        annotations=("depth", "frames"),
+    )
+    return dataclasses.replace(row, **changes)
+
+
+@settings(max_examples=30)
+@given(recipes, st.integers(1, 40), st.integers(0, 40))
+def test_a_longer_manifest_begins_with_the_shorter(recipe: LoadedRecipe, count: int, more: int) -> None:
+    shorter, longer = expand(recipe, count), expand(recipe, count + more)
+    assert longer[:count] == shorter
+    assert write_manifest(longer).startswith(write_manifest(shorter))
+
+
+@settings(max_examples=30)
+@given(recipes, st.integers(1, 120))
+def test_rows_are_numbered_and_no_two_have_one_seed(recipe: LoadedRecipe, count: int) -> None:
+    rows = expand(recipe, count)
+    assert [row.id for row in rows] == [f"{number:06}" for number in range(count)]
+    assert len({row.seed for row in rows}) == len({row.hash for row in rows}) == count
+    for row in rows:
+        assert 0 <= row.seed < 2**31
+        assert 1 <= row.first <= row.last <= LONG_ENOUGH
+
+
+@settings(max_examples=40)
+@given(recipes, st.integers(1, 150))
+def test_everything_has_its_share(recipe: LoadedRecipe, count: int) -> None:
+    rows = expand(recipe, count)
+    splits = Counter(row.split for row in rows)
+    shares = {name: split.share for name, split in recipe.recipe.splits.items()}
+    for split, share in shares.items():
+        assert abs(splits[split] - count * share / sum(shares.values())) <= most_off(len(shares))
+        families = Counter(row.family for row in rows if row.split == split)
+        weights = {name: family.weight for name, family in recipe.recipe.families.items()}
+        for family, weight in weights.items():
+            assert abs(families[family] - splits[split] * weight / sum(weights.values())) <= most_off(len(weights))
+
+
+def most_off(parties: int) -> float:
+    """By how much a party's number of turns can differ from its share, where who is most behind takes the next turn.
+
+    Before a turn the parties are behind by 1 in all, so that who takes it is behind by 1/parties at least, and ahead by
+    1 - 1/parties at most thereafter; and nobody is further behind than all others are ahead.
+    """
+    return (parties - 1) * (1 - 1 / parties) + 1e-9
+
+
+@settings(max_examples=20)
+@given(recipes, st.integers(0, 2**31 - 1))
+def test_another_seed_makes_another_set(recipe: LoadedRecipe, seed: int) -> None:
+    other = loaded({**recipe.recipe.model_dump(by_alias=True), "seed": seed})
+    same = seed == recipe.recipe.seed
+    assert ([row.seed for row in expand(recipe, 5)] == [row.seed for row in expand(other, 5)]) == same
+
+
+@settings(max_examples=20)
+@given(recipes, st.integers(1, 30))
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, recipe: LoadedRecipe, count: int) -> None:
+    path = tmp_path_factory.mktemp("manifest") / "manifest.jsonl"
+    rows = expand(recipe, count)
+    path.write_text(write_manifest(rows), encoding="utf-8")
+    assert read_manifest(path) == rows
+
+
+OTHERS: dict[str, Any] = {
+    "family": "tower",
+    "seed": 12,
+    "settings": {"count": 8, "floor": "oak"},
+    "size": (48, 64),
+    "frames": 9,
+    "first": 4,
+    "every": 3,
+    "renderer": "both",
+    "samples": 17,
+    "tracks": 13,
+    "annotations": ("depth",),
+}
+
+
+def test_the_hash_is_that_of_every_field_but_place_and_split() -> None:
+    assert {field.name for field in dataclasses.fields(Row)} == OTHERS.keys() | {"id", "split"}
+    hashes = [row_of().hash] + [row_of(**{name: value}).hash for name, value in OTHERS.items()]
+    assert len(set(hashes)) == len(hashes)
+    assert row_of(id="000005", split="test").hash == row_of().hash
+    assert row_of(settings={"floor": "oak", "count": 7}).hash == row_of().hash
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_field_that_somebody_edits_is_noticed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "manifest.jsonl"
+    second = {**json.loads(row_of(id="000005").to_json()), name: OTHERS[name]}
+    path.write_text(row_of().to_json() + "\n" + json.dumps(second) + "\n")
+    with pytest.raises(UserError, match=r"line 2: the row 000005 was changed since it was written") as caught:
+        read_manifest(path)
+    assert "change the recipe" in caught.value.fix
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}", '"row"', "null", json.dumps({"hash": "0", "id": "000005"})])
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(row_of().to_json() + "\n" + line + "\n")
+    with pytest.raises(UserError, match="line 2 is damaged"):
+        read_manifest(path)
+
+
+@given(st.integers(0, 400), st.characters(min_codepoint=32, max_codepoint=126))
+def test_no_edited_character_goes_unnoticed(
+    tmp_path_factory: pytest.TempPathFactory, place: int, character: str
+) -> None:
+    path = tmp_path_factory.mktemp("manifest") / "manifest.jsonl"
+    line = row_of().to_json()
+    place %= len(line)
+    edited = line[:place] + character + line[place + 1 :]
+    path.write_text(edited + "\n")
+    try:
+        (row,) = read_manifest(path)
+    except UserError:
+        return
+    # what passes says the same of the clip: spaces, and the row's own place and split
+    assert row.hash == row_of().hash
+
+
+@settings(max_examples=50)
+@given(
+    st.floats(-50, 50).map(lambda value: round(value, 3)),
+    st.floats(0, 50).map(lambda value: round(value, 3)),
+    st.integers(0, 2**32),
+)
+def test_values_are_drawn_from_their_range(low: float, span: float, seed: int) -> None:
+    high = round(low + span, 3)
+    parameter = Parameter("lift", 0.0, "How high.", "m", -100, 100)
+    choice = choice_of(parameter, f"{low}..{high}")
+    drawn = [choice.draw(np.random.default_rng([seed, number])) for number in range(10)]
+    assert all(low <= value <= high for value in drawn)
+    assert all(choice.holds(value) for value in drawn)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"families": {"dominos": 1}}, "There is no shipped scene 'dominos'"),
+        ({"families": {"dominoes": {"set": {"cuont": 3}}}}, "family 'dominoes': there is no parameter 'cuont'"),
+        ({"families": {"dominoes": {"set": {"count": "9..6"}}}}, "count: the range 9..6 is reversed"),
+        ({"families": {"dominoes": {"set": {"count": []}}}}, "count: the list is empty"),
+        ({"families": {"dominoes": {"set": {"count": "few"}}}}, "count should be a whole number"),
+        ({"families": {"dominoes": {"set": {"count": "1..2.5"}}}}, "count should be a whole number"),
+        ({"set": {"flor": "any"}}, "'flor' is no look parameter"),
+        ({"frames": 900}, "a clip would need frame"),
+        (
+            {"splits": {"train": 1, "test": {"share": 1, "held_out": True}}},
+            "the held-out split 'test' shares the values of all parameters of 'dominoes' with the split 'train'",
+        ),
+        (
+            {
+                "families": {"dominoes": {"set": {"count": "5..9"}}},
+                "splits": {
+                    "train": 1,
+                    "test": {"share": 1, "held_out": True, "families": {"dominoes": {"set": {"count": "9..12"}}}},
+                },
+            },
+            "the held-out split 'test' shares",
+        ),
+    ],
+)
+def test_recipes_that_make_no_sense_are_refused(changes: dict[str, Any], problem: str) -> None:
+    recipe = loaded({"name": "wrong", "families": ["dominoes"], **changes})
+    with pytest.raises(UserError) as caught:
+        expand(recipe, 3)
+    assert caught.value.message.startswith("The recipe any.yaml: ")
+    assert problem in caught.value.message
+    assert caught.value.fix or "should be" in caught.value.message
+
+
+def test_held_out_values_are_never_seen_elsewhere() -> None:
+    recipe = loaded(
+        {
+            "name": "unseen",
+            "families": {"dominoes": {"set": {"count": "5..9"}}, "tower": {"set": {"layers": [3, 4]}}},
+            "splits": {
+                "train": 2,
+                "test": {
+                    "share": 1,
+                    "held_out": True,
+                    "families": {"dominoes": {"set": {"count": "10..12"}}, "tower": {"set": {"layers": 6}}},
+                },
+            },
+        }
+    )
+    seen: dict[tuple[str, str], set[int]] = {}
+    for row in expand(recipe, 90):
+        seen.setdefault((row.split, row.family), set()).add(row.settings.get("count") or row.settings["layers"])
+    assert seen[("train", "dominoes")] == {5, 6, 7, 8, 9}
+    assert seen[("test", "dominoes")] == {10, 11, 12}
+    assert seen[("train", "tower")] == {3, 4}
+    assert seen[("test", "tower")] == {6}
+
+
+def test_no_clips_are_no_set() -> None:
+    with pytest.raises(UserError, match="number of clips is 0"):
+        expand(loaded({"name": "none", "families": ["drop"]}), 0)
