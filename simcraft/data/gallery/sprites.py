@@ -93,7 +93,7 @@ def encode_webp(image: np.ndarray, photographic: bool) -> bytes:
     """(H, W, 3) uint8 as WebP; how hard the encoder tries is chosen for speed."""
     from PIL import Image
 
-    how = {"quality": 86, "method": 3} if photographic else {"lossless": True, "quality": 50, "method": 2}
+    how = {"quality": 84, "method": 2} if photographic else {"lossless": True, "quality": 20, "method": 1}
     file = io.BytesIO()
     Image.fromarray(image).save(file, "WEBP", **how)
     return file.getvalue()
