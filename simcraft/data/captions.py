@@ -327,7 +327,7 @@ def _described(noun: str, sentence: str) -> str:
 
 def _is_adjective(word: str) -> bool:
     return word.replace("-", "").isalpha() and not (
-        word in _BEFORE_ADJECTIVES or word in NOUNS or word in _SINGULAR or word.endswith(("ing", "ly"))
+        word in {*_BEFORE_ADJECTIVES, *_NUMBERS, *NOUNS, *_SINGULAR} or word.endswith(("ing", "ly"))
     )
 
 
