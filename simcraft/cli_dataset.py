@@ -47,7 +47,8 @@ def make(
         str | None, typer.Option(metavar="ADDRESS", help="Make it on a Ray cluster: auto, ray://HOST:10001, ...")
     ] = None,
     slurm: Annotated[str | None, typer.Option(metavar="PARTITION", help="Make it by Slurm jobs.")] = None,
-    slices: Annotated[int, typer.Option(min=1, help="Number of Slurm jobs.")] = 8,
+    slices: Annotated[int, typer.Option(min=1, help="Number of Slurm jobs, with 4 --workers each.")] = 8,
+    hours: Annotated[float, typer.Option(min=0.1, help="Time limit of each Slurm job.")] = 24,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the recipe and print what it would make; make nothing.")
     ] = False,
@@ -81,15 +82,17 @@ def make(
         if ray is not None and slurm is not None:
             raise UserError("--ray and --slurm are both given.", "Choose one.")
         if slurm is not None:
-            from simcraft.data.slurm import make_by_slurm
+            from simcraft.data.slurm import SlurmPool
 
-            options = {"time_limit": time_limit, "retry_failed": retry_failed, "progress": progress}
-            return make_by_slurm(loaded, count, target, partition=slurm, slices=slices, workers=workers, **options)
-        pool: Pool = LocalPool(workers, time_limit=time_limit, recycle=recycle)
-        if ray is not None:
+            # what the cores of this machine are says nothing of those of the nodes
+            each = LocalPool(workers or 4, threads=1, time_limit=time_limit, recycle=recycle)
+            pool: Pool = SlurmPool(slurm, slices, each, hours)
+        elif ray is not None:
             from simcraft.data.ray_pool import RayPool
 
             pool = RayPool(ray, time_limit=time_limit, recycle=recycle)
+        else:
+            pool = LocalPool(workers, time_limit=time_limit, recycle=recycle)
         report = make_data_set(loaded, count, target, pool=pool, retry_failed=retry_failed, progress=progress)
         return report.result
 
