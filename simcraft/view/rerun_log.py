@@ -13,6 +13,7 @@ Timelines: `frame` (from 0) and `time` (seconds).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from simcraft.view.layers import VISIBILITY, Layer, chosen_tracks, depth_range, 
 from simcraft.view.surroundings import region_of
 
 INSTALL = 'Install it with: pip install -e ".[view]"'
+_END = bytes(16)
+"""The last message of an .rrd file (re_log_encoding, 0.23): of kind 0, and empty."""
 _MOST_TRACKS = 320
 _MOST_DEPTH_POINTS = 20_000
 _FAR_PERCENTILE = 80
@@ -73,7 +76,18 @@ def save_rrd(
             stream.flush(blocking=True)
         finally:
             stream.disconnect()
+        _check_whole(temporary, path)
     return path
+
+
+def _check_whole(file: Path, path: Path) -> None:
+    """Raise `Failure` unless Rerun has written `file` to its end: of a full disk it tells nobody."""
+    with file.open("rb") as data:
+        data.seek(-min(len(_END), file.stat().st_size), os.SEEK_END)
+        if data.read() != _END:
+            raise Failure(
+                f"{path} could not be written to its end.", "Is the disk full? Free some space, or use --size."
+            )
 
 
 def show_in_viewer(

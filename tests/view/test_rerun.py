@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,19 @@ def test_what_is_there_is_not_replaced_unasked(clip_path: Path, tmp_path: Path) 
     view(clip_path, rrd=path, force=True)
     assert frames_of(load(path), "/sliding/image/depth") == list(range(6))
     assert [p.name for p in tmp_path.iterdir()] == ["clip.rrd"]  # and no temporary file
+
+
+@needs_rerun
+def test_a_file_that_could_not_be_finished_is_not_left_behind(clip_path: Path, tmp_path: Path) -> None:
+    """No file of the process may grow beyond 64 kB, as on a full disk."""
+    limited = (
+        "import resource, sys, simcraft\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        f"simcraft.view({str(clip_path)!r}, rrd='clip.rrd')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "clip.rrd could not be written to its end" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_depth_becomes_points_where_the_camera_saw_them(clip: MotionClip) -> None:
