@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -73,21 +73,29 @@ def make_gallery(
     return write_page(data_set, clips, look, out / "index.html")
 
 
-def common_speed(markers: Sequence[dict[str, Any] | Any]) -> float:
+def common_speed(markers: Sequence[Mapping[str, Any]]) -> float:
     """Pixels a frame at the rim of the colour wheel of all clips, a round number: most of what moves is slower.
 
-    Taken from the histograms in the clips' markers, so that it does not depend on which clips are drawn already.
+    Taken from the clips' markers, so that it does not depend on which clips are drawn already.
+    """
+    speed = typical_speed(markers)
+    return round_number(speed) if speed > 0 else 1.0
+
+
+def typical_speed(markers: Sequence[Mapping[str, Any]]) -> float:
+    """Pixels a frame that `_RIM` of the moving pixels of these clips stay below, from their histograms; 0 if none move.
+
+    Between the bins' edges speeds are taken to be spread evenly by their logarithm.
     """
     count = sum(np.array(marker["statistics"].get("flow", {}).get("histogram", _STILL)) for marker in markers)
     edges = np.array([OCTAVES[0] / 2, *OCTAVES, OCTAVES[-1] * 2])
     moving = np.where(edges[:-1] >= MOVING / 2, count, 0)
     if not moving.any():
-        return 1.0
+        return 0.0
     share = np.cumsum(moving) / moving.sum()
     last = int(np.argmax(share >= _RIM))
     before = share[last - 1] if last else 0.0
-    speed = edges[last] * 2 ** ((_RIM - before) / (share[last] - before))
-    return round_number(float(speed))
+    return float(edges[last] * 2 ** ((_RIM - before) / (share[last] - before)))
 
 
 _STILL = (0,) * (len(OCTAVES) + 1)
@@ -165,7 +173,7 @@ def _clip_card(source: Source, about: dict[str, Any]) -> dict[str, Any]:
         source.row,
         "still" if statistics.get("dead") else "",
         captions=source.marker["captions"],
-        motion=statistics.get("flow", {}).get("p99"),
+        motion=round(typical_speed([source.marker]), 2) if "flow" in statistics else None,
         fps=about["fps"],
         counts=about["counts"],
         tracks=about["tracks"] is not None,

@@ -56,9 +56,16 @@ function change(changes) {
   if (changes.play === false && state.play) state.frame = clock.frame();
   if (changes.play && !state.play) clock.start(state.frame);
   Object.assign(state, changes);
-  history[step ? "pushState" : "replaceState"](null, "", addressOf());
+  clearTimeout(remembering);
+  if (step) history.pushState(null, "", addressOf());
+  // browsers refuse addresses that change with every movement of a slider
+  else if (Object.keys(changes).join() === "frame") remembering = setTimeout(remember, 200);
+  else remember();
   showAll();
 }
+
+let remembering = 0;
+const remember = () => history.replaceState(null, "", addressOf());
 
 // ------------------------------------------------------------------------------------------------------------ time
 

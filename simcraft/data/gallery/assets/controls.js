@@ -6,7 +6,6 @@ function showAll() {
     button.setAttribute("aria-pressed", on);
     if (on) find("layers").scrollLeft = button.offsetLeft - find("layers").offsetLeft - 60; // on a narrow screen
   }
-  showChips();
   if (document.activeElement !== find("search")) find("search").value = state.q;
   find("sort").value = state.sort;
   if (find("legend").dataset.layer !== state.layer) {
@@ -15,7 +14,8 @@ function showAll() {
     putLegend(find("legend"), state.layer);
   }
   if (!state.play) clock.start(state.frame);
-  showGrid();
+  showChosen();
+  nearby.forEach(showView);
   showDetail();
   showPlayers();
   run();

@@ -40,7 +40,9 @@ function openClip(clip) {
   detail.views = LAYERS.filter((layer) => hasLayer(clip, layer)).map((layer) => openPanel(clip, layer));
   find("facts-of-clip").replaceChildren();
   find("detail-player").hidden = !detail.views.length;
-  document.querySelector("#detail .body").scrollTop = 0;
+  const body = document.querySelector("#detail .body");
+  body.classList.toggle("bare", !detail.views.length);
+  body.scrollTop = 0;
   detailOf(clip).then((about) => detail.clip === clip && fillFacts(clip, about));
 }
 

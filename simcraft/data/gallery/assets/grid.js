@@ -4,7 +4,7 @@ const BATCH = 60; // cards that are added at a time when the end of the page com
 
 const cards = new Map(); // id -> its view, for cards that are in the page
 const nearby = new Set(); // views that are on the screen or close to it
-const grid = { ids: [], shown: 0, hover: null };
+const grid = { wanted: null, ids: [], shown: 0, hover: null };
 
 const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
 const haystack = new Map(DATA.clips.map((clip) => [clip.id, `${clip.id} ${clip.family} ${clip.split} ${clip.captions.join(" ")}`.toLowerCase()]));
@@ -36,20 +36,20 @@ const watcher = new IntersectionObserver((entries) => {
 
 const ending = new IntersectionObserver((entries) => entries[0].isIntersecting && addCards(), { rootMargin: "900px" });
 
-function showGrid() {
-  const ids = chosenIds();
-  if (ids.join() !== grid.ids.join() || !grid.shown) {
-    watcher.disconnect();
-    nearby.clear();
-    cards.clear();
-    find("grid").replaceChildren();
-    Object.assign(grid, { ids, shown: 0, hover: null });
-    addCards();
-  }
-  const all = DATA.clips.length;
-  find("count").textContent = ids.length === all ? `${all} clips` : `${ids.length} of ${all} clips`;
-  find("nothing").hidden = ids.length > 0;
-  for (const view of nearby) showView(view);
+/** Put the cards of the clips that fit the filters; nothing where the filters are what they were. */
+function showChosen() {
+  const wanted = [...FACETS.map((facet) => [...state[facet]].join()), state.q, state.sort].join("\n");
+  if (wanted === grid.wanted) return;
+  watcher.disconnect();
+  nearby.clear();
+  cards.clear();
+  find("grid").replaceChildren();
+  Object.assign(grid, { wanted, ids: chosenIds(), shown: 0, hover: null });
+  addCards();
+  const [some, all] = [grid.ids.length, DATA.clips.length];
+  find("count").textContent = some === all ? `${all} clips` : `${some} of ${all} clips`;
+  find("nothing").hidden = some > 0;
+  showChips();
 }
 
 function addCards() {
@@ -80,7 +80,7 @@ function addCard(clip) {
   make("p", about, { textContent: clip.captions[0] ?? "", title: clip.captions[0] ?? "" });
   const last = make("div", about);
   make("span", last, { textContent: clip.split });
-  if (clip.motion != null) make("span", last, { textContent: `${clip.motion.toFixed(1)} px`, title: "99th percentile of the flow, pixels a frame" });
+  if (clip.motion != null) make("span", last, { textContent: `${clip.motion.toFixed(1)} px`, title: "Most of what moves is slower, pixels a frame" });
   cards.set(clip.id, view);
   listenToCard(view);
   watcher.observe(card);

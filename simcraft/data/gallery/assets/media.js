@@ -142,12 +142,12 @@ function paintTrack(pen, { points, seen, colours }, n, frame, scale) {
 function putLegend(parent, layer, label = "") {
   const key = make("div", parent, { className: "key" });
   if (layer === "flow") {
-    make("img", make("span", key), { src: DATA.wheel, alt: "colour wheel" }).after(`rim ${DATA.speed} px a frame, in all clips`);
+    make("img", make("span", key), { src: DATA.wheel, alt: "colour wheel" }).after(`rim: ${DATA.speed} px a frame, in all clips`);
   } else if (layer === "depth") {
     const [, near, far] = /([\d.]+) to ([\d.]+) m/.exec(label) ?? [];
-    key.append(near ? `${near} m` : "near");
-    make("i", make("span", key), { className: "ramp" }).style.background = `linear-gradient(90deg, ${DATA.depth})`;
-    key.append(far ? `${far} m` : "far, scaled to each clip");
+    const scale = make("span", key, { textContent: near ? `${near} m` : "near" });
+    make("i", scale, { className: "ramp" }).style.background = `linear-gradient(90deg, ${DATA.depth})`;
+    scale.append(far ? `${far} m` : "far, scaled to each clip");
   } else if (layer === "visibility") {
     for (const [text, colour] of DATA.visibility) {
       const entry = make("span", key);
