@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from simcraft.clip.files import PathLike
 from simcraft.data.export.sample import FIELDS, decode_fields, read_meta
 from simcraft.data.recipe import KEPT
-from simcraft.data.shards import Entries, Shard, decoding, read_index, read_shard
+from simcraft.data.shards import COPY_AGAIN, Entries, Shard, decoding, read_index, read_shard
 from simcraft.errors import UserError
 
 Sample = dict[str, Any]
@@ -69,7 +69,7 @@ def clip_loader(
     """
     folders = [source] if isinstance(source, str | os.PathLike) else list(source)
     indices = [read_index(folder, split) for folder in folders]
-    shards = _existing([shard for index in indices for shard in index.shards], skip_damaged)
+    shards = _whole([shard for index in indices for shard in index.shards], skip_damaged)
     if not shards:
         raise UserError(f"There is no clip of the split '{split}' in {folders[0]}.", "Export the set again.")
     node, count = nodes or _nodes_of_this_run()
@@ -81,7 +81,7 @@ def clip_loader(
             "Export the set with fewer clips a shard (the option clips).",
         )
     annotations = set(KEPT).intersection(*(index.annotations for index in indices))
-    order = _Order(tuple(shards), seed, shuffle, node, count, _fitting(workers, len(shards) // count))
+    order = Order(tuple(shards), seed, shuffle, node, count, _fitting(workers, len(shards) // count))
     return ClipLoader(order, _checked_keys(keys, annotations), batch_size, equal, skip_damaged)
 
 
@@ -92,10 +92,10 @@ class ClipLoader:
     """The epoch that the next iteration gives; set it to go on with a training that was broken off."""
 
     def __init__(
-        self, order: _Order, keys: tuple[str, ...], batch_size: int | None, equal: bool, skip_damaged: bool
+        self, order: Order, keys: tuple[str, ...], batch_size: int | None, equal: bool, skip_damaged: bool
     ) -> None:
         self.keys = keys
-        self._order, self._batch_size, self._equal = order, batch_size, equal
+        self.order, self._batch_size, self._equal = order, batch_size, equal
         # workers live on from epoch to epoch and see which one it is in shared memory
         self._shared_epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         workers: dict[str, Any] = {}
@@ -107,7 +107,7 @@ class ClipLoader:
 
     def __len__(self) -> int:
         """Batches in the next epoch, on this node; less where damaged shards are skipped."""
-        return self._order.batches(self.epoch, self._batch_size, self._equal)
+        return self.order.batches(self.epoch, self._batch_size, self._equal)
 
     def __iter__(self) -> Iterator[Sample]:
         left = len(self)
@@ -128,7 +128,7 @@ class ClipLoader:
 
 
 @dataclass(frozen=True)
-class _Order:
+class Order:
     """Which clips come when, on which node and worker."""
 
     shards: tuple[Shard, ...]
@@ -186,7 +186,7 @@ class _Batches(IterableDataset):
 
     def __init__(
         self,
-        order: _Order,
+        order: Order,
         keys: tuple[str, ...],
         batch_size: int | None,
         skip_damaged: bool,
@@ -279,14 +279,14 @@ def _take(store: list[Any], dice: random.Random) -> Any:
     return store.pop()
 
 
-def _existing(shards: Sequence[Shard], skip_missing: bool) -> list[Shard]:
-    missing = [shard for shard in shards if not shard.path.is_file()]
-    if missing:
-        message = f"{len(missing)} of {len(shards)} shards are missing, such as {missing[0].path}."
-        if not skip_missing:
-            raise UserError(message, "Copy them again, or export the set again.")
-        warnings.warn(message, stacklevel=3)
-    return [shard for shard in shards if shard not in missing]
+def _whole(shards: Sequence[Shard], skip_damaged: bool) -> list[Shard]:
+    """The shards that are there in full length, as is found before a long training and not in it."""
+    damages = {shard: damage for shard in shards if (damage := shard.damage())}
+    for damage in damages.values():
+        if not skip_damaged:
+            raise UserError(damage, COPY_AGAIN)
+        warnings.warn(f"{damage} It is left out.", stacklevel=3)
+    return [shard for shard in shards if shard not in damages]
 
 
 def _fitting(workers: int, shards: int) -> int:

@@ -18,7 +18,7 @@ from simcraft.errors import UserError
 
 Entries = dict[str, bytes]
 _NAME = re.compile(r"[\w-]+-\d{6}\.tar")
-_AGAIN = "Copy the shard again, or export the set again."
+COPY_AGAIN = "Copy the shard again, or export the set again."
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,14 @@ class Shard:
 
     path: Path
     clips: int
+    bytes: int
+
+    def damage(self) -> str:
+        """What is wrong with it, as far as its size tells; "" where nothing is."""
+        if not self.path.is_file():
+            return f"The shard {self.path} is missing."
+        size = self.path.stat().st_size
+        return "" if size == self.bytes else f"The shard {self.path} is damaged: it has {size} of {self.bytes} bytes."
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class SplitIndex:
 
 
 def read_index(folder: PathLike, split: str) -> SplitIndex:
-    """The shards of a split, as the export's index has them; whether they are there is not checked.
+    """The shards of a split, as the export's index has them, be they there or not.
 
     Raises `UserError` where `folder` is no export of this kind, lacks the split, or its index is damaged.
     """
@@ -58,7 +66,10 @@ def read_index(folder: PathLike, split: str) -> SplitIndex:
         raise UserError(f"{folder} has no split '{split}'.", found)
     index = read_json(folder / f"{split}.json")
     try:
-        shards = tuple(Shard(folder / _checked_name(part["name"]), int(part["clips"])) for part in index["parts"])
+        shards = tuple(
+            Shard(folder / _checked_name(part["name"]), int(part["clips"]), int(part["bytes"]))
+            for part in index["parts"]
+        )
         return SplitIndex(shards, tuple(index["annotations"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder / split}.json is damaged: {error!r}.", "Export the set again.") from None
@@ -73,15 +84,15 @@ def read_shard(path: PathLike, clips: int | None = None) -> Iterator[tuple[str, 
 
     path, seen = Path(path).absolute(), 0
     if not path.is_file():
-        raise UserError(f"The shard {path} is missing.", _AGAIN)
+        raise UserError(f"The shard {path} is missing.", COPY_AGAIN)
     try:
         for sample in tarfile_samples([{"url": str(path)}]):
             seen += 1
             yield sample["__key__"], {name: data for name, data in sample.items() if not name.startswith("__")}
     except Exception as error:  # tar files break in many ways
-        raise UserError(f"The shard {path} is damaged: {_first(error)}.", _AGAIN) from None
+        raise UserError(f"The shard {path} is damaged: {_first(error)}.", COPY_AGAIN) from None
     if clips is not None and seen != clips:
-        raise UserError(f"The shard {path} is damaged: it has {seen} of {clips} clips.", _AGAIN)
+        raise UserError(f"The shard {path} is damaged: it has {seen} of {clips} clips.", COPY_AGAIN)
 
 
 def load_sample(path: PathLike, id: str) -> MotionClip:
@@ -101,7 +112,7 @@ def decoding(path: PathLike, id: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"The shard {path} is damaged: clip {id}: {_first(error)}.", _AGAIN) from None
+        raise UserError(f"The shard {path} is damaged: clip {id}: {_first(error)}.", COPY_AGAIN) from None
 
 
 def _checked_name(name: Any) -> str:
