@@ -8,9 +8,13 @@ import numpy as np
 
 from ._format import recording_format as fmt
 from .materials import Color, rgb, upstream
-from .textures import image_array, linear_to_srgb, srgb_to_linear
+from .textures import bright_array, image_array, linear_to_srgb, srgb_to_linear
 
 _SKY_SIZE = (1024, 512)
+_BRIGHT_SKY_SIZE = (512, 256)
+"""What is brighter than white takes four times the memory."""
+BRIGHTEST = 1000.0
+"""Radiance above which a sky is a sun, which the preview knows as one."""
 
 
 def lighting(scene: Any, depsgraph: Any, offered: set[str]) -> Any:
@@ -68,9 +72,14 @@ def _sky(world: Any) -> tuple[Color, np.ndarray | None]:
     feeding = list(upstream(background.inputs["Color"]))
     environment = next((n for n in feeding if n.type == "TEX_ENVIRONMENT" and n.image), None)
     image = image_array(environment.image, _SKY_SIZE) if environment else None
-    if image is not None and image.shape[1] == 2 * image.shape[0]:
+    if environment is not None and image is not None and image.shape[1] == 2 * image.shape[0]:
         radiance = srgb_to_linear(image / 255.0) * strength
-        return rgb(radiance.mean((0, 1))), (linear_to_srgb(radiance) * 255 + 0.5).astype(np.uint8)
+        encoded = (linear_to_srgb(radiance) * 255 + 0.5).astype(np.uint8)
+        bright = bright_array(environment.image, _BRIGHT_SKY_SIZE)
+        if bright is None or bright.max() * strength <= 1.0:
+            return rgb(radiance.mean((0, 1))), encoded
+        bright = np.minimum(bright * np.float32(strength), BRIGHTEST)
+        return rgb(bright.mean((0, 1))), bright
     if any(n.type == "TEX_SKY" for n in feeding):
         return rgb(fmt.Lighting().sky_color, strength), None
     return rgb(world.color), None

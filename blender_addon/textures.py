@@ -14,14 +14,26 @@ def image_array(image: Any, largest: tuple[int, int] = (LARGEST_TEXTURE, LARGEST
     width, height = image.size
     if width == 0 or height == 0 or not image.channels:
         return None
-    values = np.empty(width * height * image.channels, np.float32)
-    image.pixels.foreach_get(values)
-    pixels = values.reshape(height, width, image.channels)[::-1, :, :3]
-    pixels = np.repeat(pixels, 3, axis=2) if image.channels < 3 else pixels
-    pixels = shrink(np.nan_to_num(pixels), largest)
+    pixels = shrink(_pixels(image), largest)
     # byte images hold their file's own values, float images linear light
     encoded = linear_to_srgb(pixels) if image.is_float else pixels
     return (np.clip(encoded, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def bright_array(image: Any, largest: tuple[int, int]) -> np.ndarray | None:
+    """(h, w, 3) float32 linear light with row 0 on top, at most `largest`; None of an image that has only bytes."""
+    if not image.is_float or not image.channels or 0 in image.size:
+        return None
+    return np.maximum(shrink(_pixels(image), largest), 0).astype(np.float32)
+
+
+def _pixels(image: Any) -> np.ndarray:
+    """(h, w, 3) float32 as the image holds them, with row 0 on top."""
+    width, height = image.size
+    values = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    pixels = values.reshape(height, width, image.channels)[::-1, :, :3]
+    return np.nan_to_num(np.repeat(pixels, 3, axis=2) if image.channels < 3 else pixels)
 
 
 def shrink(pixels: np.ndarray, largest: tuple[int, int]) -> np.ndarray:

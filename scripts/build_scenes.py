@@ -22,6 +22,8 @@ from scenes.builders import catalogue  # noqa: E402
 def save(name: str, folder: Path) -> Path:
     """Build the scene `name` as it is shipped and save it as `folder/name.blend`."""
     catalogue.build(name)
+    for image in bpy.data.images:
+        image.pack()
     bpy.context.preferences.filepaths.save_version = 0
     path = folder / f"{name}.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(path), compress=True)

@@ -37,8 +37,8 @@ SETTINGS = (
         "camera_turn", 0.0, "Turns the camera about the scene, anticlockwise.", "degrees", (-180.0, 180.0), (-30, 30)
     ),
     setting("camera_height", 0.0, "Added to the angle from which it looks down.", "degrees", (-60.0, 60.0), (-12, 25)),
-    setting("camera_distance", 1.0, "Factor on the distance of the camera.", "", (0.5, 4.0), (1.0, 1.4)),
-    setting("camera_lens", 1.0, "Factor on its focal length.", "", (0.3, 4.0), (0.85, 1.05)),
+    setting("camera_distance", 1.0, "Factor on the distance of the camera.", "", (0.5, 4.0), (0.95, 1.25)),
+    setting("camera_lens", 1.0, "Factor on its focal length.", "", (0.3, 4.0), (0.9, 1.1)),
     setting("camera_motion", OWN, "How the camera moves while the scene is seen.", choices=(OWN, *MOTIONS)),
     setting("camera_speed", 1.0, "Factor on how far it moves in that time.", "", (0.0, 3.0), (0.5, 1.5)),
 )

@@ -44,7 +44,8 @@ def light_of(lighting: Lighting, ground: np.ndarray) -> Light:
     # a Lambertian surface radiates irradiance / pi
     sun = np.asarray(lighting.sun_color, np.float32) / np.float32(np.pi)
     if lighting.sky_image is not None:
-        sky = srgb_to_linear(lighting.sky_image[..., :3])
+        picture = lighting.sky_image[..., :3]
+        sky = srgb_to_linear(picture) if picture.dtype == np.uint8 else picture.astype(np.float32)
     else:
         sky = np.asarray(lighting.sky_color, np.float32).reshape(1, 1, 3)
     return Light(direction, sun, _ambient(sky, ground, sun * max(0.0, -direction[2])), np.ascontiguousarray(sky))
@@ -58,9 +59,7 @@ def _ambient(sky: np.ndarray, ground: np.ndarray, sun_on_ground: np.ndarray) -> 
     Below the horizon the sky is replaced by the ground, lit by the sun and by the upper half of the sky.
     """
     height, width = 32, 64
-    rows = (np.arange(height) * len(sky)) // height
-    columns = (np.arange(width) * sky.shape[1]) // width
-    radiance = sky[rows][:, columns].astype(np.float64)
+    radiance = _resampled(sky, height, width)
     elevation = np.pi / 2 - (np.arange(height)[:, None] + 0.5) / height * np.pi
     azimuth = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
     # Blender's equirectangular layout, as in `sky_radiance` of the kernels
@@ -81,6 +80,16 @@ def _ambient(sky: np.ndarray, ground: np.ndarray, sun_on_ground: np.ndarray) -> 
     )
     lobe = np.array([1, 2 / 3, 2 / 3, 2 / 3, 1 / 4, 1 / 4, 1 / 4, 1 / 4, 1 / 4])
     return (projected * lobe[:, None]).astype(np.float32)
+
+
+def _resampled(sky: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(height, width, 3) float64. A sky that is brighter than white is averaged: its lamps may be small."""
+    rows, columns = len(sky) // height, sky.shape[1] // width
+    if sky.max() > 1 and rows and columns:
+        cut = sky[: rows * height, : columns * width].astype(np.float64)
+        return cut.reshape(height, rows, width, columns, 3).mean((1, 3))
+    nearest = sky[(np.arange(height) * len(sky)) // height][:, (np.arange(width) * sky.shape[1]) // width]
+    return nearest.astype(np.float64)
 
 
 def harmonics(direction: np.ndarray) -> np.ndarray:

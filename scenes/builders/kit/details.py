@@ -48,9 +48,9 @@ def _light(scene: Any, look: Look) -> list[str]:
     to_sun = -_axis(sun, (0.0, 0.0, -1.0))
     height = float(np.degrees(np.arcsin(np.clip(to_sun[2], -1.0, 1.0))))
     words = {"sun": "sun", "moon": "moonlight", "light": "light"}[source]
-    if look.sun_warmth > 0.4:
+    if source != "moon" and look.sun_warmth > 0.4:
         words = f"warm {words}"
-    elif look.sun_warmth < -0.4:
+    elif source != "moon" and look.sun_warmth < -0.4:
         words = f"cold {words}"
     if source == "sun" and height < LOW:
         words = f"low {words}"

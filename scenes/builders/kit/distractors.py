@@ -20,7 +20,9 @@ CLEAR = 1.2
 """Radius, in units of what the camera sees around its target, that is kept clear for the action."""
 FARTHEST = 4.0
 """In the same units."""
-TRIES = 80
+CORE = 0.55
+"""Half-width, in the same units, of the part of the picture in whose middle nothing of the background is."""
+TRIES = 150
 HORIZON = 15.0
 """Metres: what is larger is no thing that one could stand next to."""
 
@@ -114,8 +116,8 @@ def _is_free(
         return False
     middle = np.array([*place, size])
     return all(
-        _is_behind(middle, size, camera, target, reach) for camera in shot.places[:: max(1, len(shot.places) // 8)]
-    ) and _is_behind(middle, size, shot.places[-1], target, reach)
+        _is_background(middle, size, camera, target, reach) for camera in shot.places[:: max(1, len(shot.places) // 8)]
+    ) and _is_background(middle, size, shot.places[-1], target, reach)
 
 
 def _distance_to_way(place: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
@@ -124,11 +126,13 @@ def _distance_to_way(place: np.ndarray, start: np.ndarray, end: np.ndarray) -> f
     return float(np.linalg.norm(place - start - along * way))
 
 
-def _is_behind(place: np.ndarray, size: float, camera: np.ndarray, target: np.ndarray, reach: float) -> bool:
-    """Is a ball at `place` (3,) farther from the camera than the target, and so never before the action?"""
-    forward = target - camera
-    distance = np.linalg.norm(forward)
-    return bool((place - camera) @ forward / distance > distance + 0.1 * reach + size)
+def _is_background(place: np.ndarray, size: float, camera: np.ndarray, target: np.ndarray, reach: float) -> bool:
+    """Is a ball at `place` (3,) farther from the camera than the target, and beside it in the picture?"""
+    distance = float(np.linalg.norm(target - camera))
+    forward = (target - camera) / distance
+    depth = float((place - camera) @ forward)
+    aside = float(np.linalg.norm(place - camera - depth * forward))
+    return depth > distance + 0.1 * reach + size and aside > CORE * reach * depth / distance + size
 
 
 def _stand(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import bmesh
 import bpy
@@ -127,12 +128,8 @@ def sphere(
     segments: int = 48,
 ) -> bpy.types.Object:
     """A smooth ball with longitude and latitude as texture coordinates."""
-    mesh = bmesh.new()
-    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=radius)
-    _put_in_order(mesh)
-    made = _finish(name, mesh, material, location, rotation, smooth=True)
-    _map_sphere(made.data)
-    return made
+    corners, faces, uv = _ball(radius, segments)
+    return from_arrays(name, corners, faces, uv, material, location, rotation, smooth=True)
 
 
 def cylinder(
@@ -229,18 +226,20 @@ def terrain(
 def from_arrays(
     name: str,
     corners: np.ndarray,
-    faces: np.ndarray,
+    faces: np.ndarray | list[tuple[int, ...]],
     uv: np.ndarray,
     material: bpy.types.Material,
     location: Vector3 = (0.0, 0.0, 0.0),
     rotation: Vector3 = (0.0, 0.0, 0.0),
     smooth: bool = False,
 ) -> bpy.types.Object:
-    """A mesh of `corners` (V, 3) in metres and `faces` (F, n) with texture coordinates `uv` (F n, 2)."""
+    """A mesh of `corners` (V, 3) in metres and `faces` (F, n) with texture coordinates `uv` (F n, 2).
+
+    Faces of different sizes come as a list; their texture coordinates follow one another.
+    """
     data = bpy.data.meshes.new(name)
-    data.from_pydata(corners.tolist(), [], faces.tolist())
-    layer = data.uv_layers.new(name="UVMap")
-    layer.data.foreach_set("uv", uv.astype(np.float32).ravel())
+    data.from_pydata(corners.tolist(), [], faces.tolist() if isinstance(faces, np.ndarray) else faces)
+    _set_uv(data, uv)
     data.polygons.foreach_set("use_smooth", [smooth] * len(faces))
     data.materials.append(material)
     return _place(name, data, location, rotation)
@@ -296,8 +295,14 @@ def ellipsoid(
 ) -> None:
     """Add an ellipsoid of `radii` to `mesh`, turned by `rotation` about `centre`."""
     matrix = Matrix.Translation(centre) @ Euler(rotation).to_matrix().to_4x4() @ Matrix.Diagonal((*radii, 1.0))
-    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=1.0, matrix=matrix)
-    _put_in_order(mesh)
+    corners, faces, _ = _ball(1.0, segments)
+    turned = np.array(matrix, np.float32)
+    x, y, z = corners.T
+    # in single precision and in this order, as Blender itself does it
+    placed = np.stack([x * row[0] + y * row[1] + row[2] * z + row[3] for row in turned[:3]], axis=-1)
+    verts = [mesh.verts.new(place) for place in placed.tolist()]
+    for face in faces:
+        mesh.faces.new([verts[i] for i in face])
 
 
 def finish(
@@ -311,13 +316,14 @@ def finish(
 ) -> bpy.types.Object:
     """The object of what was put together in `mesh`, textured from its sides; frees `mesh`."""
 
-    def project(position: Vector3, normal: Vector3) -> UV:
-        u, v = _side(position, normal)
-        return u / texture_size, v / texture_size
-
     bmesh.ops.recalc_face_normals(mesh, faces=mesh.faces)
-    _map(mesh, project)
-    return _finish(name, mesh, material, location, rotation, smooth)
+    mesh.normal_update()
+    sides = np.abs(np.array([face.normal for face in mesh.faces])).argmax(axis=1)
+    made = _finish(name, mesh, material, location, rotation, smooth)
+    corners, owners = _loops(made.data)
+    axes = np.array([(1, 2), (0, 2), (0, 1)])[sides[owners]]
+    _set_uv(made.data, np.take_along_axis(corners, axes, axis=1) / texture_size)
+    return made
 
 
 def _wrap_coordinates(wraps: int, texture_size: float) -> Callable[[Vector3, Vector3], UV]:
@@ -346,37 +352,53 @@ def _side(position: Vector3, normal: Vector3) -> UV:
     return (position[1], position[2]) if axis == 0 else (position[0], position[2])
 
 
-def _put_in_order(mesh: bmesh.types.BMesh) -> None:
-    """Sort the faces by their corners: `create_uvsphere` leaves them in another order in every run."""
+Ball = tuple[np.ndarray, list[tuple[int, ...]], np.ndarray]
+"""Corners (V, 3) float32, the corners of each face, and texture coordinates of these, face after face."""
+
+
+@lru_cache(maxsize=64)
+def _ball(radius: float, segments: int) -> Ball:
+    """Blender's UV sphere, which takes its time, with the faces in order.
+
+    Their order, and texture coordinates with them, differ from run to run where Blender makes them.
+    """
+    mesh = bmesh.new()
+    bmesh.ops.create_uvsphere(mesh, u_segments=segments, v_segments=segments // 2, radius=radius)
     mesh.verts.index_update()
-    count = len(mesh.verts)
+    corners = np.array([vertex.co for vertex in mesh.verts], np.float32)
+    faces = sorted((tuple(vertex.index for vertex in face.verts) for face in mesh.faces), key=sorted)
+    mesh.free()
+    # each begins with its first corner, whatever its first loop was
+    faces = [face[k:] + face[:k] for face in faces for k in (face.index(min(face)),)]
+    return corners, faces, _longitude_and_latitude(corners, faces)
 
-    def place(face: bmesh.types.BMFace) -> float:
-        a, b, c = sorted(vertex.index for vertex in face.verts)[:3]
-        return float((a * count + b) * count + c)
 
-    mesh.faces.sort(key=place)
-
-
-def _map_sphere(data: bpy.types.Mesh) -> None:
-    """Longitude and latitude as texture coordinates; those of `create_uvsphere` differ from run to run."""
-    corners = np.empty(3 * len(data.vertices), np.float32)
-    data.vertices.foreach_get("co", corners)
-    used, starts = np.empty(len(data.loops), np.int32), np.empty(len(data.polygons), np.int32)
-    data.loops.foreach_get("vertex_index", used)
-    data.polygons.foreach_get("loop_start", starts)
-    place = corners.reshape(-1, 3)[used].astype(float)
-    counts = np.diff(np.append(starts, len(used)))
-    middle = np.repeat(np.add.reduceat(place, starts), counts, axis=0)
+def _longitude_and_latitude(corners: np.ndarray, faces: list[tuple[int, ...]]) -> np.ndarray:
+    """Texture coordinates (sum of faces' corners, 2) on a ball around the origin."""
+    counts = np.array([len(face) for face in faces])
+    place = corners[np.concatenate([np.array(face) for face in faces])].astype(float)
+    middle = np.repeat(np.add.reduceat(place, np.cumsum(counts) - counts), counts, axis=0)
     facing = np.arctan2(middle[:, 1], middle[:, 0])
     angle = np.arctan2(place[:, 1], place[:, 0])
     # next to its face's angle, so that no face spans the seam; the poles have none of their own
     angle = facing + (angle - facing + np.pi) % (2 * np.pi) - np.pi
     flat = np.hypot(place[:, 0], place[:, 1])
     angle = np.where(flat < 1e-4 * np.abs(place[:, 2]), facing, angle)
-    uv = np.stack([angle / (2 * np.pi) + 0.5, np.arctan2(place[:, 2], flat) / np.pi + 0.5], axis=-1)
-    layer = data.uv_layers.new(name="UVMap")
-    layer.data.foreach_set("uv", uv.astype(np.float32).ravel())
+    return np.stack([angle / (2 * np.pi) + 0.5, np.arctan2(place[:, 2], flat) / np.pi + 0.5], axis=-1)
+
+
+def _loops(data: bpy.types.Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """Place (L, 3) and face (L,) of every corner of every face."""
+    place, used = np.empty(3 * len(data.vertices), np.float32), np.empty(len(data.loops), np.int32)
+    counts = np.empty(len(data.polygons), np.int32)
+    data.vertices.foreach_get("co", place)
+    data.loops.foreach_get("vertex_index", used)
+    data.polygons.foreach_get("loop_total", counts)
+    return place.reshape(-1, 3)[used].astype(float), np.repeat(np.arange(len(counts)), counts)
+
+
+def _set_uv(data: bpy.types.Mesh, uv: np.ndarray) -> None:
+    data.uv_layers.new(name="UVMap").data.foreach_set("uv", uv.astype(np.float32).ravel())
 
 
 def _map(mesh: bmesh.types.BMesh, project: Callable[[Vector3, Vector3], UV]) -> None:

@@ -127,15 +127,18 @@ def room() -> np.ndarray:
 
 
 def city() -> np.ndarray:
-    """Night: a deep blue sky, an orange glow over the horizon, and lit windows below it."""
+    """Night: a deep blue sky, an orange glow over the horizon, and before it houses with lit windows."""
     picture = gradient((0.025, 0.035, 0.09), (0.34, 0.2, 0.11), (0.03, 0.03, 0.035), bend=0.35)
     generator = np.random.default_rng(404)
-    picture = picture.copy()
-    count = 400
-    rows = HEIGHT // 2 - 1 - (generator.exponential(1.3, count)).astype(int).clip(0, 5)
-    tints = np.array([(1.0, 0.72, 0.4), (1.0, 0.9, 0.7), (0.7, 0.85, 1.0)])[generator.integers(3, size=count)]
-    picture[rows, generator.integers(2 * HEIGHT, size=count)] = tints * generator.uniform(0.2, 0.9, (count, 1))
-    return picture
+    heights = np.repeat(generator.integers(0, 5, HEIGHT // 2), 4) * HEIGHT // 256
+    row = np.arange(HEIGHT)[:, None]
+    house = (row < HEIGHT // 2) & (row >= HEIGHT // 2 - heights)
+    tints = np.array([(1.0, 0.72, 0.4), (1.0, 0.9, 0.7), (0.7, 0.85, 1.0)])[
+        generator.integers(3, size=picture.shape[:2])
+    ]
+    lit = (generator.random(picture.shape[:2]) < 0.2) * generator.uniform(0.15, 0.6, picture.shape[:2])
+    windows = 0.02 + tints * lit[..., None]
+    return np.where(house[..., None], windows, picture)
 
 
 WHITE, WARM, COOL = (1.0, 1.0, 1.0), (1.0, 0.82, 0.6), (0.8, 0.9, 1.0)
@@ -150,7 +153,7 @@ SKIES: dict[str, Sky] = {
     "clouds": Sky(
         "under a blue sky with white clouds",
         lambda: clouded(
-            gradient((0.12, 0.27, 0.62), (0.55, 0.7, 0.86), (0.3, 0.29, 0.27)), 401, 0.55, (1.25, 1.25, 1.25)
+            gradient((0.12, 0.27, 0.62), (0.55, 0.7, 0.86), (0.3, 0.29, 0.27)), 401, 0.34, (1.1, 1.1, 1.1), 0.25
         ),
         0.46,
         0.9,
@@ -208,8 +211,8 @@ SKIES: dict[str, Sky] = {
     "night": Sky(
         "at night, in the glow of a city",
         city,
-        0.16,
-        0.6,
+        0.2,
+        0.75,
         source="moon",
         colour=(0.68, 0.8, 1.0),
         elevations=(25.0, 70.0),

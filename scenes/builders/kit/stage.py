@@ -51,14 +51,13 @@ def begin(name: str, frames: int, seed: int, substeps: int) -> bpy.types.Scene:
 
 
 def image(name: str, picture: np.ndarray) -> bpy.types.Image:
-    """Pack `picture` ((h, w, 3) sRGB from 0 to 1, row 0 on top) into the file."""
+    """`picture` ((h, w, 3) sRGB from 0 to 1, row 0 on top); whoever saves the scene has to pack it into the file."""
     height, width = picture.shape[:2]
     pixels = np.ones((height, width, 4), np.float32)
     pixels[..., :3] = picture[::-1]
     made = bpy.data.images.new(name, width, height)
     made.pixels.foreach_set(pixels.ravel())
     made.update()
-    made.pack()
     return made
 
 

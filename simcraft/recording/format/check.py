@@ -57,6 +57,9 @@ def check_recording(recording: Recording, *, bodies: bool = True) -> None:
         if picture is not None:
             _expect(name, picture, shape)
             require(picture.size > 0, f"{name} has no pixels.")
+    sky = recording.lighting.sky_image
+    if sky is not None:
+        require(_peak(sky) < np.inf and sky.min() >= 0, "lighting.sky_image is below 0 or not finite.")
     for effect in recording.effects:
         _check_effect(effect, recording)
     _check_parts(recording)
@@ -105,7 +108,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "dict[str, str]": ("names and texts", lambda v: isinstance(v, dict) and _is_row([*v, *v.values()], _is_text)),
 }
 _WHOLE = {"faces", "face_material", "vertex_offsets", "face_offsets", "frame_numbers"}
-_PICTURES = {"texture", "sky_image", "image", "frames"}
+_PICTURES = {"texture", "image", "frames"}
 
 
 def _check_kinds(value: Any, where: str) -> None:
@@ -134,7 +137,9 @@ def _check_kinds(value: Any, where: str) -> None:
 def _check_numbers(name: str, field_name: str, array: Any) -> None:
     if not isinstance(array, np.ndarray):
         raise wrong(name, "an array", array)
-    if field_name in _PICTURES:
+    if field_name == "sky_image":
+        words, fits = "8-bit colours (uint8) or radiance (float32)", array.dtype in (np.uint8, np.float32)
+    elif field_name in _PICTURES:
         words, fits = "8-bit colours (uint8)", array.dtype == np.uint8
     elif field_name in _WHOLE:
         words, fits = "whole numbers", array.dtype.kind in "iu"

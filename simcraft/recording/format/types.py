@@ -212,7 +212,8 @@ class Lighting:
     sky_color: tuple[float, float, float] = (0.28, 0.36, 0.46)
     """Radiance seen in the background, and of the ambient light."""
     sky_image: np.ndarray | None = None
-    """(h, 2h, 3) uint8 sRGB equirectangular sky in Blender's layout; None for the plain colour."""
+    """(h, 2h, 3) equirectangular sky in Blender's layout: uint8 sRGB, or float32 linear radiance where it is brighter
+    than white; None for the plain colour."""
 
 
 @dataclass(frozen=True)
