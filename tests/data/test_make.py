@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from simcraft.data.recipe import LoadedRecipe
 from simcraft.errors import Cancelled, DiskFull, Failure, UserError
 from tests.data import makers
 from tests.data.makers import InThisProcess
+from tests.data.runs import log
 from tests.data.sets import contents, small_recipe
 
 
@@ -51,7 +51,7 @@ def test_workers_make_the_very_same_set(recipe: LoadedRecipe, tmp_path: Path) ->
     make(recipe, 9, tmp_path / "here")
     report = make_data_set(recipe, 9, tmp_path / "there", pool=LocalPool(2, recycle=3, maker=makers.formulas))
     assert contents(tmp_path / "here") == contents(tmp_path / "there")
-    made = [entry for entry in log(tmp_path / "there") if entry["event"] == "made"]
+    made = log(tmp_path / "there", "made")
     assert report.made == len(made) == 9
     # none makes more than three
     processes = [entry["seconds"]["process"] for entry in made]
@@ -118,7 +118,7 @@ def test_what_fails_the_same_way_again_is_tried_once(
     assert report.result["warnings"][0] == report.failed[row.id]
     failure = open_set(tmp_path / "set").failure(row)
     assert (failure["message"], failure["attempts"], failure["hash"]) == (message, 1, row.hash)
-    assert [entry["message"] for entry in log(tmp_path / "set") if entry["event"] == "failed"] == [message]
+    assert [entry["message"] for entry in log(tmp_path / "set", "failed")] == [message]
 
 
 def test_failed_rows_wait_until_they_are_asked_for(recipe: LoadedRecipe, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_failed_rows_wait_until_they_are_asked_for(recipe: LoadedRecipe, tmp_pat
 
 def test_defects_are_explained_in_the_log(recipe: LoadedRecipe, tmp_path: Path) -> None:
     make(recipe, 3, tmp_path / "set", makers.defective)
-    (entry,) = [entry for entry in log(tmp_path / "set") if entry["event"] == "failed"]
+    (entry,) = log(tmp_path / "set", "failed")
     assert "in defective" in entry["details"]
     assert "log.jsonl" in entry["fix"]
 
@@ -201,7 +201,3 @@ def test_clips_of_a_set_are_ordinary_clips(recipe: LoadedRecipe, tmp_path: Path)
     clip = load_clip(tmp_path / "set" / "clips" / "000000.npz")
     assert isinstance(clip, MotionClip)
     assert clip.frame_count == recipe.recipe.frames
-
-
-def log(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +23,7 @@ from simcraft.data.make import Report, make_data_set
 from simcraft.data.recipe import LoadedRecipe
 from simcraft.errors import DiskFull, Failure
 from tests.data import makers
+from tests.data.runs import drive, log, until_made
 from tests.data.sets import contents, small_recipe
 
 COUNT = 24
@@ -45,26 +44,6 @@ def whole(recipe: LoadedRecipe, tmp_path: Path) -> dict[str, str]:
 
 def make(recipe: LoadedRecipe, out: Path, maker: Callable, count: int = 5, time_limit: float = 60.0) -> Report:
     return make_data_set(recipe, count, out, pool=LocalPool(2, time_limit=time_limit, maker=maker))
-
-
-def drive(recipe: LoadedRecipe, out: Path, maker: str = "slow_formulas", count: int = COUNT) -> subprocess.Popen[str]:
-    """A driver in a process of its own."""
-    command = [sys.executable, "-m", "tests.data.drive", str(recipe.path), str(count), str(out), maker]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def until_made(driver: subprocess.Popen[str], number: int) -> list[psutil.Process]:
-    """Wait until so many clips are made; returns all processes below the driver."""
-    assert driver.stderr is not None
-    for line in driver.stderr:
-        if (found := re.match(r"make: (\d+) of", line)) and int(found[1]) >= number:
-            return psutil.Process(driver.pid).children(recursive=True)
-    raise AssertionError(f"it left with {driver.wait()}")
-
-
-def log(folder: Path, event: str) -> list[dict]:
-    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [entry for entry in entries if entry["event"] == event]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +85,7 @@ def test_the_second_crash_or_hang_is_a_line_in_the_report(
 
 
 def test_workers_that_somebody_kills_cost_retries(recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str]) -> None:
-    driver = drive(recipe, tmp_path / "set")
+    driver = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     for number in (2, 8):
         workers = until_made(driver, number)
         workers[0].kill()
@@ -176,7 +155,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(
 def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(
     recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str], stop: signal.Signals
 ) -> None:
-    driver = drive(recipe, tmp_path / "set")
+    driver = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     workers = until_made(driver, 3)
     driver.send_signal(stop)
     _, errors = driver.communicate(timeout=30)
@@ -192,7 +171,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(
 
 
 def test_workers_hear_nothing_of_ctrl_c_in_a_terminal(recipe: LoadedRecipe, tmp_path: Path) -> None:
-    driver = drive(recipe, tmp_path / "set")
+    driver = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     try:
         assert os.getpgid(driver.pid) not in {os.getpgid(worker.pid) for worker in until_made(driver, 1)}
     finally:
@@ -201,9 +180,9 @@ def test_workers_hear_nothing_of_ctrl_c_in_a_terminal(recipe: LoadedRecipe, tmp_
 
 
 def test_two_runs_into_one_folder(recipe: LoadedRecipe, tmp_path: Path) -> None:
-    first = drive(recipe, tmp_path / "set")
+    first = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     until_made(first, 1)
-    second = drive(recipe, tmp_path / "set")
+    second = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 2
     assert errors.count("\n") == 1
@@ -219,7 +198,7 @@ def test_kills_at_random_moments_lose_nothing(
     moments, orphans = random.Random(kills), []
     count = COUNT * kills // 3
     for _ in range(kills):
-        driver = drive(recipe, tmp_path / "set", count=count)
+        driver = drive(recipe, tmp_path / "set", "slow_formulas", count)
         # in any stage of its life, and mostly while clips are made
         time.sleep(moments.uniform(0.2, 2.5))
         with_children = psutil.Process(driver.pid).children(recursive=True)
