@@ -142,12 +142,13 @@ def test_sorted_by_motion_clips_without_figures_come_last(page: Page) -> None:
 
 
 @pytest.mark.parametrize("layer", ["flow", "depth", "instances", "visibility", "normals"])
-def test_a_card_shows_exactly_the_layer_and_frame_of_the_address(page: Page, layer: str) -> None:
+def test_a_card_shows_the_layer_and_frame_of_the_address(page: Page, layer: str) -> None:
     page.open(f"layer={layer}&frame=3")
     shown = page.pixels("canvasOf('000002')", layer, 3)
     speed = page.run("return DATA.speed")
     drawn = {drawn.key: drawn for drawn in layers_to_show(page.clip(2), speed, LAYERS)}
-    assert np.array_equal(shown, drawn[layer].draw(3))
+    error = np.abs(shown.astype(int) - drawn[layer].draw(3)).max()
+    assert error <= (2 if layer in ("flow", "normals") else 0)
 
 
 def test_a_card_shows_the_picture_of_its_clip_and_frame(page: Page) -> None:

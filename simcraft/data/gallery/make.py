@@ -32,7 +32,7 @@ def make_gallery(
     *,
     limit: int = MOST_CLIPS,
     layers: Sequence[str] = LAYERS,
-    workers: int = 1,
+    workers: int | None = None,
     progress: Progress = silent,
 ) -> Path:
     """Write a web page to look through the data set in `folder`; returns its path.
@@ -47,7 +47,7 @@ def make_gallery(
     out: the folder of the page, FOLDER/gallery by default; the page is OUT/index.html.
     limit: how many clips at most, the first ones of the manifest, where splits and families take turns.
     layers: keys of `LAYERS`, what to show of each clip as far as it is known.
-    workers: clips that are drawn at the same time.
+    workers: clips that are drawn at the same time; as many as there are cores by default.
     progress: called after each clip.
 
     Raises
@@ -57,6 +57,7 @@ def make_gallery(
     Failure: the disk is full.
     """
     data_set = open_set(Path(folder))
+    workers = os.cpu_count() or 1 if workers is None else workers
     _check(limit, layers, workers)
     out = data_set.folder / "gallery" if out is None else Path(out)
     _check_out(out)

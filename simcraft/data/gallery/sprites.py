@@ -29,6 +29,10 @@ MOST_FRAMES = 64
 MOST_PIXELS = 2**21
 """Of one image with all frames: a browser holds a few dozen of them at a time, at four bytes a pixel."""
 MOST_TRACKS = 128
+_GRADED = ("flow", "normals")
+"""Layers whose colours change a little from pixel to pixel: they are rounded, to half the size."""
+_GRADE = 5
+"""Divides 255, so that black, white and full colours stay themselves."""
 _TRACK_STEPS = 8
 """Steps a pixel in which positions of tracks are stored."""
 _NOWHERE = -(2**15)
@@ -79,18 +83,27 @@ def _at_common_speed(clip: MotionClip, layer: Layer, speed: float) -> Layer:
 
 
 def sprite(layer: Layer, layout: Layout) -> bytes:
-    """All frames of a layer in one WebP image: photos with a little loss, maps without any."""
+    """All frames of a layer in one WebP image.
+
+    Photos are stored with a little loss. Maps keep their colours and edges: depth, instances and visibility exactly,
+    flow and normals to within 2 of 255.
+    """
     width, height = layout.size
     frames = layout.shown(layer.frame_count)
     sheet = np.zeros((-(-len(frames) // layout.columns) * height, layout.columns * width, 3), np.uint8)
     for k, t in enumerate(frames):
         place = sheet[k // layout.columns * height :, k % layout.columns * width :]
         place[:height, :width] = shrunk(layer.draw(t), layout.size, layer.photographic)
+    if layer.key in _GRADED:
+        sheet = _GRADES[sheet]
     return encode_webp(sheet, layer.photographic)
 
 
+_GRADES = (np.rint(np.arange(256) / _GRADE) * _GRADE).astype(np.uint8)
+
+
 def encode_webp(image: np.ndarray, photographic: bool) -> bytes:
-    """(H, W, 3) uint8 as WebP; how hard the encoder tries is chosen for speed."""
+    """(H, W, 3) uint8 as WebP, with loss or without; how hard the encoder tries is chosen for speed."""
     from PIL import Image
 
     how = {"quality": 84, "method": 2} if photographic else {"lossless": True, "quality": 20, "method": 1}
