@@ -86,11 +86,19 @@ def observe(
 @app.command()
 def generate(
     context: typer.Context,
-    clip: Annotated[Path, typer.Argument(help="A clip (.zarr, .npz), or a Kubric, BlenderProc or .flo folder.")],
+    clip: Annotated[
+        Path | None,
+        typer.Argument(help="A clip (.zarr, .npz), or a Kubric, BlenderProc or .flo folder.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Video: .mp4, .gif, .webm, or a folder of PNG. Default: CLIP.mp4.")
     ] = None,
     generator: Generator = "warp",
+    manifest: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A data set: one video of each clip, in --out or DIR/videos/GENERATOR."),
+    ] = None,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Make these on a Ray cluster: auto, ...")] = None,
     sheet: Annotated[Path | None, typer.Option(help="Also write a picture sheet (.png or .mp4).")] = None,
     force: Force = False,
     as_json: Json = False,
@@ -103,6 +111,7 @@ def generate(
 
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import load_clip
+        from simcraft.errors import UserError
         from simcraft.generate import generate
         from simcraft.generate.registry import complete_options, find_generator
         from simcraft.pipeline import check_output
@@ -110,6 +119,12 @@ def generate(
         from simcraft.video import check_video_path, save_video
 
         options = parse_pairs(context.obj or ())
+        if clip is None and manifest is not None:
+            from simcraft.data.generate_set import generate_set
+
+            return generate_set(manifest, generator, options, out=out, ray=ray, progress=progress).result
+        if clip is None or manifest is not None or ray is not None:
+            raise UserError("Expected one CLIP, or --manifest DIR, perhaps with --ray.", "Give one of them.")
         target = out or Path(f"{clip.resolve().stem}.mp4")
         complete_options(find_generator(generator), options)
         check_video_path(target)

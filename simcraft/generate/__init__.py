@@ -42,7 +42,7 @@ def generate(
         from simcraft.clip.store import load_clip
 
         clip = load_clip(clip)
-    return chosen.load()(clip, progress=progress, **complete)
+    return chosen.load(complete)(clip, progress=progress)
 
 
 make_callable(__name__, generate)

@@ -4,6 +4,9 @@ To add a generator, write a function `(clip, *, progress, **options) -> Video` i
 
     from simcraft.generate.registry import Generator, Option, register
     register(Generator("mine", "What it does.", "my_package.my_module:my_function", (Option("strength", float, 0.5),)))
+
+One with a model, which takes long to load, is a function `(**options)` instead that loads it and returns a function
+`(clip, *, progress) -> Video`; it is registered with `loads=True`.
 """
 
 from __future__ import annotations
@@ -11,9 +14,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from simcraft.errors import UserError
+
+if TYPE_CHECKING:
+    from simcraft.video import Video
 
 
 @dataclass(frozen=True)
@@ -40,11 +47,17 @@ class Generator:
     home: str
     """"module:function"; imported on first use."""
     options: tuple[Option, ...] = ()
+    loads: bool = False
+    """Does `home` take the options alone, load a model, and return the function that generates?"""
 
-    def load(self) -> Callable[..., Any]:
-        """Import the function that generates."""
-        module, _, function = self.home.partition(":")
-        return getattr(importlib.import_module(module), function)
+    def load(self, options: Mapping[str, Any]) -> Callable[..., Video]:
+        """A function `(clip, *, progress) -> Video` with these options (all of them), for any number of clips.
+
+        Imports the generator, and loads its model where it has one.
+        """
+        module, _, name = self.home.partition(":")
+        function = getattr(importlib.import_module(module), name)
+        return function(**options) if self.loads else partial(function, **options)
 
 
 _GENERATORS: dict[str, Generator] = {}
