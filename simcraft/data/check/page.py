@@ -105,22 +105,23 @@ def _failures(report: CheckReport) -> str:
 def _motion(report: CheckReport) -> str:
     if not report.checked:
         return ""
-    charts = [_motion_figure("all clips", report.clips, wide=True)]
-    for kind in ("split", "family"):
-        names = names_of(report, kind)
-        if len(names) > 1:
-            charts += [_motion_figure(name, report.of(**{kind: name})) for name in names]
-    return (
-        "<h2>Motion</h2>\n<p>How fast the pixels that move are, in pixels a frame; each bar is an octave.</p>\n"
-        f'<div class="charts">{"".join(charts)}</div>'
-    )
+    kinds = {kind: names_of(report, kind) for kind in ("split", "family")}
+    figures = {
+        kind: [_motion_figure(name, report.of(**{kind: name})) for name in names]
+        for kind, names in kinds.items()
+        if len(names) > 1
+    }
+    whole = [_motion_figure("all clips", report.clips, wide=True), *figures.get("split", [])]
+    grids = [f'<div class="charts">{"".join(part)}</div>' for part in (whole, figures.get("family")) if part]
+    told = "How fast the pixels that move are, in pixels a frame; each bar is an octave."
+    return f"<h2>Motion</h2>\n<p>{told}</p>\n{''.join(grids)}"
 
 
 def _motion_figure(name: str, clips: Sequence[ClipReport], wide: bool = False) -> str:
     pixels = histogram(clips)
     chart = motion_chart(pixels, 500, 84) if wide else motion_chart(pixels)
     caption = f"{escape(name)} <small>{moving_share(pixels):.1%} of the pixels move</small>"
-    return f"<figure><figcaption>{caption}</figcaption>{chart}</figure>"
+    return f'<figure class="{"wide" if wide else "narrow"}"><figcaption>{caption}</figcaption>{chart}</figure>'
 
 
 def _mixture(report: CheckReport) -> str:
