@@ -74,7 +74,7 @@ def slow_formulas(recycle: int) -> Iterator[MakeRow]:
     """Takes its time, so that a run can be interrupted."""
 
     def make(row: Row) -> Made:
-        time.sleep(0.05)
+        time.sleep(0.1)
         return formula_clip(row)
 
     yield make

@@ -35,11 +35,14 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedRecipe:
     return small_recipe(tmp_path)
 
 
-@pytest.fixture
-def whole(recipe: LoadedRecipe, tmp_path: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The contents of the set that no run was disturbed in."""
-    make_data_set(recipe, COUNT, tmp_path / "whole", pool=makers.InThisProcess())
-    return contents(tmp_path / "whole")
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simcraft.data.folder, "versions", lambda: {"code": "formulas"})
+        make_data_set(small_recipe(folder), COUNT, folder / "set", pool=makers.InThisProcess())
+    return contents(folder / "set")
 
 
 def make(recipe: LoadedRecipe, out: Path, maker: Callable, count: int = 5, time_limit: float = 60.0) -> Report:
@@ -151,12 +154,14 @@ def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(
     assert contents(small_disk / "set") == whole
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(
     recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str], stop: signal.Signals
 ) -> None:
     driver = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     workers = until_made(driver, 3)
+    # so that Ctrl-C in a terminal reaches the driver alone
+    assert os.getpgid(driver.pid) not in {os.getpgid(worker.pid) for worker in workers}
     driver.send_signal(stop)
     _, errors = driver.communicate(timeout=30)
     assert driver.returncode == 130
@@ -170,15 +175,6 @@ def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(
     assert contents(tmp_path / "set") == whole
 
 
-def test_workers_hear_nothing_of_ctrl_c_in_a_terminal(recipe: LoadedRecipe, tmp_path: Path) -> None:
-    driver = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
-    try:
-        assert os.getpgid(driver.pid) not in {os.getpgid(worker.pid) for worker in until_made(driver, 1)}
-    finally:
-        driver.terminate()
-        driver.communicate(timeout=30)
-
-
 def test_two_runs_into_one_folder(recipe: LoadedRecipe, tmp_path: Path) -> None:
     first = drive(recipe, tmp_path / "set", "slow_formulas", COUNT)
     until_made(first, 1)
@@ -187,16 +183,17 @@ def test_two_runs_into_one_folder(recipe: LoadedRecipe, tmp_path: Path) -> None:
     assert second.returncode == 2
     assert errors.count("\n") == 1
     assert f"error: Another process is making the data set in {tmp_path / 'set'}." in errors
-    _, errors = first.communicate(timeout=60)
-    assert first.returncode == 0, errors
+    assert first.poll() is None
+    first.terminate()
+    first.communicate(timeout=30)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_lose_nothing(
     recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str], kills: int
 ) -> None:
     moments, orphans = random.Random(kills), []
-    count = COUNT * kills // 3
+    count = COUNT * kills // 2
     for _ in range(kills):
         driver = drive(recipe, tmp_path / "set", "slow_formulas", count)
         # in any stage of its life, and mostly while clips are made
