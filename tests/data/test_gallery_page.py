@@ -174,6 +174,8 @@ def test_tracks_are_drawn_where_the_points_are(page: Page) -> None:
 def test_the_last_flow_stays_where_the_pictures_have_one_frame_more(page: Page) -> None:
     page.open("clip=000000&frame=5")
     last = page.pixels("panels()[1]", "flow", 5)
+    notes = page.run("return detail.views.map(({ layer, note }) => layer + note.textContent)")
+    assert notes[:3] == ["picture", "flowof frame 4", "depth"]
     page.open("clip=000000&frame=4")
     assert np.array_equal(last, page.pixels("panels()[1]", "flow", 4))
 

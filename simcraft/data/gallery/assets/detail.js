@@ -24,8 +24,15 @@ function showDetailFrame() {
   for (const view of detail.views) {
     if (view.figure.hidden) continue;
     view.frame = frame;
+    view.note.textContent = noteOn(view);
     paint(view);
   }
+}
+
+/** A layer with fewer frames shows its last one, which is another than that of the rest. */
+function noteOn({ clip, layer, frame }) {
+  const last = (clip.counts[layer] ?? DATA.shown) - 1;
+  return frame > last ? `of frame ${last * DATA.step}` : "";
 }
 
 function openClip(clip) {
@@ -36,14 +43,21 @@ function openClip(clip) {
   make("span", title, { textContent: clip.split });
   if (clip.mark) title.append(" ", Object.assign(document.createElement("b"), { className: `mark ${clip.mark}`, textContent: MARKS[clip.mark] }));
   find("panels").replaceChildren();
-  find("panels").style.setProperty("--ratio", DATA.size[0] / DATA.size[1]);
   detail.views = LAYERS.filter((layer) => hasLayer(clip, layer)).map((layer) => openPanel(clip, layer));
+  arrange(detail.views.length);
   find("facts-of-clip").replaceChildren();
   find("detail-player").hidden = !detail.views.length;
   const body = document.querySelector("#detail .body");
   body.classList.toggle("bare", !detail.views.length);
   body.scrollTop = 0;
   detailOf(clip).then((about) => detail.clip === clip && fillFacts(clip, about));
+}
+
+/** Two rows of panels, or one where there are few. */
+function arrange(count) {
+  const rows = count > 3 ? 2 : 1;
+  const shape = { rows, columns: Math.max(1, Math.ceil(count / rows)), ratio: DATA.size[0] / DATA.size[1] };
+  for (const [name, value] of Object.entries(shape)) find("panels").style.setProperty(`--${name}`, value);
 }
 
 function openPanel(clip, layer) {
@@ -53,7 +67,7 @@ function openPanel(clip, layer) {
   canvas.setAttribute("aria-label", `${layerName(layer)} of clip ${clip.id}`);
   const caption = make("figcaption", figure);
   make("b", caption, { textContent: layerName(layer) });
-  const view = { clip, layer, canvas, figure, frame: 0 };
+  const view = { clip, layer, canvas, figure, note: make("small", caption), frame: 0 };
   detailOf(clip).then((about) => putLegend(caption, layer, about?.labels?.[layer]));
   dragToScrub(canvas, () => change({ layer, single: !state.single }));
   return view;
