@@ -33,7 +33,7 @@ def view(
 
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.view.inputs import name_of
-        from simcraft.view.rerun_log import INSTALL, rerun_problem
+        from simcraft.view.rerun_sinks import INSTALL, rerun_problem
         from simcraft.view.showing import Wanted, has_screen, show
 
         problem = rerun_problem()

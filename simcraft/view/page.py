@@ -17,7 +17,7 @@ from simcraft.clip.files import complete_file
 from simcraft.clip.types import MotionClip
 from simcraft.progress import Progress, silent
 from simcraft.view.inputs import Input, fitted
-from simcraft.view.layers import Layer, chosen_tracks, layers_of, shrunk
+from simcraft.view.layers import Layer, chosen_tracks, encode, layers_of, shrunk
 
 LARGEST = 512
 """Pixels: the longer side of the pictures, unless another bound is asked for."""
@@ -193,7 +193,7 @@ def _layer_entry(inputs: Sequence[Input], n: int, layer: Layer, size: tuple[int,
         "legend": [[text, _css(colour)] for text, colour in layer.legend],
     }
     if layer.speed is not None:
-        entry |= {"wheel": _encode(colour_wheel(84), False), "rim": f"{layer.speed:.2g}"}
+        entry |= {"wheel": _data_uri(colour_wheel(84), False), "rim": f"{layer.speed:.2g}"}
     return entry
 
 
@@ -236,17 +236,12 @@ def _css(colour: Sequence[int] | np.ndarray) -> str:
 def _pictures(layer: Layer, timeline: Timeline, size: tuple[int, int]) -> Iterator[str]:
     """Data URIs of the layer's frames, one at a time."""
     for t in timeline.frames(layer.frame_count):
-        yield _encode(shrunk(layer.draw(t), size, layer.photographic), layer.photographic)
+        yield _data_uri(shrunk(layer.draw(t), size, layer.photographic), layer.photographic)
 
 
-def _encode(image: np.ndarray, photographic: bool) -> str:
-    """(H, W, 3 or 4) uint8 as a data URI: photos as WebP with a little loss, maps without any."""
-    import cv2
-
-    quality = 88 if photographic else 101  # above 100 OpenCV writes lossless WebP
-    order = [2, 1, 0, 3][: image.shape[2]]
-    _, data = cv2.imencode(".webp", np.ascontiguousarray(image[..., order]), [cv2.IMWRITE_WEBP_QUALITY, quality])
-    return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode("ascii")
+def _data_uri(image: np.ndarray, photographic: bool) -> str:
+    data, media_type = encode(image, photographic)
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def colour_wheel(side: int) -> np.ndarray:

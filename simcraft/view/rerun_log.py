@@ -1,4 +1,4 @@
-"""Inputs in Rerun's terms: entities on a common timeline, and how they are laid out at first.
+"""Inputs in Rerun's terms: entities on a common timeline.
 
 Entities of an input called NAME (fields that it does not have are left out):
 
@@ -13,25 +13,27 @@ Timelines: `frame` (from 0) and `time` (seconds).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simcraft.clip.files import complete_file
 from simcraft.clip.types import MotionClip
-from simcraft.errors import Failure, UserError
 from simcraft.progress import Progress, silent, track
 from simcraft.view.bodies import log_bodies
 from simcraft.view.inputs import Input, fitted
-from simcraft.view.layers import VISIBILITY, Layer, chosen_tracks, depth_range, layers_of, shrunk, visibility_classes
+from simcraft.view.layers import (
+    VISIBILITY,
+    Layer,
+    chosen_tracks,
+    depth_range,
+    encode,
+    layers_of,
+    shrunk,
+    visibility_classes,
+)
 from simcraft.view.surroundings import region_of
 
-INSTALL = 'Install it with: pip install -e ".[view]"'
-_END = bytes(16)
-"""The last message of an .rrd file (re_log_encoding, 0.23): of kind 0, and empty."""
 _MOST_TRACKS = 320
 _MOST_DEPTH_POINTS = 20_000
 _FAR_PERCENTILE = 80
@@ -39,76 +41,6 @@ _FAR_PERCENTILE = 80
 _BEYOND = 1.5
 _TAIL = 12
 """Frames that the trail of a track reaches back."""
-
-
-def rerun_problem() -> str:
-    """Why Rerun cannot be used, "" where it can."""
-    try:
-        import rerun  # noqa: F401
-    except ModuleNotFoundError as error:
-        return f"The Python package '{error.name}' is not installed."
-    except ImportError as error:  # its own packages do not fit together
-        return f"Rerun cannot be loaded ({error})."
-    return ""
-
-
-def require_rerun() -> None:
-    """Raise `UserError` that says how to install Rerun where it cannot be used."""
-    if problem := rerun_problem():
-        raise UserError(problem, INSTALL)
-
-
-def save_rrd(
-    inputs: Sequence[Input], path: Path, *, size: tuple[int, int] | None = None, progress: Progress = silent
-) -> Path:
-    """Write everything to an .rrd file, which appears when it is complete; its pictures are shrunk to fit `size`.
-
-    Raises `UserError` where Rerun is missing or `path` is not writable, `Failure` where the disk is full.
-    """
-    require_rerun()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with complete_file(path) as temporary:
-        stream = _new_stream()
-        try:
-            stream.save(temporary, default_blueprint=blueprint_of(inputs))
-            stream.send_recording_name(", ".join(source.name for source in inputs))
-            log_inputs(stream, inputs, size, progress)
-            stream.flush(blocking=True)
-        finally:
-            stream.disconnect()
-        _check_whole(temporary, path)
-    return path
-
-
-def _check_whole(file: Path, path: Path) -> None:
-    """Raise `Failure` unless Rerun has written `file` to its end: of a full disk it tells nobody."""
-    with file.open("rb") as data:
-        data.seek(-min(len(_END), file.stat().st_size), os.SEEK_END)
-        if data.read() != _END:
-            raise Failure(
-                f"{path} could not be written to its end.", "Is the disk full? Free some space, or use --size."
-            )
-
-
-def show_in_viewer(
-    inputs: Sequence[Input], *, size: tuple[int, int] | None = None, progress: Progress = silent
-) -> None:
-    """Start Rerun's viewer and send everything to it. Raises `Failure` where it does not start."""
-    require_rerun()
-    stream = _new_stream()
-    try:
-        stream.spawn(default_blueprint=blueprint_of(inputs))
-    except RuntimeError as error:
-        raise Failure(f"Rerun's viewer did not start: {error}.", "Write a file instead: --save NAME.rrd") from error
-    log_inputs(stream, inputs, size, progress)
-    stream.flush(blocking=True)
-    stream.disconnect()
-
-
-def _new_stream() -> Any:
-    import rerun as rr
-
-    return rr.RecordingStream("simcraft")
 
 
 def log_inputs(
@@ -141,7 +73,7 @@ class _Story:
         stream.set_time("frame", sequence=frame)
         stream.set_time("time", duration=frame / source.fps)
         if source.recording is not None:
-            log_bodies(stream, f"{_root(source)}/world/bodies", source.recording, self.region, frame)
+            log_bodies(stream, f"{root_of(source)}/world/bodies", source.recording, self.region, frame)
         if has_cameras(source):
             self._log_camera(stream, frame)
         for layer in self.layers:
@@ -156,7 +88,7 @@ class _Story:
         source, clip = self.source, self.source.clip
         assert clip is not None and clip.camera_to_world is not None and clip.intrinsics is not None
         pose, lens = np.asarray(clip.camera_to_world[frame]), np.asarray(clip.intrinsics[frame])
-        camera = f"{_root(source)}/world/camera"
+        camera = f"{root_of(source)}/world/camera"
         stream.log(camera, rr.Transform3D(translation=pose[:3, 3], mat3x3=pose[:3, :3]))
         if clip.projection == "perspective":
             scaled = np.diag([self.shown[0] / clip.size[0], self.shown[1] / clip.size[1], 1.0]) @ lens
@@ -168,13 +100,13 @@ class _Story:
         if clip.depth is not None and source.recording is None:
             places, colours = depth_points(clip, frame, (self.near, self.far))
             dots = rr.Points3D(places, colors=colours, radii=rr.Radius.ui_points(1.5))
-            stream.log(f"{_root(source)}/world/depth", dots)
+            stream.log(f"{root_of(source)}/world/depth", dots)
 
     def _log_layer(self, stream: Any, layer: Layer, frame: int) -> None:
         """One picture as what Rerun knows best: depth in metres, classes with names, else compressed colours."""
         import rerun as rr
 
-        path, clip, shown = f"{_root(self.source)}/image/{layer.key}", self.source.clip, self.shown
+        path, clip, shown = f"{root_of(self.source)}/image/{layer.key}", self.source.clip, self.shown
         if layer.key == "depth" and clip is not None and clip.depth is not None:
             depth = shrunk(np.asarray(clip.depth[frame]), shown, False)
             metres = np.where(np.isfinite(depth), depth, 0)  # 0 is "nothing" to Rerun
@@ -184,7 +116,8 @@ class _Story:
         elif layer.key == "visibility" and clip is not None:
             stream.log(path, rr.SegmentationImage(shrunk(visibility_classes(clip, frame), shown, False)))
         else:
-            picture = encoded(shrunk(layer.draw(frame), shown, layer.photographic), layer.photographic)
+            data, media_type = encode(shrunk(layer.draw(frame), shown, layer.photographic), layer.photographic)
+            picture = rr.EncodedImage(contents=data, media_type=media_type)
             still = layer.frame_count == 1
             stream.log(path, picture, static=still)
             if (
@@ -193,10 +126,10 @@ class _Story:
                 and clip is not None
                 and clip.projection == "perspective"
             ):
-                stream.log(f"{_root(self.source)}/world/camera", picture, static=still)
+                stream.log(f"{root_of(self.source)}/world/camera", picture, static=still)
 
 
-def _root(source: Input) -> str:
+def root_of(source: Input) -> str:
     import rerun as rr
 
     return rr.escape_entity_path_part(source.name)
@@ -208,7 +141,7 @@ def _root(source: Input) -> str:
 def _log_static(stream: Any, source: Input, layers: Sequence[Layer]) -> None:
     import rerun as rr
 
-    root, clip = _root(source), source.clip
+    root, clip = root_of(source), source.clip
     if has_world(source):
         stream.log(f"{root}/world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     if clip is not None and clip.instances is not None:
@@ -292,16 +225,6 @@ def depth_points(clip: MotionClip, frame: int, span: tuple[float, float]) -> tup
     return places, picture[::step, ::step][hit]
 
 
-def encoded(image: np.ndarray, photographic: bool) -> Any:
-    """(H, W, 3) uint8 as a Rerun image: photos as JPEG, maps as PNG."""
-    import cv2
-    import rerun as rr
-
-    ending, options = (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]) if photographic else (".png", [])
-    _, data = cv2.imencode(ending, np.ascontiguousarray(image[..., ::-1]), options)
-    return rr.EncodedImage(contents=data.tobytes(), media_type="image/jpeg" if photographic else "image/png")
-
-
 class _Tracks:
     """Point tracks of one input: coloured where they are seen, dim and small where they are hidden."""
 
@@ -310,7 +233,7 @@ class _Tracks:
 
         clip = source.clip
         chosen = np.zeros(0, int) if clip is None else chosen_tracks(clip, _MOST_TRACKS)
-        self.path = f"{_root(source)}/image/picture/tracks"
+        self.path = f"{root_of(source)}/image/picture/tracks"
         self.count = len(chosen)
         if self.count and clip is not None:
             scale = np.array(shown) / np.array(clip.size)
@@ -333,37 +256,3 @@ class _Tracks:
         whole = np.isfinite(tail).all((1, 2))
         lines = rr.LineStrips2D(tail[whole], colors=colours[whole], radii=self.radius * 0.4, draw_order=20.0)
         stream.log(f"{self.path}/trails", lines)
-
-
-# ------------------------------------------------------------------------------------------------------------ layout
-
-
-def blueprint_of(inputs: Sequence[Input]) -> Any:
-    """Three dimensions at the left, the pictures of every input at the right, the timeline below."""
-    import rerun.blueprint as rrb
-
-    pictures = [_pictures_of(source, alone=len(inputs) == 1) for source in inputs]
-    right = pictures[0] if len(pictures) == 1 else rrb.Grid(*pictures, name="pictures")
-    worlds = [
-        rrb.Spatial3DView(origin=f"/{_root(source)}/world", name=f"{source.name}: world")
-        for source in inputs
-        if has_world(source)
-    ]
-    if not worlds:
-        main = right
-    else:
-        left = worlds[0] if len(worlds) == 1 else rrb.Tabs(*worlds, active_tab=0)
-        main = rrb.Horizontal(left, right, column_shares=[5, 6])
-    return rrb.Blueprint(main, rrb.TimePanel(state="expanded"), rrb.SelectionPanel(state="collapsed"), auto_views=False)
-
-
-def _pictures_of(source: Input, alone: bool) -> Any:
-    import rerun.blueprint as rrb
-
-    views = [
-        rrb.Spatial2DView(origin=f"/{_root(source)}/image/{layer.key}", name=layer.key) for layer in layers_of(source)
-    ]
-    about = rrb.TextDocumentView(origin=f"/{_root(source)}/about", name="about")
-    if alone:
-        return rrb.Grid(*views, about, grid_columns=2 if len(views) > 1 else 1)
-    return rrb.Tabs(*views, about, name=source.name, active_tab=0)

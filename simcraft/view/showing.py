@@ -13,7 +13,7 @@ from simcraft.pipeline import check_output
 from simcraft.progress import Progress, silent
 from simcraft.view.inputs import Viewable, kind_of, opened
 from simcraft.view.page import save_page
-from simcraft.view.rerun_log import require_rerun, save_rrd, show_in_viewer
+from simcraft.view.rerun_sinks import require_rerun, save_rrd, show_in_viewer
 from simcraft.view.sheet import save_overview
 
 

@@ -114,6 +114,21 @@ def test_keys_and_buttons(page: Path) -> None:
     assert told["slid"]["frame"] == 3
 
 
+def test_the_pointer_tells_the_name_of_the_instance(page: Path) -> None:
+    """Over the flow, in the middle of the square and beside it."""
+    script = """
+    const move = (x, y) => {
+      const box = layers[1].canvas.getBoundingClientRect();
+      const place = { clientX: box.left + (x / 96) * box.width, clientY: box.top + (y / 72) * box.height };
+      layers[1].canvas.dispatchEvent(new PointerEvent("pointermove", { ...place, bubbles: true }));
+      return find("hint").hidden ? "" : find("hint").textContent;
+    };
+    go("#frame=3&layer=flow,instances");
+    setTimeout(() => { note("read"); report.read.names = [move(52, 48), move(5, 5)]; }, 800);
+    """
+    assert visit(page, "", script)["read"]["names"] == ["1 · square 1", ""]
+
+
 def test_it_plays_and_pauses(page: Path) -> None:
     script = """
     press(" "); note("playing"); press(" "); note("paused"); go("#frame=0&play=1"); note("asked");

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simcraft.view.rerun_log import rerun_problem
+from simcraft.view.rerun_sinks import rerun_problem
 from simcraft.view.showing import has_screen
 
 

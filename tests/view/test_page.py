@@ -30,7 +30,7 @@ def data_of(page: str) -> dict[str, Any]:
 
 def pictures_of(page: str, index: int) -> list[np.ndarray]:
     """The frames of a layer, (H, W, 3) RGB."""
-    found = re.findall(rf'PICTURES\[{index}\]\.push\("data:image/webp;base64,([^"]+)"\)', page)
+    found = re.findall(rf'PICTURES\[{index}\]\.push\("data:image/[a-z]+;base64,([^"]+)"\)', page)
     decoded = [cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_COLOR) for text in found]
     return [image[..., ::-1] for image in decoded]
 

@@ -16,7 +16,8 @@ from simcraft.errors import UserError
 from simcraft.recording import save_recording
 from simcraft.video import Video
 from simcraft.view import view
-from simcraft.view.rerun_log import depth_points, rerun_problem
+from simcraft.view.rerun_log import depth_points
+from simcraft.view.rerun_sinks import rerun_problem
 from tests.view.scenes import FRAMES, every_kind
 
 needs_rerun = pytest.mark.skipif(bool(rerun_problem()), reason=rerun_problem() or "Rerun is there")

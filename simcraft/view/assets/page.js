@@ -7,6 +7,7 @@ const find = (id) => document.getElementById(id);
 const make = (tag, parent, properties = {}) => parent.appendChild(Object.assign(document.createElement(tag), properties));
 const layers = DATA.layers;
 const state = { frame: 0, shown: new Set(), before: null, playing: false, since: 0, from: 0 };
+const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 const loaded = layers.map(() => new Map());
 
 // ------------------------------------------------------------------------------------------------------ pictures
@@ -66,6 +67,27 @@ function drawTracks(layer, canvas) {
     pen.arc(...at(t), seen(t) ? radius : radius * 0.7, 0, 2 * Math.PI);
     pen.fill();
   });
+}
+
+/** The name of the instance below the pointer: by its colour in the picture of the instances. */
+function nameAt(layer, event) {
+  const labels = layers.find((other) => other.input === layer.input && other.key === "instances");
+  const image = labels && picture(labels.index, state.frame);
+  if (!image?.complete || !image.naturalWidth) return "";
+  const [x, y] = [event.offsetX / layer.canvas.clientWidth, event.offsetY / layer.canvas.clientHeight];
+  probe.canvas.width = probe.canvas.height = 1;
+  probe.drawImage(image, -Math.floor(x * image.naturalWidth), -Math.floor(y * image.naturalHeight));
+  const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+  const colour = "#" + [red, green, blue].map((c) => c.toString(16).padStart(2, "0")).join("");
+  const row = DATA.inputs[layer.input].instances.find((entry) => entry[0] === colour);
+  return row ? `${row[1]} · ${row[2]}` : "";
+}
+
+function point(layer, event) {
+  const name = nameAt(layer, event);
+  find("hint").textContent = name;
+  find("hint").hidden = !name;
+  find("hint").style.transform = `translate(${event.clientX + 14}px, ${event.clientY + 14}px)`;
 }
 
 // ---------------------------------------------------------------------------------------------------------- state
@@ -175,12 +197,14 @@ function step(by) {
 
 function buildPanel(layer, parent) {
   const figure = make("figure", parent);
-  const canvas = make("canvas", figure, { width: layer.width, height: layer.height, title: "Click: this one alone, and back" });
+  const canvas = make("canvas", figure, { width: layer.width, height: layer.height });
   canvas.style.aspectRatio = layer.width / layer.height;
   canvas.classList.toggle("sharp", !layer.photographic);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", layer.label);
   canvas.onclick = () => single(layer.index);
+  canvas.onpointermove = (event) => point(layer, event);
+  canvas.onpointerleave = () => { find("hint").hidden = true; };
   const caption = make("figcaption", figure);
   make("b", caption, { textContent: layer.label });
   if (DATA.inputs.length > 1) make("span", caption, { textContent: DATA.inputs[layer.input].name, className: "of" });
