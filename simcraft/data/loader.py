@@ -56,8 +56,8 @@ def clip_loader(
     batch_size: clips a batch, less in the last one of each worker; None for single clips without that axis.
     workers: processes (spawned) that read; 0 reads in this one. With fewer shards than that, there are fewer.
     shuffle: clips that a worker holds ready to pick from at random, of shards in random order; 0 keeps the order.
-    keys: the fields to decode, of `sample.FIELDS`; None for all that the set was made with. `coverage` is 0 in clips
-        without smoke.
+    keys: the fields to decode, of `sample.FIELDS`; None for the image, the flows and all annotations of the set.
+        `coverage`, and the cameras, come where they are named; coverage is 0 in clips without smoke.
     seed: of the order.
     nodes: (number of this node, number of nodes); None for torch.distributed's, or RANK and WORLD_SIZE, or (0, 1).
     equal: give as many batches on every node, as distributed training wants; what other nodes have more is left out,
@@ -204,8 +204,10 @@ class _Batches(IterableDataset):
         try:
             for item in self.order.shuffled(self._read(shards), epoch, worker):
                 sample = item if isinstance(item, _Skipped) else self._decode(*item)
-                if isinstance(sample, _Skipped) or self.batch_size is None:
+                if isinstance(sample, _Skipped):
                     yield sample
+                elif self.batch_size is None:
+                    yield _as_tensors(sample)
                 else:
                     gathered.append(sample)
                     if len(gathered) == self.batch_size:
@@ -237,39 +239,42 @@ class _Batches(IterableDataset):
 
 
 def _sample_of(entries: Entries, keys: tuple[str, ...], where: str) -> Sample:
+    """The fields as numpy arrays, and what else is told of the clip."""
     meta = read_meta(entries)
     fields = decode_fields(entries, meta, keys)
+    if "coverage" in keys and "coverage" not in fields:
+        shapes = meta["clip"]["arrays"]
+        fields["coverage"] = np.zeros((shapes["flow_forward"][0] + 1, *shapes["image"][:2]), np.float32)
     sample: Sample = {name: meta[name] for name in ABOUT}
     for name in keys:
-        if name == "coverage" and name not in fields:
-            fields[name] = np.zeros(
-                (meta["clip"]["arrays"]["flow_forward"][0] + 1, *meta["clip"]["arrays"]["image"][:2])
-            )
-            fields[name] = fields[name].astype(np.float32)
         if name not in fields:
             raise UserError(f"There is no '{name}' in {where}.", f"Leave '{name}' out of keys.")
         # torch can do little with uint16
-        value = fields[name].astype(np.int32) if name == "instances" else fields[name]
-        sample[name] = torch.from_numpy(value)
+        sample[name] = fields[name].astype(np.int32) if name == "instances" else fields[name]
     return sample
 
 
+def _as_tensors(sample: Sample) -> Sample:
+    return {k: torch.from_numpy(v) if isinstance(v, np.ndarray) else v for k, v in sample.items()}
+
+
 def _stacked(samples: Sequence[Sample]) -> Sample:
+    """One batch; stacked by numpy, whose copy is not handed to threads that all workers would fight for."""
     batch: Sample = {}
     for name, first in samples[0].items():
         values = [sample[name] for sample in samples]
-        if isinstance(first, torch.Tensor):
+        if isinstance(first, np.ndarray):
             for sample, value in zip(samples, values, strict=True):
                 if value.shape != first.shape:
                     raise UserError(
-                        f"'{name}' is {tuple(first.shape)} in clip {samples[0]['id']} and {tuple(value.shape)} in clip "
+                        f"'{name}' is {first.shape} in clip {samples[0]['id']} and {value.shape} in clip "
                         f"{sample['id']}: they do not fit into one batch.",
                         f"Leave '{name}' out of keys, or take single clips with batch_size=None.",
                     )
-            batch[name] = torch.stack(values)
+            batch[name] = np.stack(values)
         else:
             batch[name] = values
-    return batch
+    return _as_tensors(batch)
 
 
 def _take(store: list[Any], dice: random.Random) -> Any:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import json
 import multiprocessing
 import os
 import shutil
 import signal
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts import make_format_tables
+from simcraft.clip.store import load_clip, save_clip
 from simcraft.data.export import FORMATS, export_set
 from simcraft.data.folder import open_set
-from simcraft.errors import Cancelled, UserError
+from simcraft.errors import Cancelled, DiskFull, UserError
 from simcraft.recording.format import only_writer
+from tests.clip.clips import assert_same_clip
 from tests.data.sets import make_small_set
 
 Exports = Callable[[str], Path]
@@ -54,9 +60,6 @@ def test_the_index_tells_every_clip_and_nothing_is_left_over(name: str, exports:
 
 
 def test_zarr_clips_are_the_clips(exports: Exports, small_set: Path) -> None:
-    from simcraft.clip.store import load_clip
-    from tests.clip.clips import assert_same_clip
-
     row = open_set(small_set).rows[0]
     assert_same_clip(load_clip(exports("zarr") / "train" / f"{row.id}.zarr"), open_set(small_set).clip(row))
 
@@ -183,6 +186,39 @@ def test_a_damaged_clip_is_named_and_a_lost_part_is_written_again(small_set: Pat
     victim.write_bytes(whole)
     again = export_set(copy, "tapvid", tmp_path / "out")
     assert (again.written, again.kept) == (1, 5)
+
+
+def test_a_clip_that_the_format_cannot_hold_is_left_out_and_told(small_set: Path, tmp_path: Path) -> None:
+    data_set = open_set(Path(shutil.copytree(small_set, tmp_path / "copy")))
+    row = data_set.rows[2]
+    flat = dataclasses.replace(data_set.clip(row), projection="orthographic")
+    save_clip(flat, data_set.clip_path(row), force=True)
+    reason = {row.id: "its camera is orthographic"}
+    for written, kept in ((6, 0), (0, 6)):
+        done = export_set(data_set.folder, "kubric", tmp_path / "out")
+        assert (done.left_out, done.clips, done.written, done.kept) == (reason, 5, written, kept)
+    assert not (tmp_path / "out" / row.split / row.id).exists()
+    assert json.loads((tmp_path / "out" / "train.json").read_text())["left_out"] == reason
+    assert json.loads((tmp_path / "out" / "validation.json").read_text())["left_out"] == {}
+
+
+def test_a_full_disk_keeps_what_is_whole(
+    small_set: Path, tmp_path: Path, exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = tarfile.TarFile.addfile
+
+    def full(tar: tarfile.TarFile, member: tarfile.TarInfo, content: Any = None) -> None:
+        if member.name.startswith("000005."):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        add(tar, member, content)
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFull, match=r"disk is full.*train-000001\.tar"):
+        patch.setattr(tarfile.TarFile, "addfile", full)
+        export_set(small_set, "webdataset", tmp_path / "out", clips=2)
+    assert [p.name for p in (tmp_path / "out").glob("*.tar")] == ["train-000000.tar"]
+    assert not (tmp_path / "out" / ".partial").exists()
+    export_set(small_set, "webdataset", tmp_path / "out", clips=2)
+    assert content(tmp_path / "out") == content(exports("webdataset"))
 
 
 def test_the_page_of_formats_is_that_of_the_table() -> None:

@@ -121,7 +121,9 @@ def _export(
     for split, rows in chosen.items():
         of_split = [w for w in written if w.part.split == split]
         form.finish(out, split, of_split, settings)
-        _write_index(out, form, split, of_split, [row.id for row in rows if row.id in missing], left_out)
+        ids = {row.id for row in rows}
+        reasons = {id: reason for id, reason in left_out.items() if id in ids}
+        _write_index(out, form, split, of_split, [id for id in missing if id in ids], reasons)
     clips = sum(len(w.part.rows) for w in written)
     return Exported(out, fresh, len(present) - fresh, clips, missing, left_out)
 
