@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simcraft.cli_shared import Force, Json, Quiet, Size, finish
+from simcraft.cli_shared import Force, Json, Quiet, finish
 from simcraft.options import parse_size
 
 
@@ -21,7 +21,9 @@ def view(
     out: Annotated[
         Path | None, typer.Option(metavar="NAME", help="Name of the files, without ending. Default: the first input's.")
     ] = None,
-    size: Size = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Pixels that pictures are shrunk to fit, in proportion.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -35,28 +35,28 @@ def save_overview(inputs: Sequence[Input], path: Path, *, rows: int = 4) -> Path
 
 
 def draw_overview(source: Input, rows: int) -> np.ndarray:
-    """(H, W, 3) uint8: name, facts and the colour wheel on top, then a row for each of `rows` moments."""
+    """(H, W, 3) uint8: name, facts and the colour wheel on top, then a row for each of `rows` moments.
+
+    Where there is a single layer the moments stand side by side.
+    """
     layers = [*layers_of(source), *_tracks_layer(source)]
     moments = np.unique(np.linspace(0, source.frame_count - 1, max(rows, 1)).round().astype(int))
-    cell = _cell_size(source, len(layers))
-    sheet = np.full(
-        (_HEADER + _LABEL + len(moments) * (cell[1] + _GAP), max(460, _GAP + len(layers) * (cell[0] + _GAP)), 3),
-        _PAPER,
-        np.uint8,
-    )
+    across = len(layers) == 1
+    columns, lines = (len(moments), 1) if across else (len(layers), len(moments))
+    cell = _cell_size(source, columns)
+    width, height = columns * (cell[0] + _GAP) + _GAP, _HEADER + _LABEL + lines * (cell[1] + _GAP)
+    sheet = np.full((height, max(460, width), 3), _PAPER, np.uint8)
     sheet = _draw_header(sheet, source, next((layer.speed for layer in layers if layer.speed is not None), None))
-    for column, layer in enumerate(layers):
-        x = _GAP + column * (cell[0] + _GAP)
-        sheet = draw_text(sheet, _cut(layer.label, cell[0]), (x, _HEADER + 3), 13, _INK)
-        for row, t in enumerate(moments):
-            y = _HEADER + _LABEL + row * (cell[1] + _GAP)
-            if layer.frame_count == 1 and row:
-                continue  # of this layer only the first frame is known
-            picture = layer.draw(min(int(t), layer.frame_count - 1))
-            sheet[y : y + cell[1], x : x + cell[0]] = _scaled(picture, cell, layer.photographic)
-    for row, t in enumerate(moments):
-        corner = _GAP, _HEADER + _LABEL + row * (cell[1] + _GAP) + cell[1]
-        sheet = _draw_moment(sheet, f"{t}  ·  {t / source.fps:.2f} s", corner)
+    for k, layer in enumerate(layers):
+        sheet = draw_text(sheet, _cut(layer.label, cell[0]), (_GAP + k * (cell[0] + _GAP), _HEADER + 3), 13, _INK)
+        for n, t in enumerate(moments):
+            column, row = (n, 0) if across else (k, n)
+            x, y = _GAP + column * (cell[0] + _GAP), _HEADER + _LABEL + row * (cell[1] + _GAP)
+            if layer.frame_count > 1 or n == 0:  # of some layers only the first frame is known
+                picture = layer.draw(min(int(t), layer.frame_count - 1))
+                sheet[y : y + cell[1], x : x + cell[0]] = _scaled(picture, cell, layer.photographic)
+            if k == 0:
+                sheet = _draw_moment(sheet, f"{t}  ·  {t / source.fps:.2f} s", (x, y + cell[1]))
     return sheet
 
 
