@@ -77,7 +77,7 @@ def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None
     """
     family = FAMILIES[name]
     changes = changes or {}
-    look = look_of({key: value for key, value in changes.items() if key in NAMES}, family.lacks)
+    look = look_of({key: value for key, value in changes.items() if key in NAMES}, family.lacks, family.outdoors)
     draws = Draws(seed, name, look)
     values = family.values(draws, {key: value for key, value in changes.items() if key not in NAMES})
     scene = stage.begin(name, family.frames, seed, family.substeps)

@@ -111,6 +111,8 @@ class Family:
     the body's radius a step, so that lively scenes want few."""
     lacks: tuple[str, ...] = ()
     """Parameters of the look that it has no use for: setting them changes nothing."""
+    outdoors: bool = False
+    """It cannot be in a room: such surroundings, asked for as its sky, change nothing."""
     image_plane: Mapping[str, Any] | None = None
     """How the motion is made from the first frame and the silhouette of one object, where the scene itself stands
     still: `object`, `kind` and `settings` of the effect."""

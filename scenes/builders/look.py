@@ -21,7 +21,12 @@ MOTIONS = ("still", "push in", "pull out", "slide", "circle", "rise", "handheld"
 
 SETTINGS = (
     setting("floor", OWN, "What everything stands on.", choices=(OWN, *GROUNDS)),
-    setting("sky", OWN, "Sky or surroundings, with the light that belongs to them.", choices=(OWN, *SKIES)),
+    setting(
+        "sky",
+        OWN,
+        "Sky or surroundings, with the light that belongs to them; no rooms where a scene is outdoors.",
+        choices=(OWN, *SKIES),
+    ),
     setting(
         "sun_height", 0.0, "Added to the height of the sun above the horizon.", "degrees", (-80.0, 80.0), (-25, 25)
     ),
@@ -37,8 +42,8 @@ SETTINGS = (
         "camera_turn", 0.0, "Turns the camera about the scene, anticlockwise.", "degrees", (-180.0, 180.0), (-30, 30)
     ),
     setting("camera_height", 0.0, "Added to the angle from which it looks down.", "degrees", (-60.0, 60.0), (-12, 25)),
-    setting("camera_distance", 1.0, "Factor on the distance of the camera.", "", (0.5, 4.0), (0.95, 1.25)),
-    setting("camera_lens", 1.0, "Factor on its focal length.", "", (0.3, 4.0), (0.9, 1.1)),
+    setting("camera_distance", 1.0, "Factor on the distance of the camera.", "", (0.5, 4.0), (1.0, 1.25)),
+    setting("camera_lens", 1.0, "Factor on its focal length.", "", (0.3, 4.0), (0.88, 1.05)),
     setting("camera_motion", OWN, "How the camera moves while the scene is seen.", choices=(OWN, *MOTIONS)),
     setting("camera_speed", 1.0, "Factor on how far it moves in that time.", "", (0.0, 3.0), (0.5, 1.5)),
 )
@@ -67,10 +72,14 @@ class Look:
     camera_speed: float = 1.0
 
 
-def look_of(changes: Mapping[str, Any], lacks: Collection[str] = ()) -> Look:
+def look_of(changes: Mapping[str, Any], lacks: Collection[str] = (), outdoors: bool = False) -> Look:
     """The look with the values of `changes`, but for what a family `lacks`, which stays as it is.
+
+    A family that is `outdoors` keeps its sky where a room is asked for.
 
     Raises `recording_format.SettingError` for an unknown name or a value out of range.
     """
     values = fmt.complete(tuple(s.parameter for s in SETTINGS), changes)
+    if outdoors and values["sky"] in SKIES and SKIES[values["sky"]].indoors:
+        values["sky"] = OWN
     return Look(**{name: value for name, value in values.items() if name not in lacks})

@@ -57,5 +57,12 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
 
 
 FAMILY = Family(
-    "birds", "Flock of birds", ("MotionCraft",), SETTINGS, build, frames=72, lacks=("floor", "paint", "distractors")
+    "birds",
+    "Flock of birds",
+    ("MotionCraft",),
+    SETTINGS,
+    build,
+    frames=72,
+    outdoors=True,
+    lacks=("floor", "paint", "distractors"),
 )

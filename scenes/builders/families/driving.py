@@ -154,5 +154,6 @@ FAMILY = Family(
     SETTINGS,
     build,
     frames=72,
+    outdoors=True,
     lacks=("floor", "paint", "distractors", *(n for n in NAMES if n.startswith("camera") and n != "camera_lens")),
 )

@@ -63,11 +63,11 @@ def still(start: Orbit, frames: int) -> list[Orbit]:
 
 
 def _push_in(start: Orbit, part: float, speed: float) -> Orbit:
-    return moved(start, 0.0, 0.0, max(0.5, 1.12 - 0.28 * speed * part))
+    return moved(start, 0.0, 0.0, max(0.5, 1.18 - 0.26 * speed * part))
 
 
 def _pull_out(start: Orbit, part: float, speed: float) -> Orbit:
-    return moved(start, 0.0, 0.0, 0.94 + 0.32 * speed * part)
+    return moved(start, 0.0, 0.0, 0.96 + 0.3 * speed * part)
 
 
 def _circle(start: Orbit, part: float, speed: float) -> Orbit:

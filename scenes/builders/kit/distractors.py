@@ -1,4 +1,8 @@
-"""Things that stand in the background of a scene and take no part in it."""
+"""Things that stand in the background of a scene and take no part in it.
+
+They are no rigid bodies: even one that nothing touches would change how Bullet orders its work, and with it the motion
+of everything else. So they stand where nothing comes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 from mathutils import Vector
 
 from ..family import Draws
-from . import coats, physics, shapes
+from . import coats, shapes
 from .camera_motion import Shot
 from .stage import Vector3
 
@@ -18,6 +22,8 @@ PREFIX = "background_"
 """Of their names, followed by their kind and number."""
 CLEAR = 1.2
 """Radius, in units of what the camera sees around its target, that is kept clear for the action."""
+SPREAD = 0.4
+"""Metres to each side, a metre of its way, by which a thing that was thrown may be deflected."""
 FARTHEST = 4.0
 """In the same units."""
 CORE = 0.55
@@ -36,6 +42,20 @@ class Disc:
     radius: float
 
 
+@dataclass(frozen=True)
+class Way:
+    """From above, what a body needs that was thrown or draws near."""
+
+    start: np.ndarray
+    """(2,) metres."""
+    end: np.ndarray
+    """(2,) metres."""
+    radius: float
+    """Of the body."""
+    spread: float
+    """Metres by which the way widens to each side in each metre."""
+
+
 def scatter(draws: Draws, shot: Shot, target: np.ndarray, reach: float, lens: float) -> None:
     """Stand the look's distractors on the ground, z = 0, where the camera sees them and nothing happens.
 
@@ -47,21 +67,17 @@ def scatter(draws: Draws, shot: Shot, target: np.ndarray, reach: float, lens: fl
     if not draws.look.distractors:
         return
     taken = _taken()
-    paths = _paths()
+    ways = _ways(target[:2])
     for number in range(draws.look.distractors):
         generator = draws.generator(f"distractor {number}")
         kind = KINDS[int(generator.integers(len(KINDS)))]
         size = reach * generator.uniform(0.13, 0.3)
         for _ in range(TRIES):
             place = _on_the_ground(shot, lens, generator)
-            if place is not None and _is_free(place, size, shot, target, reach, taken, paths):
-                thing = _stand(draws, number, kind, place, size, generator)
-                physics.passive(thing, shape=_COLLISION[kind])
+            if place is not None and _is_free(place, size, shot, target, reach, taken, ways):
+                _stand(draws, number, kind, place, size, generator)
                 taken.append(Disc(place[0], place[1], size))
                 break
-
-
-_COLLISION = {"box": "BOX", "ball": "SPHERE", "cylinder": "CYLINDER", "cone": "CONVEX_HULL", "ring": "CONVEX_HULL"}
 
 
 def _taken() -> list[Disc]:
@@ -77,10 +93,19 @@ def _taken() -> list[Disc]:
     return discs
 
 
-def _paths() -> list[Disc]:
-    """Where bodies start that the action draws in."""
-    bodies = [t for t in bpy.context.scene.objects if t.rigid_body and t.rigid_body.type == "ACTIVE"]
-    return [Disc(t.location.x, t.location.y, max(t.dimensions) / 2) for t in bodies]
+def _ways(target: np.ndarray) -> list[Way]:
+    """Those of the active bodies: to the `target` (2,), and of what was thrown as far as it may come."""
+    scene = bpy.context.scene
+    seconds = (scene.frame_end - scene.frame_start + 1) / scene.render.fps
+    ways = []
+    for thing in scene.objects:
+        if thing.rigid_body is None or thing.rigid_body.type != "ACTIVE":
+            continue
+        start, radius = np.array(thing.location)[:2], max(thing.dimensions) / 2
+        ways.append(Way(start, target, radius, 0.0))
+        if "velocity" in thing:
+            ways.append(Way(start, start + seconds * np.array(thing["velocity"])[:2], radius, SPREAD))
+    return ways
 
 
 def _on_the_ground(shot: Shot, lens: float, generator: np.random.Generator) -> np.ndarray | None:
@@ -104,7 +129,7 @@ def _is_free(
     target: np.ndarray,
     reach: float,
     taken: list[Disc],
-    paths: list[Disc],
+    ways: list[Way],
 ) -> bool:
     """May a thing of the radius `size` stand at `place` (2,)?"""
     away = float(np.linalg.norm(place - target[:2]))
@@ -112,7 +137,7 @@ def _is_free(
         return False
     if any(np.hypot(place[0] - d.x, place[1] - d.y) < 1.2 * (d.radius + size) for d in taken):
         return False
-    if any(_distance_to_way(place, np.array([p.x, p.y]), target[:2]) < 1.5 * p.radius + size for p in paths):
+    if any(_is_in_the_way(place, size, way) for way in ways):
         return False
     middle = np.array([*place, size])
     return all(
@@ -120,10 +145,12 @@ def _is_free(
     ) and _is_background(middle, size, shot.places[-1], target, reach)
 
 
-def _distance_to_way(place: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
-    way = end - start
-    along = np.clip((place - start) @ way / max(float(way @ way), 1e-12), 0.0, 1.0)
-    return float(np.linalg.norm(place - start - along * way))
+def _is_in_the_way(place: np.ndarray, size: float, way: Way) -> bool:
+    vector = way.end - way.start
+    length = max(float(np.linalg.norm(vector)), 1e-6)
+    along = float(np.clip((place - way.start) @ vector / length, 0.0, length))
+    aside = float(np.linalg.norm(place - way.start - along * vector / length))
+    return aside < 1.5 * way.radius + size + way.spread * along
 
 
 def _is_background(place: np.ndarray, size: float, camera: np.ndarray, target: np.ndarray, reach: float) -> bool:

@@ -155,7 +155,7 @@ def linoleum(seed: int, colour: Colour) -> np.ndarray:
 GROUNDS: dict[str, Ground] = {
     "oak": Ground("an oak floor", lambda: textures.planks(SIZE, 201, 6, (0.5, 0.36, 0.22)), 1.5),
     "dark wood": Ground(
-        "a dark wooden floor", lambda: 0.55 * textures.planks(SIZE, 202, 5, (0.52, 0.34, 0.24)), 1.6, 0.4
+        "a dark wooden floor", lambda: 0.55 * textures.planks(SIZE, 202, 5, (0.52, 0.34, 0.24)), 1.6, 0.5
     ),
     "grey wood": Ground(
         "a grey wooden floor",
@@ -163,24 +163,24 @@ GROUNDS: dict[str, Ground] = {
         1.8,
         0.7,
     ),
-    "parquet": Ground("a parquet floor", lambda: parquet((0.45, 0.28, 0.15), (0.74, 0.54, 0.33), 204), 1.2, 0.45),
-    "white tiles": Ground("a white tiled floor", lambda: textures.tiles(SIZE, 205, 4, (0.86, 0.87, 0.86)), 1.8, 0.35),
+    "parquet": Ground("a parquet floor", lambda: parquet((0.45, 0.28, 0.15), (0.74, 0.54, 0.33), 204), 1.2, 0.5),
+    "white tiles": Ground("a white tiled floor", lambda: textures.tiles(SIZE, 205, 4, (0.86, 0.87, 0.86)), 1.8, 0.5),
     "terracotta": Ground("a terracotta tiled floor", lambda: textures.tiles(SIZE, 206, 6, (0.72, 0.4, 0.27)), 2.0, 0.7),
-    "blue tiles": Ground("a blue tiled floor", lambda: textures.tiles(SIZE, 207, 6, (0.26, 0.44, 0.62)), 1.8, 0.35),
+    "blue tiles": Ground("a blue tiled floor", lambda: textures.tiles(SIZE, 207, 6, (0.26, 0.44, 0.62)), 1.8, 0.5),
     "hexagons": Ground(
         "a floor of hexagonal tiles",
         lambda: hexagons(((0.84, 0.83, 0.8), (0.8, 0.78, 0.74), (0.3, 0.34, 0.38)), 208),
         1.5,
-        0.4,
+        0.5,
     ),
     "white marble": Ground(
-        "a white marble floor", lambda: textures.marble(SIZE, 209, (0.9, 0.89, 0.87), (0.46, 0.48, 0.52)), 3.0, 0.3
+        "a white marble floor", lambda: textures.marble(SIZE, 209, (0.9, 0.89, 0.87), (0.46, 0.48, 0.52)), 3.0, 0.5
     ),
     "black marble": Ground(
-        "a black marble floor", lambda: textures.marble(SIZE, 210, (0.1, 0.1, 0.11), (0.75, 0.72, 0.66)), 3.0, 0.25
+        "a black marble floor", lambda: textures.marble(SIZE, 210, (0.1, 0.1, 0.11), (0.75, 0.72, 0.66)), 3.0, 0.5
     ),
     "green marble": Ground(
-        "a green marble floor", lambda: textures.marble(SIZE, 211, (0.2, 0.36, 0.29), (0.68, 0.76, 0.7)), 3.0, 0.3
+        "a green marble floor", lambda: textures.marble(SIZE, 211, (0.2, 0.36, 0.29), (0.68, 0.76, 0.7)), 3.0, 0.5
     ),
     "terrazzo": Ground(
         "a terrazzo floor",
@@ -188,7 +188,7 @@ GROUNDS: dict[str, Ground] = {
             (0.82, 0.8, 0.76), ((0.6, 0.36, 0.28), (0.28, 0.3, 0.32), (0.72, 0.6, 0.42), (0.9, 0.89, 0.86)), 212
         ),
         1.6,
-        0.4,
+        0.5,
     ),
     "concrete": Ground("a concrete floor", lambda: textures.concrete(SIZE, 213, (0.6, 0.6, 0.58)), 2.4, 0.75),
     "asphalt": Ground("asphalt", lambda: asphalt(214), 1.6, 0.95),
@@ -199,12 +199,12 @@ GROUNDS: dict[str, Ground] = {
         "a black and white checkered floor",
         lambda: textures.checker(8, (0.88, 0.87, 0.84), (0.1, 0.1, 0.11), SIZE, 218),
         2.4,
-        0.4,
+        0.5,
     ),
-    "red carpet": Ground("a red carpet", lambda: carpet((0.48, 0.1, 0.11), (0.78, 0.6, 0.3), 219), 2.2, 1.0),
+    "red carpet": Ground("a red carpet", lambda: carpet((0.48, 0.1, 0.11), (0.78, 0.6, 0.5), 219), 2.2, 1.0),
     "blue carpet": Ground("a blue carpet", lambda: carpet((0.14, 0.2, 0.38), (0.55, 0.6, 0.68), 220), 1.6, 1.0),
     "linoleum": Ground("a green linoleum floor", lambda: linoleum(221, (0.42, 0.55, 0.46)), 1.8, 0.65),
-    "metal plate": Ground("a steel plate floor", lambda: tread_plate(222), 1.0, 0.35, 0.5),
+    "metal plate": Ground("a steel plate floor", lambda: tread_plate(222), 1.0, 0.5, 0.5),
     "sand": Ground("sand", lambda: sand(223), 2.4, 1.0),
     "grass": Ground("grass", lambda: grass(224), 1.6, 1.0),
     "soil": Ground("bare soil", lambda: soil(225), 1.6, 1.0),

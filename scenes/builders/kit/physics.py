@@ -30,11 +30,13 @@ def launch(thing: bpy.types.Object, velocity: Vector3, spin: Vector3 = (0.0, 0.0
     """Carry the active `thing` along `velocity` (m/s) and `spin` (rad/s about x, y, z); let go after `frames` frames.
 
     Its location in the file is where frame 1 sees it. Bullet keeps the speed of the keyframes at the release, exactly
-    so from three frames on; a shorter ride leaves it at rest.
+    so from three frames on; a shorter ride leaves it at rest. The custom property "velocity" tells those who have to
+    keep out of its way.
     """
     scene = bpy.context.scene
     last = scene.frame_start + frames
     seconds = (last - scene.frame_start) / scene.render.fps
+    thing["velocity"] = velocity
     start, turned = thing.location.copy(), Vector(thing.rotation_euler)
     for frame, elapsed in ((scene.frame_start, 0.0), (last, seconds)):
         thing.location = start + Vector(velocity) * elapsed

@@ -39,6 +39,7 @@ class Sky:
     elevations: tuple[float, float] = (0.0, 90.0)
     """Lowest and highest place of the lamp, in degrees."""
     glow: Glow | None = None
+    indoors: bool = False
 
 
 @lru_cache(maxsize=32)
@@ -233,6 +234,7 @@ SKIES: dict[str, Sky] = {
         source="light",
         colour=WHITE,
         softness=8.0,
+        indoors=True,
     ),
     "dark studio": Sky(
         "in a dark studio with coloured lamps",
@@ -249,10 +251,20 @@ SKIES: dict[str, Sky] = {
         source="light",
         colour=(1.0, 0.97, 0.94),
         softness=6.0,
+        indoors=True,
     ),
-    "hall": Sky("in a large hall with bright windows", hall, 0.5, 0.55, source="light", colour=COOL, softness=8.0),
+    "hall": Sky(
+        "in a large hall with bright windows", hall, 0.5, 0.55, source="light", colour=COOL, softness=8.0, indoors=True
+    ),
     "room": Sky(
-        "in a room with bright windows", room, 0.46, 0.6, source="light", colour=(1.0, 0.95, 0.88), softness=5.0
+        "in a room with bright windows",
+        room,
+        0.42,
+        0.5,
+        source="light",
+        colour=(1.0, 0.95, 0.88),
+        softness=5.0,
+        indoors=True,
     ),
 }
 """By the names that the look's parameter `sky` takes."""
