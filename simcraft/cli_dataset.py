@@ -198,10 +198,12 @@ def export(
 ) -> None:
     """Write a set in another format, such as WebDataset shards for training. An interrupted export goes on."""
     if show_help or folder is None or format_name is None:
-        from simcraft.data.export import explain_formats
+        from simcraft.data.export import FORMATS
+        from simcraft.parameters import help_text
 
         print(context.get_help())
-        print(explain_formats())
+        for name, known in FORMATS.items():
+            print(f"{name}: {known.title}\n{help_text(known.options)}\n")
         raise typer.Exit(0 if show_help else 2)
 
     def work(progress: Any) -> dict[str, Any]:
@@ -210,6 +212,14 @@ def export(
 
         target = out or folder / format_name
         settings = parse_settings(changes or ())
-        return export_set(folder, format_name, target, splits=splits, progress=progress, **settings)
+        done = export_set(folder, format_name, target, splits=splits, progress=progress, **settings)
+        missing = f"{len(done.missing)} clips of the set are not made yet; export again when they are."
+        return {
+            "folder": str(done.folder),
+            "clips": done.clips,
+            "written": done.written,
+            "kept": done.kept,
+            "warnings": [*([missing] if done.missing else []), *(f"{i}: {why}" for i, why in done.left_out.items())],
+        }
 
     finish(work, as_json, quiet)
