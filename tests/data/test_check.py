@@ -14,9 +14,10 @@ import pytest
 
 from simcraft.clip import MotionClip
 from simcraft.clip.store import load_clip, save_clip
-from simcraft.data.check import CheckReport, check_set
+from simcraft.data.check import CheckReport, check_export, check_set
 from simcraft.data.check.consistency import disagreements
 from simcraft.data.check.page import page_of
+from simcraft.data.export import export_set
 from simcraft.data.folder import open_set
 from simcraft.data.statistics import OCTAVES, statistics_of
 from simcraft.errors import UserError
@@ -228,6 +229,7 @@ def test_damaged_marker(a_set: Path) -> None:
     found = problems(a_set)
     assert set(found) == {ROW}
     assert f"{ROW}.json" in found[ROW]
+    assert str(check_set(a_set).problems[0]).startswith(f"{ROW}: ")
 
 
 def test_rows_that_are_missing_or_failed(a_set: Path) -> None:
@@ -345,7 +347,9 @@ def test_figures_of_the_set(small_set: Path) -> None:
 
 def test_report_is_written(a_set: Path, tmp_path: Path) -> None:
     alter(a_set, lambda c: {"flow_forward": -c.flow_forward})
-    data, page = check_set(a_set).save(tmp_path / "out" / "here")
+    written = check_set(a_set).save(tmp_path / "out" / "here")
+    data, page = Path(written["report"]), Path(written["page"])
+    assert written["summary"].startswith("6 of 6 clips are made")
     assert json.loads(data.read_text())["problems"][0]["row"] == ROW
     text = page.read_text()
     assert text.count("<figure id=") == 6
@@ -358,12 +362,27 @@ def test_report_is_written(a_set: Path, tmp_path: Path) -> None:
     assert set(problems(a_set)) == {ROW}
 
 
+def test_export_is_checked_part_by_part(small_set: Path, tmp_path: Path) -> None:
+    out = tmp_path / "shards"
+    export_set(small_set, "webdataset", out)
+    assert check_export(out) == ()
+    shard, other = sorted(out.glob("*.tar"))[:2]
+    data = bytearray(shard.read_bytes())
+    data[-2000] ^= 1
+    shard.write_bytes(data)
+    other.unlink()
+    found = [problem.what for problem in check_export(out)]
+    assert found == [f"{shard.name} has changed since it was written", f"{other.name} is missing"]
+    with pytest.raises(UserError, match="is no export"):
+        check_export(small_set)
+
+
 @pytest.mark.browser
 @needs_chromium
 def test_page_in_a_browser(a_set: Path, tmp_path: Path) -> None:
     alter(a_set, lambda c: {"flow_forward": -c.flow_forward})
     alter(a_set, stop, id="000004")
-    _, page = check_set(a_set).save(tmp_path / "out")
+    page = Path(check_set(a_set).save(tmp_path / "out")["page"])
     paper = []
     with chromium_tab() as tab:
         for dark in (False, True):

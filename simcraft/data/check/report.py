@@ -31,6 +31,10 @@ class Problem:
     what: str
     expected: str
 
+    def __str__(self) -> str:
+        where = f"{self.row}: " if self.row else ""
+        return f"{where}{self.what}; expected {self.expected}."
+
 
 @dataclass(frozen=True)
 class ClipReport:
@@ -137,8 +141,10 @@ class CheckReport:
         """The rows of a family or split: `of(family="tower")`."""
         return tuple(c for c in self.clips if all(getattr(c, key) == value for key, value in group.items()))
 
-    def save(self, out: str | Path | None = None) -> tuple[Path, Path]:
-        """Write check.json and check.html into `out` (the set's own folder by default); returns their paths.
+    def save(self, out: str | Path | None = None) -> dict[str, str]:
+        """Write check.json and check.html into `out` (the set's own folder by default).
+
+        Returns "summary", and the paths "report" and "page".
 
         Raises `UserError` or `Failure` where they cannot be written.
         """
@@ -150,7 +156,7 @@ class CheckReport:
         for name, text in (("check.json", json.dumps(to_json(self), indent=1) + "\n"), ("check.html", page_of(self))):
             with complete_file(out / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
-        return out / "check.json", out / "check.html"
+        return {"summary": self.summary, "report": str(out / "check.json"), "page": str(out / "check.html")}
 
 
 def to_json(report: CheckReport) -> dict[str, Any]:

@@ -24,7 +24,11 @@ MOST_PICTURES = 300
 
 
 def check_set(
-    folder: str | os.PathLike[str], *, sample: int | None = None, workers: int = 1, progress: Progress = silent
+    folder: str | os.PathLike[str],
+    *,
+    sample: int | None = None,
+    workers: int | None = 1,
+    progress: Progress = silent,
 ) -> CheckReport:
     """Check a data set: that it is complete, unchanged since it was made, and true to itself.
 
@@ -35,7 +39,7 @@ def check_set(
     ----------
     folder: finished or in the making.
     sample: read only so many clips, evenly spread; None for all. Whether rows are made is checked of all.
-    workers: processes that read clips.
+    workers: processes that read clips; None for as many as there are cores.
     progress: called after each clip.
 
     Raises
@@ -46,6 +50,7 @@ def check_set(
     for name, value in (("sample", sample), ("workers", workers)):
         if value is not None and value < 1:
             raise UserError(f"{name} is {value}; expected 1 or more.")
+    workers = workers or len(os.sched_getaffinity(0))
     data_set = open_set(Path(folder))
     done = data_set.done()
     if sample is not None and sample < len(done):
