@@ -52,10 +52,10 @@ def save_rrd(
     require_rerun()
     path.parent.mkdir(parents=True, exist_ok=True)
     with complete_file(path) as temporary:
-        stream = _new_stream()
+        stream = _new_stream(inputs)
         try:
-            stream.save(temporary, default_blueprint=blueprint_of(inputs))
-            stream.send_recording_name(", ".join(source.name for source in inputs))
+            stream.save(temporary)
+            stream.send_blueprint(blueprint_of(inputs))
             log_inputs(stream, inputs, size, progress)
             stream.flush(blocking=True)
         finally:
@@ -79,10 +79,11 @@ def show_in_viewer(
 ) -> None:
     """Start Rerun's viewer and send everything to it. Raises `Failure` where it does not start, or stops too soon."""
     require_rerun()
-    stream = _new_stream()
+    stream = _new_stream(inputs)
     try:
         with _own_programs_first():
-            stream.spawn(port=_PORT, default_blueprint=blueprint_of(inputs))
+            stream.spawn(port=_PORT)
+        stream.send_blueprint(blueprint_of(inputs))
     except RuntimeError as error:
         raise Failure(f"Rerun's viewer did not start: {error}.", _WITHOUT_VIEWER) from error
     log_inputs(stream, inputs, size, progress)
@@ -105,7 +106,8 @@ def _own_programs_first() -> Iterator[None]:
         os.environ["PATH"] = before
 
 
-def _new_stream() -> Any:
+def _new_stream(inputs: Sequence[Input]) -> Any:
+    """The viewer keeps one layout an application, also for the next time: so what has other names is another one."""
     import rerun as rr
 
-    return rr.RecordingStream("simcraft")
+    return rr.RecordingStream(f"simcraft: {', '.join(source.name for source in inputs)}")

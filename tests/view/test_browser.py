@@ -82,12 +82,16 @@ def test_the_address_says_what_is_shown(page: Path) -> None:
     script = """
     go("#frame=5&layer=flow,depth"); note("asked");
     go("#frame=99&layer=all"); note("all");
+    layers[0].id = "a, b: 100%:picture"; remember(); restore(); note("commas");
+    go("#layer=%,depth"); note("stray");
     """
-    told = visit(page, "#frame=2", script + 'go("#frame=2");')
+    told = visit(page, "#frame=2", script + 'layers[0].id = "picture"; go("#frame=2");')
     assert (told["end"]["frame"], told["end"]["playing"]) == (2, False)
     assert told["end"]["pressed"] == ["picture", "flow", "depth", "instances", "tracks"]
     assert (told["asked"]["frame"], told["asked"]["pressed"]) == (5, ["flow", "depth"])
     assert re.sub(r"\s+", " ", told["asked"]["moment"]) == "frame 5 / 5 · 0.21 s"
+    assert len(told["commas"]["pressed"]) == 6
+    assert told["stray"]["pressed"] == ["depth"]
     assert (told["all"]["frame"], len(told["all"]["pressed"])) == (5, 6)
 
 

@@ -103,6 +103,7 @@ def test_several_inputs_share_the_timeline(clip: MotionClip, clip_path: Path, tm
     view(clip_path, longer, clip, rrd=tmp_path / "all.rrd", size=(32, 32))
     recording = load(tmp_path / "all.rrd")
     assert {path.split("/")[1] for path in entities(recording)} >= {"sliding", "warp", "sliding 2".replace(" ", "\\ ")}
+    assert recording.application_id() == "simcraft: sliding, warp, sliding 2"  # the viewer keeps a layout for each
     assert frames_of(recording, "/warp/image/picture") == list(range(9))
     assert column(recording, "/sliding/image/depth", "ImageFormat")[0][0]["width"] == 32
 

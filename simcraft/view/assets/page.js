@@ -160,10 +160,19 @@ function remember() {
   history.replaceState(null, "", `#frame=${state.frame * DATA.step}&layer=${names.join(",")}`);
 }
 
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a stray percent sign
+  }
+}
+
 function restore() {
-  const given = new URLSearchParams(location.hash.slice(1));
+  const given = new Map(location.hash.slice(1).split("&").map((part) => part.split("=")));
   const wanted = given.get("layer");
-  const named = (wanted ?? "").split(",");
+  // names are decoded one by one: there may be a comma inside
+  const named = (wanted ?? "").split(",").map(decoded);
   const chosen = layers.filter((layer) => wanted === "all" || named.includes(layer.id) || named.includes(layer.key));
   state.frame = Math.round((Number.parseInt(given.get("frame"), 10) || 0) / DATA.step);
   choose((chosen.length || wanted === "" ? chosen : layers.filter((layer) => layer.usual)).map((layer) => layer.index));
