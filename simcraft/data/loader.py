@@ -48,7 +48,8 @@ def clip_loader(
     """Batches of clips from exported shards, an epoch for each time it is iterated over.
 
     A batch is a dictionary: MotionClip's fields as tensors with a first axis for the clips, of their shapes and types
-    (`instances` int32), and the lists `id`, `split`, `family`, `captions` and `fps`.
+    (`instances` int32; clips with fewer tracks than others are filled up with points that do not exist, NaN and not
+    visible), and the lists `id`, `split`, `family`, `captions` and `fps`.
 
     Parameters
     ----------
@@ -263,7 +264,9 @@ def _stacked(samples: Sequence[Sample]) -> Sample:
     batch: Sample = {}
     for name, first in samples[0].items():
         values = [sample[name] for sample in samples]
-        if isinstance(first, np.ndarray):
+        if name in KEPT["tracks"]:
+            batch[name] = _padded(values)
+        elif isinstance(first, np.ndarray):
             for sample, value in zip(samples, values, strict=True):
                 if value.shape != first.shape:
                     raise UserError(
@@ -275,6 +278,16 @@ def _stacked(samples: Sequence[Sample]) -> Sample:
         else:
             batch[name] = values
     return _as_tensors(batch)
+
+
+def _padded(values: Sequence[np.ndarray]) -> np.ndarray:
+    """(N, T, ...) each, in one array of the largest N; points that a clip lacks are as those that do not exist."""
+    count = max(len(value) for value in values)
+    missing = np.nan if values[0].dtype == np.float32 else False
+    padded = np.full((len(values), count, *values[0].shape[1:]), missing, values[0].dtype)
+    for place, value in zip(padded, values, strict=True):
+        place[: len(value)] = value
+    return padded
 
 
 def _take(store: list[Any], dice: random.Random) -> Any:

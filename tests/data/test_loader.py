@@ -289,11 +289,11 @@ class Bomb:
         return Path.write_text, (self.target, "boom")
 
 
-def replace_entries(shard: Path, entries: dict[str, bytes]) -> None:
-    """Put entries into every clip of a shard, or exchange them, with right checksums and size."""
+def replace_entries(shard: Path, entries: dict[str, bytes], only: str = "") -> None:
+    """Put entries into every clip of a shard, or `only` one, or exchange them, with right checksums and size."""
     with tarfile.open(shard) as tar:
         content = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
-    for id in {name.split(".")[0] for name in content}:
+    for id in {name.split(".")[0] for name in content if name.startswith(only)}:
         meta = json.loads(content[f"{id}.meta.json"])
         for name, data in entries.items():
             content[f"{id}.{name}"] = data
@@ -346,3 +346,15 @@ def test_a_clip_that_is_not_in_the_shard(shards: Path) -> None:
         load_sample(shards / "train-000000.tar", "000099")
     with pytest.raises(UserError, match=r"train-000009\.tar is missing"):
         load_sample(shards / "train-000009.tar", "000099")
+
+
+def test_clips_with_fewer_tracks_are_filled_up_with_points_that_do_not_exist(small_set: Path, tmp_path: Path) -> None:
+    export_set(small_set, "webdataset", tmp_path / "out", clips=4)
+    shard, few = tmp_path / "out" / "train-000000.tar", io.BytesIO()
+    np.savez(few, tracks=np.ones((3, 6, 2), np.float32), track_visible=np.ones((3, 6), bool))
+    replace_entries(shard, {"tracks.npz": few.getvalue()}, "000003")
+    (batch,) = loader(tmp_path / "out", keys=("tracks", "track_visible"), batch_size=4, shuffle=0)
+    assert batch["tracks"].shape == (4, 12, 6, 2) and batch["track_visible"].shape == (4, 12, 6)
+    place = batch["id"].index("000003")
+    assert (batch["tracks"][place, :3] == 1).all() and batch["tracks"][place, 3:].isnan().all()
+    assert batch["track_visible"][place].sum() == 18

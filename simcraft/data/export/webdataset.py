@@ -39,7 +39,7 @@ FORMAT = ExportFormat(
     name="webdataset",
     title="WebDataset shards",
     explanation="For training: tar files of many clips each, read in one go by `simcraft.data.loader.clip_loader` or "
-    "by anybody's WebDataset pipeline. Arrays are halved in precision unless `exact` is set, masks and pictures are "
+    "by anybody's WebDataset pipeline. Flow, depth and normals are rounded unless `exact` is set, all else is "
     "exact. There are no pickles in it.",
     tree="""\
 train-000000.tar      shards; a sample is the entries with the same ID, such as 000012.flow_forward.npz
@@ -62,10 +62,11 @@ train.json            the shards with their clips, size and SHA-256, and what is
             "`sheet_columns` columns, row by row; `frames.npz` where that would exceed WebP's 16383 pixels a side",
         ),
         Key(
-            "`flow_forward.npz`: `flow_forward`",
+            "`flow_forward.npz`: `flow_forward_steps`",
             "(T-1, H, W, 2)",
-            "float16",
-            "pixels, from frame t to t+1; x to the right, y down; 0 where not valid",
+            "int16 or int32",
+            "1/256 pixels, less the value of the pixel to the left: `np.cumsum(steps, axis=2) / 256` is the flow from "
+            "frame t to t+1; x to the right, y down; 0 where not valid. With `exact`: `flow_forward`, float32, pixels",
         ),
         Key(
             "`flow_forward.npz`: `flow_valid_forward`", "(T-1, H, W)", "bool", "false where there is no correspondence"
@@ -80,8 +81,8 @@ train.json            the shards with their clips, size and SHA-256, and what is
             "`flow_backward.npz`",
             "",
             "",
-            "the same from frame t+1 to t: `flow_backward`, `flow_valid_backward`, "
-            "`visible_backward`, at the pixels of frame t+1",
+            "the same from frame t+1 to t: `flow_backward_steps`, `flow_valid_backward`, `visible_backward`, at the "
+            "pixels of frame t+1",
         ),
         Key("`depth.npz`: `depth`", "(T, H, W)", "float16", "planar z in metres, +inf for background"),
         Key(
@@ -100,12 +101,13 @@ train.json            the shards with their clips, size and SHA-256, and what is
         Key("`cameras.npz`: `intrinsics`", "(T, 3, 3)", "float64", "pixels"),
         Key("`cameras.npz`: `camera_to_world`", "(T, 4, 4)", "float64", "metres, OpenCV axes"),
         Key(
-            "`to_first.npz`: `to_first_shift`",
+            "`to_first.npz`: `to_first_steps`",
             "(T, H, W, 2)",
-            "float16",
-            "pixels, from here to where in the first "
-            "frame the surface point was; NaN where it did not exist. With `exact`: `to_first`, that place itself",
+            "int16 or int32",
+            "stored as the flow is: from a pixel's centre to where in the first frame its surface point was. With "
+            "`exact`: `to_first`, float32, that place in pixels, NaN where it did not exist",
         ),
+        Key("`to_first.npz`: `to_first_exists`", "(T, H, W)", "bool", "the point existed in the first frame"),
         Key("`to_first.npz`: `to_first_visible`", "(T, H, W)", "bool", "that point was seen in the first frame"),
         Key(
             "`normals.npz`: `normals`",
@@ -120,9 +122,8 @@ train.json            the shards with their clips, size and SHA-256, and what is
             "0 to 1, alpha of smoke and flames; missing where a clip has none",
         ),
     ),
-    lost="With `exact=true` nothing. Else flow, shift, depth and coverage v become float16, off by |v| / 2048 at most "
-    "(a flow of 10 pixels by 0.005), values beyond 65504 become that, and a normal's components are off by 0.004 at "
-    "most.",
+    lost="With `exact=true` nothing. Else flow and `to_first` are off by 1/512 pixel at most, a depth or coverage v by "
+    "|v| / 2048 (and a depth beyond 65504 m becomes that), a normal's components by 0.004.",
     example="""\
 import io
 
@@ -130,13 +131,14 @@ import numpy as np
 import webdataset
 
 for sample in webdataset.WebDataset("out/train-000000.tar", shardshuffle=False):
-    flow = np.load(io.BytesIO(sample["flow_forward.npz"]))["flow_forward"]  # (T-1, H, W, 2) float16, pixels
+    steps = np.load(io.BytesIO(sample["flow_forward.npz"]))["flow_forward_steps"]
+    flow = np.cumsum(steps, axis=2) / 256  # (T-1, H, W, 2), pixels
     print(sample["__key__"], np.abs(flow).max())
 """,
     plan=plan,
     write=write,
     options=(
         Parameter("clips", 100, "Clips a shard; every worker of a loader wants a shard of its own.", "", 1, 100000),
-        Parameter("exact", False, "Keep float32 as it is; about three times as large."),
+        Parameter("exact", False, "Keep float32 as it is; several times as large."),
     ),
 )
