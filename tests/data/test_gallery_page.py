@@ -261,6 +261,18 @@ def test_a_click_opens_a_clip_with_all_that_is_known_of_it(page: Page) -> None:
     assert labels == [f"{name} of clip 000005" for name in names]
 
 
+def test_the_command_of_a_clip_is_copied_or_at_least_selected(page: Page) -> None:
+    page.open("clip=000002")
+    page.run("await until(() => document.querySelector('.command button'))")
+    left, top, width, height = page.place("document.querySelector('.command button')")
+    page.tab.click(left + width / 2, top + height / 2)
+    told = page.run(
+        "const b = document.querySelector('.command button'); await until(() => b.textContent !== 'Copy');"
+        "return [b.textContent, getSelection().toString()]"
+    )
+    assert told in (["Copied", ""], ["Selected", f"simcraft dataset row {page.data_set.folder} 000002"])
+
+
 def test_keys_step_through_frames_and_clips_and_close(page: Page) -> None:
     page.open("clip=000005&frame=5")
     page.tab.key("ArrowRight")
