@@ -27,7 +27,8 @@ export_set("set", "webdataset", "out", splits=["train"], clips=2)
 An export can be broken off and run again: what is whole stays, and so does what was made from the same clips when the
 set has grown. `SPLIT.json` tells which clips are there, which are missing because the set does not hold them yet, and
 which are left out because the format cannot hold them; the folder's `README.md` has the table of its format. A set that
-was made without an annotation that a format needs is refused before anything is written.
+was made without an annotation that a format needs is refused before anything is written. Where a set was rendered with
+both renderers, the clips with Cycles' frames are exported, not the previews beside them.
 
 In the tables T is the number of frames, H and W those of rows and columns, N that of points. Pixels run right (x) and
 down (y), their centres are at +0.5. Each example reads an export in the folder `out`, without SimCraft.
@@ -50,8 +51,10 @@ follows from `seed`, the epoch and the numbers of nodes and workers. `nodes` com
 RANK and WORLD_SIZE; `equal=True` gives every node as many batches, without which distributed training waits for ever
 for the node that has less. `keys` names the fields to decode, which is where the time goes. A damaged, truncated or
 missing shard is an error that names it, or with `skip_damaged=True` a warning. Nothing in a shard is unpickled, and
-no name in an index is run as a command, whoever made them. `simcraft.data.shards.load_sample("out/train-000000.tar",
-"000000")` gives one clip as a MotionClip.
+no name in an index is run as a command, whoever made them.
+`simcraft.data.shards.load_sample("out/train-000000.tar", "000000")` gives one clip as a MotionClip.
+
+`python -m benchmarks.formats` measures the encodings that were weighed for these shards, and the loader.
 """
 
 

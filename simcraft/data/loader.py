@@ -6,6 +6,7 @@ once, to one worker of one node; the order follows from the seed, the epoch and 
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import warnings
@@ -62,12 +63,17 @@ def clip_loader(
     seed: of the order.
     nodes: (number of this node, number of nodes); None for torch.distributed's, or RANK and WORLD_SIZE, or (0, 1).
     equal: give as many batches on every node, as distributed training wants; what other nodes have more is left out,
-        which differs from epoch to epoch.
+        which differs from epoch to epoch, and a node that skips damaged shards repeats its last batch.
     skip_damaged: warn of missing and damaged shards and go on, instead of raising.
 
-    Raises `UserError` for a folder without such shards, an unknown key, a missing shard, and fewer shards than nodes;
-    while iterating, for a damaged shard, a clip without a field of `keys`, and clips of different shapes in a batch.
+    Raises `UserError` for a folder without such shards, an unknown key, a number out of range, a missing or cut shard,
+    and fewer shards than nodes; while iterating, for a damaged shard, a clip without a field of `keys`, and clips of
+    different shapes in a batch.
     """
+    least = {"batch_size": (batch_size, 1), "workers": (workers, 0), "shuffle": (shuffle, 0)}
+    for name, (value, minimum) in least.items():
+        if value is not None and value < minimum:
+            raise UserError(f"{name} is {value}.", f"Give {minimum} or more.")
     folders = [source] if isinstance(source, str | os.PathLike) else list(source)
     indices = [read_index(folder, split) for folder in folders]
     shards = _whole([shard for index in indices for shard in index.shards], skip_damaged)
@@ -116,16 +122,20 @@ class ClipLoader:
         self.epoch += 1
         if left == 0:
             return
+        batch = None
         for item in self._loader:
             if isinstance(item, _Skipped):
                 warnings.warn(item.message, stacklevel=2)
                 continue
             if isinstance(item, _Stopped):
                 raise UserError(item.message, item.fix)
-            yield item
+            batch = item
+            yield batch
             left -= 1
             if self._equal and left == 0:
                 return
+        if self._equal and batch is not None:
+            yield from itertools.repeat(batch, left)
 
 
 @dataclass(frozen=True)

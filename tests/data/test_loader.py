@@ -174,6 +174,21 @@ def test_equal_nodes_give_as_many_batches_as_each_other(shards: Path) -> None:
         assert [len(ids_of(node)) for node in nodes] == [2, 2, 2]
 
 
+def test_a_node_that_skips_a_shard_repeats_its_last_batch(copy: Path) -> None:
+    nodes = [loader(copy, nodes=(n, 2), batch_size=1, equal=True, skip_damaged=True, shuffle=0) for n in range(2)]
+    cut(copy / "train-000002.tar", 700)
+    with pytest.warns(UserWarning, match=r"train-000002\.tar is damaged"):
+        found = ids_of(nodes[0])
+    assert found == [*train_ids(copy)[:2], *[train_ids(copy)[1]] * 2]
+    assert ids_of(nodes[1]) == [*train_ids(copy)[2:4], *train_ids(copy)[6:]]
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": -1}, {"shuffle": -5}])
+def test_numbers_out_of_range(shards: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(UserError, match=r"(batch_size|workers|shuffle) is .* Give [01] or more"):
+        loader(shards, **wrong)
+
+
 def test_fewer_shards_than_workers_or_nodes(shards: Path) -> None:
     with pytest.warns(UserWarning, match="9 workers are too many for 2 shards"):
         few = loader(shards, workers=9, nodes=(0, 2))
