@@ -48,7 +48,7 @@ def connected(address: str) -> Iterator[ModuleType]:
         try:
             _knock(address)
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
-        except (OSError, RuntimeError, ValueError, ImportError) as error:
+        except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
             raise UserError(
                 f"There is no Ray cluster to join at '{address}': {_reason(error)}", _fix(address)
             ) from None
