@@ -56,22 +56,22 @@ class _Landing:
     """P points between the pixel centres of an image."""
 
     lines: np.ndarray
-    """(P, 4) of the four pixels around each point; those outside are replaced by the nearest."""
+    """(4, P): the four pixels around each point; those outside are replaced by the nearest."""
     columns: np.ndarray
     weights: np.ndarray
-    """(P, 4), bilinear."""
+    """(4, P), bilinear."""
 
     def read(self, image: np.ndarray) -> np.ndarray:
-        """(P, 4, ...): the values of the four."""
+        """(4, P, ...): the values of the four."""
         return image[self.lines, self.columns]
 
     def between(self, image: np.ndarray) -> np.ndarray:
         """(P, C): the bilinear value."""
-        return np.einsum("pn,pnc->pc", self.weights, self.read(image).astype(np.float64))
+        return np.einsum("np,npc->pc", self.weights, self.read(image).astype(np.float64))
 
     def is_smooth(self, flow: np.ndarray) -> np.ndarray:
         """(P,) bool: do the four flows (H, W, 2) differ little, so that there is no edge between them?"""
-        return np.ptp(self.read(flow), axis=1).max(axis=-1, initial=0) < _EDGE
+        return (np.ptp(self.read(flow), axis=0) < _EDGE).all(axis=-1)
 
 
 def disagreements(clip: MotionClip) -> Iterator[Finding]:
@@ -114,10 +114,10 @@ def _measure_way(clip: MotionClip, way: _Way) -> Iterator[tuple[str, np.ndarray]
     flow = way.flow[seen].astype(np.float64)
     landing = _landing((centres + way.flow)[seen], clip.size)
     own = _same_instance(clip, way, seen, landing)
-    yield f"elsewhere {way.name}", ~own.any(axis=1)
+    yield f"elsewhere {way.name}", ~own.any(axis=0)
     error = np.linalg.norm(flow + landing.between(way.back), axis=-1)
     # beside another thing, nothing, or another fold of the same thing, flow is not to be had between pixel centres
-    judged = own.all(axis=1) & landing.read(way.back_valid).all(axis=1) & landing.is_smooth(way.back)
+    judged = own.all(axis=0) & landing.read(way.back_valid).all(axis=0) & landing.is_smooth(way.back)
     judged &= np.linalg.norm(flow, axis=-1) > MOVING
     judged &= _has_lasting_points(clip, way.here)[seen]
     yield f"return {way.name}", error[judged]
@@ -130,8 +130,8 @@ def _seen_although_hidden(clip: MotionClip, way: _Way, centres: np.ndarray) -> n
     position = centres + way.flow
     hidden = way.valid & ~way.visible & _inside(position, clip.size, margin=1.0)  # type: ignore[operator]
     landing = _landing(position[hidden], clip.size)
-    own = _same_instance(clip, way, hidden, landing).all(axis=1)
-    seen_back = landing.read(way.back_visible).all(axis=1)  # type: ignore[arg-type]
+    own = _same_instance(clip, way, hidden, landing).all(axis=0)
+    seen_back = landing.read(way.back_visible).all(axis=0)  # type: ignore[arg-type]
     error = np.linalg.norm(way.flow[hidden] + landing.between(way.back), axis=-1)
     return own & seen_back & (error < EXACT)
 
@@ -148,10 +148,10 @@ def _has_lasting_points(clip: MotionClip, frame: int) -> np.ndarray:
 
 
 def _same_instance(clip: MotionClip, way: _Way, mask: np.ndarray, landing: _Landing) -> np.ndarray:
-    """(P, 4) bool: do the pixels around the landing show the same instance? True where the clip does not know."""
+    """(4, P) bool: do the pixels around the landing show the same instance? True where the clip does not know."""
     if clip.instances is None:
         return np.ones(landing.lines.shape, bool)
-    return landing.read(clip.instances[way.there]) == clip.instances[way.here][mask][:, None]
+    return landing.read(clip.instances[way.there]) == clip.instances[way.here][mask]
 
 
 def _judge_way(measured: dict[str, np.ndarray], direction: str, apart: bool) -> Iterator[Finding]:
@@ -220,10 +220,10 @@ def _tracks(clip: MotionClip) -> Iterator[Finding]:
         here, step = clip.tracks[:, t], clip.tracks[:, t + 1] - clip.tracks[:, t]
         known = clip.track_visible[:, t] & np.isfinite(step).all(axis=-1) & _inside(here, clip.size)
         landing = _landing(here[known], clip.size)
-        amid = landing.read(clip.flow_valid_forward[t]).all(axis=1) & landing.is_smooth(clip.flow_forward[t])
+        amid = landing.read(clip.flow_valid_forward[t]).all(axis=0) & landing.is_smooth(clip.flow_forward[t])
         if clip.instances is not None:
             around = landing.read(clip.instances[t])
-            amid &= (around == around[:, :1]).all(axis=1)
+            amid &= (around == around[:1]).all(axis=0)
         step, flow = step[known], landing.between(clip.flow_forward[t])
         moves = np.maximum(np.linalg.norm(step, axis=-1), np.linalg.norm(flow, axis=-1)) > MOVING
         errors.append(np.linalg.norm(step - flow, axis=-1)[amid & moves])
@@ -289,9 +289,10 @@ def _inside(position: np.ndarray, size: tuple[int, int], margin: float = -0.01) 
 
 def _landing(position: np.ndarray, size: tuple[int, int]) -> _Landing:
     """`position` is (P, 2) pixels."""
-    corner = np.floor(position - 0.5)
-    x, y = (position - 0.5 - corner).astype(np.float64).T
-    columns = corner[:, :1].astype(np.int64) + np.array([0, 1, 0, 1])
-    lines = corner[:, 1:].astype(np.int64) + np.array([0, 0, 1, 1])
-    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1)
+    column, line = position.T - 0.5
+    left, top = np.floor(column), np.floor(line)
+    x, y = (column - left).astype(np.float64), (line - top).astype(np.float64)
+    columns = left.astype(np.int64) + np.array([[0], [1], [0], [1]])
+    lines = top.astype(np.int64) + np.array([[0], [0], [1], [1]])
+    weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y])
     return _Landing(np.clip(lines, 0, size[1] - 1), np.clip(columns, 0, size[0] - 1), weights)

@@ -71,7 +71,7 @@ def _header(report: CheckReport) -> str:
         ("failed rows", f"{counts['failed']}", "warn" if counts["failed"] else ""),
         ("missing rows", f"{counts['missing']}", "bad" if counts["missing"] else ""),
         ("dead clips", f"{sum(c.dead for c in report.clips)}", "warn" if any(c.dead for c in report.clips) else ""),
-        ("fast motion, px a frame", f"{np.median(speeds):.1f}" if speeds else "-", ""),
+        ("fast motion, px", f"{np.median(speeds):.1f}" if speeds else "-", ""),
     ]
     cells = "".join(f'<div><dt>{name}</dt><dd class="{kind}">{value}</dd></div>' for name, value, kind in numbers)
     return (
