@@ -145,10 +145,10 @@ def _log_static(stream: Any, source: Input, layers: Sequence[Layer]) -> None:
     if has_world(source):
         stream.log(f"{root}/world", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
     if clip is not None and clip.instances is not None:
-        stream.log(f"{root}/image/instances", rr.AnnotationContext(_instance_classes(clip)), static=True)
+        stream.log(f"{root}/image/instances", _classes(_instance_classes(clip)), static=True)
     if any(layer.key == "visibility" for layer in layers):
         classes = [(k, label, colour) for k, (label, colour) in enumerate(VISIBILITY)]
-        stream.log(f"{root}/image/visibility", rr.AnnotationContext(classes), static=True)
+        stream.log(f"{root}/image/visibility", _classes(classes), static=True)
     if text := _about(source):
         stream.log(f"{root}/about", rr.TextDocument(text, media_type=rr.MediaType.MARKDOWN), static=True)
 
@@ -167,6 +167,21 @@ def has_pinhole(source: Input) -> bool:
 def has_world(source: Input) -> bool:
     """Is there anything to show in three dimensions?"""
     return source.recording is not None or has_cameras(source)
+
+
+def _classes(rows: Sequence[tuple[int, str, tuple[int, ...]]]) -> Any:
+    """Rerun's names and colours of class ids."""
+    import rerun as rr
+    from rerun.datatypes import ClassDescriptionMapElem
+
+    entries = []
+    for k, name, colour in rows:
+        description = rr.ClassDescription(info=rr.AnnotationInfo(k, name, colour))
+        entry = ClassDescriptionMapElem(class_id=k, class_description=description)
+        # a plain number: 0.23 turns its own ClassId into an array in a way that numpy 1.26 does not know
+        object.__setattr__(entry, "class_id", k)
+        entries.append(entry)
+    return rr.AnnotationContext(entries)
 
 
 def _instance_classes(clip: MotionClip) -> list[tuple[int, str, tuple[int, ...]]]:

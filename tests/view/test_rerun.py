@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,19 @@ from simcraft.view.rerun_sinks import rerun_problem
 from tests.view.scenes import FRAMES, every_kind
 
 needs_rerun = pytest.mark.skipif(bool(rerun_problem()), reason=rerun_problem() or "Rerun is there")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_only_warned_of() -> Iterator[None]:
+    """What Rerun cannot log it leaves out with a warning; here that is an error."""
+    if rerun_problem():
+        yield
+        return
+    import rerun as rr
+
+    rr.set_strict_mode(True)
+    yield
+    rr.set_strict_mode(False)
 
 
 def load(path: Path) -> Any:
@@ -113,6 +127,20 @@ def test_a_clip_of_which_little_is_known(moving_clip: Path, tmp_path: Path) -> N
     view(moving_clip, rrd=tmp_path / "bare.rrd")
     found = {path for path in entities(load(tmp_path / "bare.rrd")) if path.startswith("/moving/")}
     assert found == {"/moving/about", "/moving/image/picture", "/moving/image/flow"}
+
+
+@needs_rerun
+def test_an_orthographic_camera_is_a_frame(clip: MotionClip, tmp_path: Path) -> None:
+    assert clip.intrinsics is not None
+    flat = dataclasses.replace(clip, projection="orthographic", intrinsics=clip.intrinsics / [[[10.0], [10], [1]]])
+    view(flat, rrd=tmp_path / "flat.rrd")
+    recording = load(tmp_path / "flat.rrd")
+    (strip,) = column(recording, "/sliding/world/camera/outline", "LineStrip3D")[0]
+    lens = flat.intrinsics[0]  # type: ignore[index]
+    extent = np.ptp(np.array(strip), axis=0)
+    np.testing.assert_allclose(extent, [96 / lens[0, 0], 72 / lens[1, 1], 0], rtol=1e-6)
+    components = {c.component_name for c in recording.schema().component_columns() if c.entity_path.endswith("/camera")}
+    assert not any("Pinhole" in name for name in components)
 
 
 @needs_rerun
