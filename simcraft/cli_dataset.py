@@ -167,7 +167,7 @@ def check(
 def gallery(
     folder: Folder,
     out: Out = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show this many clips at most, of all splits and families.")] = 500,
+    limit: Annotated[int, typer.Option(min=1, help="Show this many clips at most, of all splits and families.")] = 1000,
     workers: Workers = None,
     as_json: Json = False,
     quiet: Quiet = False,
