@@ -61,12 +61,14 @@ def observe(
     observation = prepare(recording, size, tracks, preview, true_frames)
     outline = outline_of(observation)
     arrays: dict[str, Any] = {name: np.empty(shape, ARRAYS[name][1]) for name, shape in shapes_of(outline).items()}
-    arrays |= whole_arrays(observation)
     for t, entries in enumerate(entries_of(observation, 0, progress)):
         for name in ("tracks", "track_visible"):
             arrays[name][:, t] = entries.pop(name)
         for name, value in entries.items():
             arrays[name][t] = value
+    # the first of previewed frames need not be made twice
+    previewed = arrays["frames"][0].copy() if outline.frames_source == outline.image_source == "preview" else None
+    arrays |= whole_arrays(observation, previewed)
     clip = dataclasses.replace(outline, **arrays)
     if not moves(clip):
         clip.metadata["warnings"].append(STILL)
@@ -172,16 +174,15 @@ def shapes_of(outline: MotionClip) -> dict[str, tuple[int, ...]]:
     return {name: getattr(outline, name).shape for name in ARRAYS if getattr(outline, name) is not None}
 
 
-def whole_arrays(observation: Observation) -> dict[str, np.ndarray]:
-    """The arrays that are not made frame by frame: cameras and the first picture."""
+def whole_arrays(observation: Observation, image: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The arrays that are not made frame by frame: cameras and the first picture, which may be known already."""
     recording, crop = observation.recording, observation.crop
     picture = recording.image
     if picture is None and recording.frames is not None:
         picture = recording.frames[0]
-    if picture is None or observation.preview:
-        image = _preview(observation, range(1))[0]
-    else:
-        image = crop.image(picture)
+    if image is None:
+        rendered = None if observation.preview else picture
+        image = _preview(observation, range(1))[0] if rendered is None else crop.image(rendered)
     return {
         "image": image,
         "intrinsics": crop.intrinsics(recording.camera.intrinsics),
