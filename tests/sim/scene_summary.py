@@ -1,6 +1,6 @@
 """Run by `test_families` in a child process with bpy: builds or opens scenes and prints what is in them as JSON.
 
-Its argument is a JSON list of requests: a path of a .blend, or {"name", "seed", "parameters"}; "rows" for what the
+Its argument is a JSON list of requests: a path of a .blend, or {"name", "seed", "parameters"}; "index" for what the
 index should say.
 """
 
@@ -68,6 +68,9 @@ def summary(request: Any) -> dict[str, Any]:
         scene = catalogue.build(request["name"], request["seed"], request["parameters"])
     return {
         "caption": scene["caption"],
+        "details": json.loads(scene.get("details", "[]")),
+        "sun": numbers(bpy.data.objects["sun"].matrix_basis.to_3x3().col[2]),
+        "camera": [numbers(row) for row in scene.camera.matrix_basis],
         "frames": [scene.frame_start, scene.frame_end],
         "objects": {thing.name: object_of(thing) for thing in scene.objects},
     }
@@ -76,5 +79,5 @@ def summary(request: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     blender_addon.register()
     asked = json.loads(sys.argv[1])
-    found = [catalogue.rows() if request == "rows" else summary(request) for request in asked]
+    found = [catalogue.index() if request == "index" else summary(request) for request in asked]
     print("\nSUMMARY " + json.dumps(found), flush=True)

@@ -163,7 +163,7 @@ def test_shipped_files_are_what_their_builders_make(names: tuple[str, ...]) -> N
 def test_index_says_what_the_code_says() -> None:
     pytest.importorskip("bpy")
     index = json.loads(asset("scenes/index.json").read_text(encoding="utf-8"))
-    assert read(["rows"]) == [index["scenes"]]
+    assert read(["index"]) == [index]
 
 
 def record(name: str, seed: int, folder: Path, frames: tuple[int, int]) -> Any:
