@@ -68,7 +68,11 @@ _BEFORE_ADJECTIVES = {
     "from",
     "other",
 }
-_PLACE = re.compile(r"\b(?:on|onto|over|across|in) ((?:an?|the) (?:[\w-]+ ){0,3}?(?:floor|table|ground|lawn|street))\b")
+_GROUND = "(?:floor of hexagonal tiles|floor|table|ground|carpet|lawn|street)"
+_BARE_GROUND = "(?:asphalt|brick paving|cobblestones|gravel|sand|grass|bare soil|snow)"
+_PLACE = re.compile(
+    rf"\b(?:on|onto|over|across|in) ((?:an?|the) (?:[\w-]+ ){{0,4}}?{_GROUND}|{_BARE_GROUND})(?=$|[ ,.])"
+)
 _PREPOSITIONS = ("at", "between", "in", "on", "under")
 _STILL = "the camera stands still"
 _BACKGROUND = "background"
@@ -161,18 +165,18 @@ def _facts(recording: Recording, clip: MotionClip) -> _Facts:
 def _groups(recording: Recording, movements: list[Movement]) -> tuple[_Group, ...]:
     """By noun, those that begin to move first in front."""
     there = [body for body in recording.bodies if body.present is None or body.present.any()]
-    total = Counter(_noun(body.name, material_of(recording, body)) for body in there)
+    total = Counter(_noun(body.name, material_of(recording, body)) for body in there if not _stands_around(body.name))
     named: dict[str, list[Movement]] = {}
     for movement in movements:
         # what stands around in the background is the details' matter
-        if (noun := _noun(movement.name, movement.material)) and (movement.moves or not _stands_around(movement)):
+        if (noun := _noun(movement.name, movement.material)) and not _stands_around(movement.name):
             named.setdefault(noun, []).append(movement)
     groups = [_Group(noun, total[noun], any(m.copies for m in ms), tuple(ms)) for noun, ms in named.items()]
     return tuple(sorted(groups, key=lambda g: min((m.begins for m in g.moving), default=len(movements) + 10**6)))
 
 
-def _stands_around(movement: Movement) -> bool:
-    return movement.name.startswith(_BACKGROUND)
+def _stands_around(name: str) -> bool:
+    return name.startswith(_BACKGROUND)
 
 
 def _noun(*names: str) -> str:

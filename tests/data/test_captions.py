@@ -298,3 +298,21 @@ def test_less_is_said_where_less_is_known() -> None:
 def test_unknown_names_are_not_spoken_of() -> None:
     recording, clip = scene(body("Suzanne.001", straight((0.1, 0, 0))), caption="")
     assert captions_of(recording, clip, row()) == ()
+
+
+@pytest.mark.parametrize(
+    "place", ["a wooden floor", "a black and white checkered floor", "sand", "a floor of hexagonal tiles", "bare soil"]
+)
+def test_title_names_the_ground(place: str) -> None:
+    caption = f"A red ball rolls past two cubes on {place} and stops."
+    ball, cube = body("ball", straight((0.1, 0, 0))), body("cube_1", straight((0, 0, 0)))
+    assert f"A red ball over {place}, moving to the right." in captions_of(*scene(ball, cube, caption=caption), row())
+    cubes = [body(f"cube_{k}", straight((0.1, 0, 0))) for k in range(2)]
+    assert f"Two cubes on {place}, moving to the right." in captions_of(*scene(*cubes, caption=caption), row())
+
+
+def test_background_is_left_to_the_details() -> None:
+    balls = body("ball", straight((0.1, 0, 0))), body("background_ball_1", straight((0, 0, 0)))
+    told = captions_of(*scene(*balls), row())
+    assert "The red and white ball moves to the right, and the camera stands still." in told
+    assert not any("balls" in c for c in told)
