@@ -11,6 +11,7 @@ of each process that made ten clips or more, without its first three (the worker
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -68,7 +69,7 @@ class Recorder:
         workers, blenders = {}, {}
         for worker in driver.children():
             workers[worker.pid] = resident(worker)
-            blenders.update({child.pid: resident(child) for child in children_of(worker)})
+            blenders.update({child.pid: resident(child) for child in blenders_of(worker)})
         minutes = (time.monotonic() - self.start) / 60
         self.samples.append(Sample(step, minutes, resident(driver), workers, blenders))
         if step % max(1, steps // 10) == 0:
@@ -83,12 +84,11 @@ def resident(process: psutil.Process) -> float:
         return 0.0
 
 
-def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """None for one that has ended."""
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+def blenders_of(worker: psutil.Process) -> list[psutil.Process]:
+    """Its Blenders; other children are there for moments, when a library looks for another one."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [child for child in worker.children() if any("blender_child" in word for word in child.cmdline())]
+    return []
 
 
 def main() -> None:

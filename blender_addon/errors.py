@@ -18,3 +18,7 @@ class SceneError(RecordError):
 
 class RecordFailure(RecordError):
     """The request was right but could not be carried out: the simulation exploded, the disk is full."""
+
+
+class DiskFull(RecordFailure):
+    """No space is left: more of the same would fail the same way."""

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ._format import recording_format as fmt
-from .errors import RecordFailure, SceneError
+from .errors import DiskFull, SceneError
 
 
 @contextlib.contextmanager
 def work_folders(out: Path) -> Iterator[tuple[Path, Path]]:
     """(where the recording grows, where vertices wait), both beside `out` and gone afterwards.
 
-    Turns errors of the file system into `SceneError` and `RecordFailure`.
+    Turns errors of the file system into `SceneError` and `DiskFull`.
     """
     if out.exists() and not (out / "recording.json").is_file():
         raise SceneError(f"{out} exists and is not a recording.", "Choose another output folder.")
@@ -31,7 +31,7 @@ def work_folders(out: Path) -> Iterator[tuple[Path, Path]]:
         raise SceneError(str(error), "Wait for it to end, or choose another output folder.") from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RecordFailure(f"The disk of {out.parent} is full.", "Free space, or choose another folder.") from None
+            raise DiskFull(f"The disk of {out.parent} is full.", "Free space, or choose another folder.") from None
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.ENOENT):
             raise SceneError(f"Nothing can be written to {out.parent}.", "Choose another output folder.") from None
         raise

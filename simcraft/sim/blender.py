@@ -126,7 +126,7 @@ class BlenderSession:
                 self.scenes += 1
                 return Path(answer["path"])
             if answer.get("event") == "error":
-                kind = UserError if answer["kind"] == "user" else Failure
+                kind = {"user": UserError, "disk full": DiskFull}.get(answer["kind"], Failure)
                 raise kind(answer["message"], answer["fix"])
             if stage == _START and child.scenes:
                 # it died between two scenes and never began with this one

@@ -26,8 +26,9 @@ with the effects' results}. It shows them in the scene, renders into `images` (s
 the path it then tells is that of `images`. Otherwise there is one pass, and the path is the recording's.
 
 It answers on stdout with lines of `@simcraft ` and JSON: {"event": "progress", "stage", "step", "steps"}, then
-{"event": "done", "path"} or {"event": "error", "kind": "user" | "failure", "message", "fix"}. Everything else that
-appears there is Blender's own chatter. When it is done it waits for the next request; after an error it leaves.
+{"event": "done", "path"} or {"event": "error", "kind": "user" | "failure" | "disk full", "message", "fix"}. Everything
+else that appears there is Blender's own chatter. When it is done it waits for the next request; after an error it
+leaves.
 
 Its stdin is a pipe that the parent holds: where it ends, the parent is gone or wants no more, and the child leaves at
 once, whatever it is doing, and takes FOLDER with it.
@@ -137,7 +138,8 @@ def explain(error: BaseException) -> dict[str, str]:
     message = getattr(error, "message", None)
     if isinstance(message, str) and hasattr(error, "fix"):
         mistake = isinstance(error, ValueError) or type(error).__name__ == "SceneError"
-        return {"kind": "user" if mistake else "failure", "message": message, "fix": error.fix}
+        kind = "disk full" if type(error).__name__ == "DiskFull" else "user" if mistake else "failure"
+        return {"kind": kind, "message": message, "fix": error.fix}
     traceback.print_exception(error)
     if isinstance(error, ModuleNotFoundError) and error.name == "numpy":
         fix = "Install it for Blender's Python; on Debian and Ubuntu: apt install python3-numpy."

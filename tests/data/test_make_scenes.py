@@ -15,8 +15,9 @@ from simcraft.data.folder import open_set
 from simcraft.data.local_pool import LocalPool
 from simcraft.data.make import make_data_set, missing_rows
 from simcraft.data.recipe import LoadedRecipe, load_recipe
+from simcraft.errors import DiskFull
 from simcraft.sim.blender_child import __file__ as child_script
-from tests.data.runs import drive, log, until_made
+from tests.data.runs import drive, log, small_disk, until_made
 from tests.data.sets import contents
 
 pytestmark = [pytest.mark.slow, pytest.mark.bpy]
@@ -96,6 +97,17 @@ def test_a_stopped_run_takes_its_blenders_with_it(recipe: LoadedRecipe, tmp_path
     assert driver.returncode == 130, errors
     assert not psutil.wait_procs(below, timeout=2)[1]
     assert not (tmp_path / "set" / "work").exists()
+
+
+def test_a_disk_without_room_for_the_work_ends_the_run(recipe: LoadedRecipe, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "400k") as disk:
+        with pytest.raises(DiskFull, match="is full") as caught:
+            make_data_set(recipe, COUNT, disk / "set", pool=LocalPool(1))
+        assert "ree s" in caught.value.fix  # free some space
+        data_set = open_set(disk / "set")
+        assert not any(data_set.has_failed(row) for row in data_set.rows)
+        assert len(missing_rows(data_set)) == COUNT
+        assert not (disk / "set" / "work").exists()
 
 
 def test_kills_at_random_moments_lose_nothing(recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str]) -> None:

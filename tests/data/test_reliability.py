@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -23,7 +23,7 @@ from simcraft.data.make import Report, make_data_set
 from simcraft.data.recipe import LoadedRecipe
 from simcraft.errors import DiskFull, Failure
 from tests.data import makers
-from tests.data.runs import drive, log, until_made
+from tests.data.runs import drive, log, small_disk, until_made
 from tests.data.sets import contents, small_recipe
 
 COUNT = 24
@@ -125,33 +125,22 @@ def test_workers_are_silent_and_share_the_cores(
     assert {entry["seconds"]["threads"] for entry in log(tmp_path / "set", "made")} == {share}
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk with room for a few clips."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("nobody may mount here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_disk_that_fills_up_ends_the_run_and_loses_nothing(
-    recipe: LoadedRecipe, tmp_path: Path, small_disk: Path, whole: dict[str, str]
+    recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str]
 ) -> None:
-    with pytest.raises(DiskFull, match="disk is full"):
-        make(recipe, small_disk / "set", makers.formulas, COUNT)
-    data_set = open_set(small_disk / "set")
-    done = data_set.done()
-    assert 0 < len(done) < COUNT
-    assert not any(data_set.has_failed(row) for row in data_set.rows)
-    there = contents(small_disk / "set")
-    assert there == {name: digest for name, digest in whole.items() if name in there}
-    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
-    report = make(recipe, small_disk / "set", makers.formulas, COUNT)
-    assert report.made == COUNT - len(done)
-    assert contents(small_disk / "set") == whole
+    with small_disk(tmp_path / "disk", "300k") as disk:
+        with pytest.raises(DiskFull, match="disk is full"):
+            make(recipe, disk / "set", makers.formulas, COUNT)
+        data_set = open_set(disk / "set")
+        done = data_set.done()
+        assert 0 < len(done) < COUNT
+        assert not any(data_set.has_failed(row) for row in data_set.rows)
+        there = contents(disk / "set")
+        assert there == {name: digest for name, digest in whole.items() if name in there}
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        report = make(recipe, disk / "set", makers.formulas, COUNT)
+        assert report.made == COUNT - len(done)
+        assert contents(disk / "set") == whole
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])

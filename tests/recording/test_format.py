@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,19 @@ def test_failed_save_leaves_the_old_recording(tmp_path: Path, monkeypatch: pytes
         save_recording(sliding_square(speed=0.2), path)
     assert same(load_recording(path), sliding_square())
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_disk_without_room_for_the_rest_of_an_array_is_full(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", small], capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        with pytest.raises(OSError, match="No space") as caught:
+            save_recording(sliding_square(), small / "a")
+        assert caught.value.errno == errno.ENOSPC
+    finally:
+        subprocess.run(["umount", small], check=True)
 
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 import simcraft as sc
 from simcraft.assets import asset
-from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.errors import Cancelled, DiskFull, Failure, UserError
 from simcraft.sim import rigid
 from simcraft.sim.blender import Blender, ChildCrash, clean_environment, find_blender, run_child
 from simcraft.sim.simulate import find_scene, record_in_child
@@ -216,7 +216,7 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", small], capture_output=True).returncode:
         pytest.skip("no right to mount a small disk")
     try:
-        with pytest.raises(Failure, match="is full"):
+        with pytest.raises(DiskFull, match="is full"):
             record("big_cloth", tmp_path, out=small / "r")
         assert leftovers(small) == []
     finally:

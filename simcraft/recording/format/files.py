@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -125,7 +126,12 @@ def _write_array(array: np.ndarray, folder: Path, name: str, written: dict[bytes
     array = np.ascontiguousarray(array)
     key = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode() + array.tobytes()).digest()
     if key not in written:
-        np.save(folder / name, array, allow_pickle=False)
+        try:
+            np.save(folder / name, array, allow_pickle=False)
+        except OSError as error:
+            if error.errno is None:  # numpy's own words for what it could write only in part
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder / name)) from error
+            raise
         written[key] = name
     return written[key]
 
