@@ -143,15 +143,22 @@ def check(
 ) -> None:
     """Verify a set: every row, every array, flow against visibility; statistics and a page of pictures.
 
-    Writes check.json and check.html into the set, or into --out. Leaves with exit code 1 where something is wrong.
+    Writes check.json and check.html into the set, or into --out. Of an export, checksums and index are verified. Leaves
+    with exit code 1 where something is wrong.
     """
 
     problems = 0
 
     def work(progress: Any) -> dict[str, Any]:
-        from simcraft.data.check import check_set
+        from simcraft.data.check import check_export, check_set, is_export
 
         nonlocal problems
+        if is_export(folder):
+            found = check_export(folder, progress)
+            problems = len(found)
+            for problem in found:
+                print(f"problem: {problem}", file=sys.stderr)
+            return {"export": str(folder), "problems": problems}
         report = check_set(folder, sample=sample, workers=workers, progress=progress)
         problems = len(report.problems)
         for problem in report.problems[:20]:
