@@ -44,7 +44,7 @@ CLOTH = dataclasses.replace(ROW, family="drape", seed=12, settings={})
 EFFECTS = (
     dataclasses.replace(ROW, family="smoke_dominoes", seed=13, settings={"resolution": 24}),
     dataclasses.replace(ROW, family="birds", seed=14, settings={"count": 20}),
-    dataclasses.replace(ROW, family="jelly_drum", seed=15, settings={"resolution": 16}),
+    dataclasses.replace(ROW, family="jelly_drum", seed=15, settings={"resolution": 24}),
 )
 REPOSITORY = Path(__file__).parents[2]
 
