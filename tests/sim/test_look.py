@@ -198,6 +198,6 @@ def test_nothing_moves_otherwise_with_a_look(names: tuple[str, ...], tmp_path: P
                 {body.name: body for body in record(name, look, tmp_path, (1, 24), session).bodies}
                 for look in ({}, random_look(5))
             )
-            assert set(looking) > set(plain)
+            assert set(looking) >= set(plain)
             for key, body in plain.items():
                 np.testing.assert_array_equal(body.transforms, looking[key].transforms)

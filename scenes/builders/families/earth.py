@@ -35,5 +35,11 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
 
 
 FAMILY = Family(
-    "earth", "Revolving earth", ("MotionCraft",), SETTINGS, build, lacks=("floor", "sky", "paint", "distractors")
+    "earth",
+    "Revolving earth",
+    ("MotionCraft",),
+    SETTINGS,
+    build,
+    # the sun stays on the camera's side: the night side would be black before a black sky
+    lacks=("floor", "sky", "sun_turn", "paint", "distractors"),
 )
