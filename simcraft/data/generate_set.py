@@ -121,10 +121,8 @@ def generate_set(
         failed: dict[str, str] = {}
         if missing:
             jobs = _jobs(data_set, missing, failed)
-            if ray is None:
-                results = paint_here(chosen, complete, jobs)
-            else:
-                results = paint_on_cluster(ray, chosen, complete, jobs, len(missing))
+            work = (chosen, complete, jobs)
+            results = paint_here(*work) if ray is None else paint_on_cluster(ray, *work)
             with contextlib.closing(results):
                 _collect(results, data_set, missing, target, failed, progress)
         families = _summary(target, [row for row in done if row.id not in failed])
@@ -143,7 +141,9 @@ def _jobs(data_set: DataSet, rows: Mapping[str, Row], failed: dict[str, str]) ->
         if hashlib.sha256(clip).hexdigest() == _clip_digest(data_set, row):
             yield Job(row.id, clip)
         else:
-            failed[row.id] = f"{data_set.clip_path(row)} is damaged: `simcraft dataset make` makes it again."
+            failed[row.id] = (
+                f"{data_set.clip_path(row)} is damaged: remove it, and make the set again, which makes this clip alone."
+            )
 
 
 def _collect(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 from simcraft.clip.store import load_clip
 from simcraft.data.pool import Problem, problem_of
 from simcraft.data.ray_cluster import Unfit, connected, failed, node_name, node_unlike
-from simcraft.errors import Failure
 from simcraft.generate import registry
 from simcraft.metrics import evaluate
 from simcraft.progress import silent
@@ -71,80 +71,89 @@ def paint_here(generator: registry.Generator, options: Mapping[str, Any], jobs: 
 
 
 def paint_on_cluster(
-    address: str, generator: registry.Generator, options: Mapping[str, Any], jobs: Iterator[Job], most: int
+    address: str, generator: registry.Generator, options: Mapping[str, Any], jobs: Iterator[Job]
 ) -> Results:
     """The jobs in any order, by one actor for each GPU of the cluster, or where it has none for each core.
 
-    An actor that dies is started again, elsewhere where its node died, and its job tried once more.
+    Where an actor or its node dies another one is started, and the job tried once more.
 
     Parameters
     ----------
     address: of the cluster; see `ray_cluster.connected`.
-    most: number of jobs; more actors are not started.
 
-    Raises `UserError` or `Failure` where there is no such cluster, or one of its nodes cannot load the generator.
+    Raises `UserError` where there is no such cluster, or one of its nodes cannot load the generator.
     """
     with connected(address) as ray:
-        running = {actor.load.remote(): (actor, "") for actor in _actors(ray, generator, options, most)}
+        count, needs = _places(ray)
+        painter = ray.remote(**needs)(Painter)
+        running: dict[Any, tuple[Any, Job]] = {}
+        lost: set[str] = set()
+
+        def new_actor() -> Any:
+            return painter.remote(generator, dict(options), __version__)
+
+        def give(actor: Any, job: Job) -> None:
+            running[actor.paint.remote(job.clip)] = actor, job
+
+        for job in islice(jobs, count):
+            give(new_actor(), job)
         while running:
             (done,), _ = ray.wait(list(running))
-            actor, job_id = running.pop(done)
+            actor, job = running.pop(done)
             result = _result(ray, done)
-            if isinstance(result, Unfit):
-                raise result.error()
-            if job_id and result is not None:
-                yield job_id, result
-            elif result is not None:
-                raise Failure(result.message, result.fix)
-            job = next(jobs, None)
-            if job is not None:
-                running[actor.paint.remote(job.clip)] = (actor, job.id)
+            if result is None:
+                actor = new_actor()
+                if job.id not in lost:
+                    lost.add(job.id)
+                    give(actor, job)
+                    continue
+                result = Problem("The process that made it died, twice.")
+            yield job.id, result
+            if (following := next(jobs, None)) is not None:
+                give(actor, following)
             else:
-                # one whose node died may be waiting for its place
+                # one that took a dead one's job may be waiting for a place
                 ray.kill(actor)
 
 
-def _actors(ray: ModuleType, generator: registry.Generator, options: Mapping[str, Any], most: int) -> list[Any]:
+def _places(ray: ModuleType) -> tuple[int, dict[str, int]]:
+    """How many actors there is room for, and what each takes."""
     there = ray.cluster_resources()
-    gpus, cores = int(there.get("GPU", 0)), int(there.get("CPU", 0))
-    needs = {"num_gpus": 1, "num_cpus": 0} if gpus else {"num_cpus": 1}
-    actor = ray.remote(max_restarts=-1, max_task_retries=1, **needs)(Painter)
-    return [actor.remote(generator, dict(options), __version__) for _ in range(min(most, gpus or max(1, cores)))]
+    if gpus := int(there.get("GPU", 0)):
+        return gpus, {"num_gpus": 1, "num_cpus": 0}
+    return max(1, int(there.get("CPU", 0))), {"num_cpus": 1}
 
 
-def _result(ray: ModuleType, done: Any) -> Any:
-    """What an actor has returned; a problem where it died twice."""
+def _result(ray: ModuleType, done: Any) -> Painted | Problem | None:
+    """What an actor has returned, None where it died. Raises `UserError` where it cannot load the generator."""
+    errors = ray.exceptions
     try:
-        return ray.get(done)
-    except (ray.exceptions.RayActorError, ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError):
-        return Problem("The process that made it died twice.", "Ray's own logs are in /tmp/ray on its nodes.")
-    except ray.exceptions.RayError as error:
+        result = ray.get(done)
+    except (errors.RayActorError, errors.ObjectLostError, errors.OutOfMemoryError):
+        return None
+    except errors.RayError as error:
         raise failed(error) from None
+    if isinstance(result, Unfit):
+        raise result.error()
+    return result
 
 
 class Painter:
-    """An actor: a process of the cluster that holds a loaded generator."""
+    """An actor: a process of the cluster that keeps a loaded generator from job to job."""
 
     def __init__(self, generator: registry.Generator, options: dict[str, Any], version: str) -> None:
         self._generator, self._options, self._version = generator, options, version
         self._generate: Callable[..., Video] | None = None
 
-    def load(self) -> Unfit | None:
-        """Load the generator; what keeps it from that where it cannot."""
-        if (unlike := node_unlike({"simcraft": self._version}, {"simcraft": __version__})) is not None:
-            return unlike
-        try:
-            self._generate = self._generator.load(self._options)
-        except Exception as error:
-            problem = problem_of(error)
-            name = self._generator.name
-            return Unfit(f"The node {node_name()} cannot load '{name}': {problem.message}", problem.fix)
-        return None
-
-    def paint(self, clip: bytes) -> Painted | Problem | Unfit:
-        """One job."""
-        # not yet where the process was started again
-        if self._generate is None and (unfit := self.load()) is not None:
-            return unfit
-        assert self._generate is not None
-        return paint(self._generate, clip)
+    def paint(self, clip_data: bytes) -> Painted | Problem | Unfit:
+        """One job; the first one loads the generator."""
+        if self._generate is None:
+            if (unlike := node_unlike({"simcraft": self._version}, {"simcraft": __version__})) is not None:
+                return unlike
+            try:
+                self._generate = self._generator.load(self._options)
+            except Exception as error:
+                problem = problem_of(error)
+                name = self._generator.name
+                return Unfit(f"The node {node_name()} cannot load '{name}': {problem.message}", problem.fix)
+        return paint(self._generate, clip_data)

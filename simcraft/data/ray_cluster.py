@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from simcraft.errors import SimcraftError, UserError
+from simcraft.errors import Failure, SimcraftError, UserError
 
 INSTALL = 'pip install -e ".[ray]", here and on every node.'
 
@@ -106,4 +106,4 @@ def failed(error: Exception) -> SimcraftError:
     text = " ".join(str(cause).split())
     if "No module named 'simcraft" in text:
         return UserError("A node of the cluster has no simcraft.", INSTALL)
-    return UserError(f"The cluster could not do it: {text[:400]}", "Ray's own logs are in /tmp/ray on its nodes.")
+    return Failure(f"The cluster could not do it: {text[:400]}", "Ray's own logs are in /tmp/ray on its nodes.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def load_dying_once(notes: str) -> Callable[..., Video]:
     return generate
 
 
+def load_slow(notes: str) -> Callable[..., Video]:
+    """Takes its time, so that a node can die meanwhile."""
+
+    def generate(clip: MotionClip, *, progress: Progress = silent) -> Video:
+        time.sleep(0.5)
+        return still(clip, progress=progress)
+
+    note(notes, "loaded")
+    return generate
+
+
 def load_nothing(notes: str) -> Callable[..., Video]:
     """Its weights are missing."""
     raise UserError(f"{notes} holds no model.", "Give another --notes.")
@@ -61,5 +73,7 @@ def note(notes: str, what: str) -> None:
 
 COUNTED = Generator("counted", "For tests.", f"{__name__}:load_counted", (NOTES,), loads=True)
 DYING_ONCE = Generator("dying-once", "For tests.", f"{__name__}:load_dying_once", (NOTES,), loads=True)
+SLOW = Generator("slow", "For tests.", f"{__name__}:load_slow", (NOTES,), loads=True)
 NOTHING = Generator("nothing", "For tests.", f"{__name__}:load_nothing", (NOTES,), loads=True)
 SQUEAMISH = Generator("squeamish", "For tests.", f"{__name__}:squeamish")
+ALL = (COUNTED, DYING_ONCE, SLOW, NOTHING, SQUEAMISH)

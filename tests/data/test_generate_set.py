@@ -17,12 +17,12 @@ from simcraft.data.generate_set import generate_set
 from simcraft.errors import Cancelled, UserError
 from simcraft.generate import registry
 from tests.data import generators
-from tests.data.ray_nodes import small_cluster
+from tests.data.ray_nodes import SMALL, small_cluster
 
 
 @pytest.fixture(autouse=True)
 def known_generators(monkeypatch: pytest.MonkeyPatch) -> None:
-    for generator in (generators.COUNTED, generators.DYING_ONCE, generators.NOTHING, generators.SQUEAMISH):
+    for generator in generators.ALL:
         monkeypatch.setitem(registry._GENERATORS, generator.name, generator)
 
 
@@ -173,3 +173,34 @@ def test_a_model_that_cannot_be_loaded_ends_the_run_and_names_the_node(
 ) -> None:
     with pytest.raises(UserError, match=r"The node .+ cannot load 'nothing': .+ holds no model\."):
         generate_set(small_set, "nothing", {"notes": str(notes)}, out=tmp_path / "videos", ray=cluster.address)
+
+
+@pytest.mark.slow
+def test_a_node_dies_and_its_actor_waits_for_a_place(
+    cluster: Any, small_set: Path, tmp_path: Path, notes: Path
+) -> None:
+    doomed = [cluster.add_node(num_cpus=1, **SMALL)]
+
+    def kill_a_node(stage: str, step: int, steps: int, detail: str = "") -> None:
+        if step == 1:
+            cluster.remove_node(doomed.pop(), allow_graceful=False)
+
+    out, options = tmp_path / "videos", {"notes": str(notes)}
+    report = generate_set(small_set, "slow", options, out=out, ray=cluster.address, progress=kill_a_node)
+    assert not doomed and (report.made, report.failed) == (6, {})
+    assert ids(out, ".mp4") == ids(out, ".json") == ALL
+
+
+@pytest.mark.slow
+def test_where_there_are_gpus_there_is_one_actor_for_each(
+    cluster: Any, small_set: Path, tmp_path: Path, notes: Path
+) -> None:
+    # what Ray counts, not what there is
+    node = cluster.add_node(num_cpus=1, num_gpus=1, **SMALL)
+    try:
+        options = {"notes": str(notes)}
+        report = generate_set(small_set, "slow", options, out=tmp_path / "videos", ray=cluster.address)
+    finally:
+        cluster.remove_node(node)
+    assert report.made == 6
+    assert len(list(notes.iterdir())) == 1
