@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import random
 import signal
 import time
@@ -59,8 +61,15 @@ def whole(recipe: LoadedRecipe, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 
 def blenders(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those of the processes that run Blender's child script."""
-    return [p for p in processes if any(Path(child_script).name in word for word in p.cmdline())]
+    """Those of the processes that run Blender's child script, each in a session of its own."""
+    found = []
+    for process in processes:
+        # a fork, on its way to becoming something else, may have gone
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            script = any(Path(child_script).name in word for word in process.cmdline())
+            if script and os.getsid(process.pid) == process.pid:
+                found.append(process)
+    return found
 
 
 def test_several_processes_make_the_very_same_clips(
@@ -86,6 +95,24 @@ def test_a_blender_that_dies_costs_a_retry(recipe: LoadedRecipe, tmp_path: Path,
     # one that dies between two scenes costs nothing
     assert len(again) <= 2
     assert all("Blender was killed by SIGKILL" in entry["message"] for entry in again)
+
+
+def test_a_blender_that_hangs_costs_a_retry(recipe: LoadedRecipe, tmp_path: Path, whole: dict[str, str]) -> None:
+    hanging: list[psutil.Process] = []
+
+    def progress(stage: str, step: int, steps: int, detail: str = "") -> None:
+        if step == 1 and not hanging:
+            hanging.extend(blenders(psutil.Process().children(recursive=True)))
+            for blender in hanging:
+                blender.suspend()
+
+    report = make_data_set(recipe, COUNT, tmp_path / "set", pool=LocalPool(1, time_limit=15), progress=progress)
+    assert (report.made, report.failed, len(report.tried_again)) == (COUNT, {}, 1)
+    (again,) = log(tmp_path / "set", "again")
+    assert again["message"] == "It was not made within 15 s."
+    assert len(hanging) == 1
+    assert not psutil.wait_procs(hanging, timeout=0)[1]
+    assert contents(tmp_path / "set") == whole
 
 
 def test_a_stopped_run_takes_its_blenders_with_it(recipe: LoadedRecipe, tmp_path: Path) -> None:
