@@ -97,7 +97,7 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, An
                 f"{', '.join(p.name for p in look_parameters())}; see `simcraft simulate {name} --help`.",
             )
     own: dict[str, Any] = {}
-    for key in settings.keys() & known.keys():
+    for key in [key for key in settings if key in known]:
         try:
             own[key] = convert(known[key], settings[key])
         except SettingError as error:
