@@ -69,6 +69,7 @@ def full_recording(frames: int = 4, seed: int = 0) -> Recording:
         lighting=Lighting(sky_image=rng.integers(0, 255, (4, 8, 3), np.uint8)),
         image=image,
         caption="a square",
+        details=("seen from above", "low sun from the left"),
         warnings=("one warning",),
         software={"blender": "3.4.1"},
     )

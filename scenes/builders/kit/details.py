@@ -90,7 +90,7 @@ def _some(kind: str, count: int) -> str:
 
 def _view(scene: Any, look: Look) -> list[str]:
     found = []
-    if look.camera_height:
+    if look.camera_height and "floor" in scene.objects:
         down = -float(_axis(scene.camera, (0.0, 0.0, -1.0))[2])
         if down > np.sin(np.radians(50.0)):
             found.append("seen from high above")

@@ -129,7 +129,7 @@ def room() -> np.ndarray:
 
 def city() -> np.ndarray:
     """Night: a deep blue sky, an orange glow over the horizon, and before it houses with lit windows."""
-    picture = gradient((0.025, 0.035, 0.09), (0.34, 0.2, 0.11), (0.03, 0.03, 0.035), bend=0.35)
+    picture = gradient((0.025, 0.035, 0.09), (0.34, 0.2, 0.11), (0.03, 0.03, 0.035), bend=0.2)
     generator = np.random.default_rng(404)
     heights = np.repeat(generator.integers(0, 5, HEIGHT // 2), 4) * HEIGHT // 256
     row = np.arange(HEIGHT)[:, None]
@@ -212,8 +212,8 @@ SKIES: dict[str, Sky] = {
     "night": Sky(
         "at night, in the glow of a city",
         city,
-        0.2,
-        0.75,
+        0.12,
+        0.5,
         source="moon",
         colour=(0.68, 0.8, 1.0),
         elevations=(25.0, 70.0),
