@@ -9,7 +9,6 @@ costs time and counts as no try.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import shutil
 import tempfile
@@ -132,9 +131,9 @@ def _engine(time_limit: float, recycle: int, maker: Maker) -> LocalPool:
 
 def _work_folder() -> Path:
     """An empty folder for this process; those of processes that are gone are removed, for Ray kills its own."""
-    parent = Path(tempfile.gettempdir()) / f"simcraft-ray-{getpass.getuser()}"
+    parent = Path(tempfile.gettempdir()) / f"simcraft-ray-{os.getuid()}"
     own = parent / str(os.getpid())
-    for folder in parent.glob("*"):
+    for folder in parent.glob("[0-9]*"):
         if folder == own or not _is_running(int(folder.name)):
             shutil.rmtree(folder, ignore_errors=True)
     own.mkdir(parents=True)
