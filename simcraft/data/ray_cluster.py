@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 from simcraft.errors import Failure, SimcraftError, UserError
 
@@ -47,7 +48,7 @@ def connected(address: str) -> Iterator[ModuleType]:
         held.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             _knock(address)
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
+            ray.init(address, log_to_driver=False, **_options(address))
         except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
             raise UserError(
                 f"There is no Ray cluster to join at '{address}': {_reason(error)}", _fix(address)
@@ -63,9 +64,12 @@ def _knock(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _dashboard(address: str) -> bool | None:
-    """None where the cluster is there already and has one or not."""
-    return False if address == "local" else None
+def _options(address: str) -> dict[str, Any]:
+    """What only a cluster of this process's own, or one joined from inside, can be told."""
+    if address.startswith("ray://"):
+        return {}
+    quiet = {"logging_level": logging.ERROR}
+    return {**quiet, "include_dashboard": False} if address == "local" else quiet
 
 
 def _reason(error: Exception) -> str:
