@@ -184,8 +184,11 @@ def run_child(
     progress: Progress,
     solve: Callable[[Path], Path] | None = None,
 ) -> Path:
-    """`BlenderSession.run` in a session of this one scene."""
-    session = BlenderSession(blender)
+    """`BlenderSession.run` in a session of this one scene, of one thread where nothing is rendered."""
+    # threads gain nothing but in rendering, and with several, bodies that leave their keyframes may move otherwise
+    options = request.get("options", {})
+    renders = not options.get("preview") or options.get("true_frames")
+    session = BlenderSession(blender, threads=0 if renders else 1)
     try:
         return session.run(request, log, progress, solve)
     finally:
