@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from simcraft.recording.format import Parameter, SettingError, convert
 
 ANY = "any"
 """In a recipe: each of a parameter's choices but "own", all equally likely."""
+OWN = "own"
+"""As the scene has it: which value that is, is not known without building the scene."""
 
 _RANGE = re.compile(r"\s*(\S+?)\s*\.\.\s*(\S+)\s*")
 
@@ -36,10 +39,14 @@ class Choice:
             return self.values[int(generator.integers(len(self.values)))]
         if self.whole:
             return int(generator.integers(int(self.low), int(self.high) + 1))
-        return round(float(generator.uniform(self.low, self.high)), 4)
+        drawn = round(float(generator.uniform(self.low, self.high)), _decimals(self.high - self.low))
+        # where an end has more decimals than that
+        return min(max(drawn, self.low), self.high)
 
     def overlaps(self, other: Choice) -> bool:
-        """Is there a value that both may take?"""
+        """Is there a value that both may take? "own" may be any."""
+        if OWN in self.values or OWN in other.values:
+            return True
         if self.values:
             return any(other.holds(value) for value in self.values)
         if other.values:
@@ -64,7 +71,7 @@ def choice_of(parameter: Parameter, wish: Any) -> Choice:
             raise UserError(f"{parameter.name}: the list is empty.", "Name one value at least.")
         return Choice(tuple(_converted(parameter, value) for value in wish))
     if wish == ANY and parameter.choices:
-        return Choice(tuple(c for c in parameter.choices if c != "own"))
+        return Choice(tuple(c for c in parameter.choices if c != OWN))
     if isinstance(wish, str) and not isinstance(parameter.default, str) and (ends := _RANGE.fullmatch(wish)):
         low, high = (_converted(parameter, end) for end in ends.groups())
         if low > high:
@@ -80,6 +87,11 @@ def usual_choice(parameter: Parameter, usual: tuple[float, float] | None) -> Cho
     if usual is None:
         return Choice((parameter.default,))
     return Choice(low=usual[0], high=usual[1], whole=isinstance(parameter.default, int))
+
+
+def _decimals(span: float) -> int:
+    """So many decimals that a range of this length has a thousand values at least; four where it need not be more."""
+    return 4 if span >= 0.1 or span == 0.0 else 3 - math.floor(math.log10(span))
 
 
 def _converted(parameter: Parameter, value: Any) -> Any:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simcraft.data.choices import Choice, choice_of, usual_choice
+from simcraft.data.choices import OWN, Choice, choice_of, usual_choice
 from simcraft.data.recipe import LoadedRecipe, Recipe
 from simcraft.errors import UserError
 from simcraft.recording.format import KINDS, Parameter
-from simcraft.sim.families import Family, find_family, look_parameters, look_usual
+from simcraft.sim.families import Family, find_family, look_parameters
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class _Plan:
 def expand(loaded: LoadedRecipe, count: int) -> list[Row]:
     """The first `count` rows of a recipe's manifest.
 
-    A row depends on the recipe and its own number only, so that a longer manifest begins with the shorter one. Splits
-    and families take turns by their shares: any stretch of the manifest holds about the right mixture.
+    A row depends on what the recipe says and its own number only, so that a longer manifest begins with the shorter
+    one, and that the order of keys in the recipe changes nothing. Splits and families take turns by their shares: any
+    stretch of the manifest holds about the right mixture.
 
     Raises `UserError` that names the recipe, the split, the family and the parameter that is wrong.
     """
@@ -88,10 +91,9 @@ def expand(loaded: LoadedRecipe, count: int) -> list[Row]:
         first = _first_frames(recipe, plans)
     except UserError as error:
         raise UserError(f"The recipe {loaded.path}: {error.message}", error.fix) from None
-    shares = {name: split.share for name, split in recipe.splits.items()}
-    turns = {name: _Turns([p.weight for p in plans[name]]) for name in plans}
-    splits = _Turns(list(shares.values()))
-    names = list(shares)
+    names = sorted(recipe.splits)
+    splits = _Turns([recipe.splits[name].share for name in names])
+    turns = {name: _Turns([p.weight for p in plans[name]]) for name in names}
     seeds = _seeds(recipe.seed, count)
     rows = []
     for number in range(count):
@@ -102,7 +104,7 @@ def expand(loaded: LoadedRecipe, count: int) -> list[Row]:
 
 
 class _Turns:
-    """Takes turns so that after any number of them each has had its share, to within one."""
+    """Takes turns so that after any number of them each has had about its share, and never one more than that."""
 
     def __init__(self, shares: list[float]) -> None:
         self.shares = np.array(shares) / sum(shares)
@@ -147,21 +149,26 @@ def _row(recipe: Recipe, number: int, split: str, plan: _Plan, seed: int, first:
 def _plans(recipe: Recipe, split: str) -> list[_Plan]:
     wish = recipe.splits[split]
     common = {**recipe.changes, **wish.changes}
-    names = wish.families or recipe.families
     plans = []
-    for name in names:
+    for name, family_wish in sorted((wish.families or recipe.families).items()):
         family = find_family(name)
-        own = recipe.families.get(name)
-        there = wish.families.get(name)
-        changes = {**(own.changes if own else {}), **(there.changes if there else {})}
+        everywhere = recipe.families.get(name)
+        changes = {**(everywhere.changes if everywhere else {}), **family_wish.changes}
         try:
             choices = {key: choice_of(_look(key), value) for key, value in common.items()}
-            choices |= {key: choice_of(_parameter(family, key), value) for key, value in changes.items()}
+            choices |= {key: _choice_of_any(_parameters(family, key), value) for key, value in changes.items()}
         except UserError as error:
             raise UserError(f"split '{split}', family '{name}': {error.message}", error.fix) from None
-        weight = (there or own).weight if wish.families else recipe.families[name].weight  # type: ignore[union-attr]
-        plans.append(_Plan(family, weight, choices))
+        plans.append(_Plan(family, family_wish.weight, choices))
     return plans
+
+
+def _choice_of_any(parameters: list[Parameter], wish: Any) -> Choice:
+    """The choice as the first of the parameters takes it for which it makes sense; else the first one's error."""
+    for parameter in parameters:
+        with contextlib.suppress(UserError):
+            return choice_of(parameter, wish)
+    return choice_of(parameters[0], wish)
 
 
 def _look(name: str) -> Parameter:
@@ -174,25 +181,29 @@ def _look(name: str) -> Parameter:
     return known[name]
 
 
-def _parameter(family: Family, name: str) -> Parameter:
+def _parameters(family: Family, name: str) -> list[Parameter]:
+    """What `name` may mean: one parameter of the look or the family, or settings of several kinds of effects.
+
+    Which effects a family has is not known without building the scene.
+    """
     known = {p.name: p for p in (*look_parameters(), *family.parameters)}
     if name in known:
-        return known[name]
+        return [known[name]]
     own_name = name.rpartition(".")[2]
-    for parameter in _effect_parameters(family):
-        if parameter.name == own_name:
-            return parameter
+    if found := [parameter for parameter in _effect_parameters(family) if parameter.name == own_name]:
+        return found
     raise UserError(
         f"there is no parameter '{name}'.",
         f"There are {', '.join(p.name for p in family.parameters)}; see `simcraft simulate {family.name} --help`.",
     )
 
 
-def _effect_parameters(family: Family) -> Iterable[Parameter]:
+def _effect_parameters(family: Family) -> Iterator[Parameter]:
     if family.image_plane is not None:
         from simcraft.sim.image_plane import parameters
 
         yield from parameters(family.image_plane["kind"])
+        return
     for kind in KINDS.values():
         yield from kind.parameters
         for table in kind.roles.values():
@@ -216,14 +227,13 @@ def _first_frames(recipe: Recipe, plans: Mapping[str, list[_Plan]]) -> Choice:
 
 def _check_held_out(recipe: Recipe, plans: Mapping[str, list[_Plan]]) -> None:
     """Raise `UserError` where a family of a held-out split has no parameter whose values are unseen elsewhere."""
-    usual_look = look_usual()
     for split, wish in recipe.splits.items():
         if not wish.held_out:
             continue
         others = [(name, plan) for name in plans if not recipe.splits[name].held_out for plan in plans[name]]
         for plan in plans[split]:
             for name, other in others:
-                if other.family.name == plan.family.name and not _differ(plan, other, usual_look):
+                if other.family.name == plan.family.name and not _differ(plan, other):
                     raise UserError(
                         f"the held-out split '{split}' shares the values of all parameters of '{plan.family.name}' "
                         f"with the split '{name}'.",
@@ -231,17 +241,23 @@ def _check_held_out(recipe: Recipe, plans: Mapping[str, list[_Plan]]) -> None:
                     )
 
 
-def _differ(plan: _Plan, other: _Plan, usual_look: Mapping[str, tuple[float, float]]) -> bool:
-    def choice(of: _Plan, name: str) -> Choice:
-        if name in of.choices:
-            return of.choices[name]
-        own = {p.name: p for p in of.family.parameters}
-        if name in own:
-            return usual_choice(own[name], of.family.usual.get(name))
-        # a look that nobody sets is the family's own, an effect's setting its default, or as the family sets it
-        return Choice((_parameter(of.family, name).default,))
+def _differ(plan: _Plan, other: _Plan) -> bool:
+    """Has one family a parameter that never takes a value in the one plan that it may take in the other?"""
+    # setting what a family lacks changes nothing
+    names = (plan.choices.keys() | other.choices) - set(plan.family.lacks)
+    return any(not _values(plan, name).overlaps(_values(other, name)) for name in names)
 
-    return any(not choice(plan, name).overlaps(choice(other, name)) for name in plan.choices.keys() | other.choices)
+
+def _values(plan: _Plan, name: str) -> Choice:
+    """The values that a parameter takes in a plan, whether it is set there or not."""
+    if name in plan.choices:
+        return plan.choices[name]
+    own = {p.name: p for p in plan.family.parameters}
+    if name in own:
+        return usual_choice(own[name], plan.family.usual.get(name))
+    look = {p.name: p for p in look_parameters()}
+    # the setting of an effect is as the scene has it
+    return Choice((look[name].default if name in look else OWN,))
 
 
 def write_manifest(rows: Iterable[Row]) -> str:
@@ -283,4 +299,7 @@ def _read_row(line: str, place: str) -> Row:
         raise UserError(f"{place} is damaged: {error}.", RESTORE) from None
     if genuine != told:
         raise UserError(f"{place}: the row {row.id} was changed since it was written.", RESTORE)
+    # both become names of files: nobody's manifest leads out of its folder
+    if not re.fullmatch(r"\d{6,}", row.id) or not re.fullmatch(r"[\w-]+", row.split):
+        raise UserError(f"{place}: the row {row.id!r} of the split {row.split!r} has no proper id or split.", RESTORE)
     return row

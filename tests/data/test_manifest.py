@@ -69,6 +69,16 @@ def test_a_longer_manifest_begins_with_the_shorter(recipe: LoadedRecipe, count: 
     assert write_manifest(longer).startswith(write_manifest(shorter))
 
 
+@settings(max_examples=20)
+@given(recipes, st.integers(1, 40))
+def test_the_order_of_keys_changes_nothing(recipe: LoadedRecipe, count: int) -> None:
+    content = recipe.recipe.model_dump(by_alias=True)
+    backwards = {key: dict(reversed(v.items())) if isinstance(v, dict) else v for key, v in content.items()}
+    other = loaded(backwards)
+    assert other.digest == recipe.digest
+    assert expand(other, count) == expand(recipe, count)
+
+
 @settings(max_examples=30)
 @given(recipes, st.integers(1, 120))
 def test_rows_are_numbered_and_no_two_have_one_seed(recipe: LoadedRecipe, count: int) -> None:
@@ -161,6 +171,14 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
         read_manifest(path)
 
 
+@pytest.mark.parametrize("changes", [{"id": "../../000005"}, {"id": "<b>"}, {"split": "../train"}, {"split": ""}])
+def test_names_of_files_that_lead_elsewhere_are_refused(tmp_path: Path, changes: dict[str, str]) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(row_of(**changes).to_json() + "\n")
+    with pytest.raises(UserError, match="line 1: the row .* has no proper id or split"):
+        read_manifest(path)
+
+
 @given(st.integers(0, 400), st.characters(min_codepoint=32, max_codepoint=126))
 def test_no_edited_character_goes_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, place: int, character: str
@@ -178,19 +196,54 @@ def test_no_edited_character_goes_unnoticed(
     assert row.hash == row_of().hash
 
 
-@settings(max_examples=50)
-@given(
-    st.floats(-50, 50).map(lambda value: round(value, 3)),
-    st.floats(0, 50).map(lambda value: round(value, 3)),
-    st.integers(0, 2**32),
-)
+@settings(max_examples=100)
+@given(st.floats(-50, 50), st.floats(0, 50), st.integers(0, 2**32))
 def test_values_are_drawn_from_their_range(low: float, span: float, seed: int) -> None:
-    high = round(low + span, 3)
-    parameter = Parameter("lift", 0.0, "How high.", "m", -100, 100)
-    choice = choice_of(parameter, f"{low}..{high}")
+    high = low + span
+    choice = choice_of(LIFT, f"{low}..{high}")
     drawn = [choice.draw(np.random.default_rng([seed, number])) for number in range(10)]
     assert all(low <= value <= high for value in drawn)
     assert all(choice.holds(value) for value in drawn)
+    assert json.loads(json.dumps(drawn)) == drawn
+
+
+@pytest.mark.parametrize("span", ["-1..1", "0..0.1", "0.00002..0.00003"])
+def test_ranges_of_any_length_have_many_values(span: str) -> None:
+    choice = choice_of(LIFT, span)
+    drawn = {choice.draw(np.random.default_rng(number)) for number in range(100)}
+    assert len(drawn) > 90
+    assert {round(value, 8) for value in drawn} == drawn
+
+
+LIFT = Parameter("lift", 0.0, "How high.", "m", -100, 100)
+PUSHES = Parameter("pushes", 3, "How many.", "", 0, 100)
+FLOOR = Parameter("floor", "own", "What it stands on.", choices=("own", "oak", "grass"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "one", "other", "overlap"),
+    [
+        (LIFT, "0..1", "1..2", True),
+        (LIFT, "0..1", "1.0001..2", False),
+        (LIFT, "0..1", [0.5, 7], True),
+        (LIFT, "0..1", [-0.5, 7], False),
+        (LIFT, 1, "1..2", True),
+        (LIFT, [1, 2.5], [2, 1.0], True),
+        (LIFT, [1, 2.5], 2, False),
+        (PUSHES, "1..4", "4..9", True),
+        (PUSHES, "1..4", "5..9", False),
+        (PUSHES, "1..4", [0, 4], True),
+        (PUSHES, 3, "3", True),
+        (FLOOR, "oak", "grass", False),
+        (FLOOR, "any", ["grass"], True),
+        # which floor a scene has by itself is not known
+        (FLOOR, ["own", "oak"], "grass", True),
+        (FLOOR, "own", "grass", True),
+    ],
+)
+def test_choices_overlap(parameter: Parameter, one: Any, other: Any, overlap: bool) -> None:
+    first, second = choice_of(parameter, one), choice_of(parameter, other)
+    assert first.overlaps(second) is second.overlaps(first) is overlap
 
 
 @pytest.mark.parametrize(
@@ -227,6 +280,41 @@ def test_recipes_that_make_no_sense_are_refused(changes: dict[str, Any], problem
     assert caught.value.message.startswith("The recipe any.yaml: ")
     assert problem in caught.value.message
     assert caught.value.fix or "should be" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("family", "seen", "unseen", "held_out"),
+    [
+        ("dominoes", {"count": "5..9"}, {"count": "10..12"}, True),
+        ("dominoes", {"floor": "oak"}, {"floor": ["grass", "sand"]}, True),
+        ("dominoes", {}, {"floor": "grass"}, False),
+        ("dominoes", {}, {"sun_height": "5..9"}, True),
+        # what seeds draw by themselves
+        ("dominoes", {}, {"count": "12..15"}, False),
+        ("dominoes", {}, {"count": "38..40"}, True),
+        # no floor is seen of a flock
+        ("birds", {"floor": "oak"}, {"floor": "grass"}, False),
+        ("birds", {"alignment": 2}, {"alignment": 3}, True),
+        ("birds", {}, {"alignment": 3}, False),
+    ],
+)
+def test_what_counts_as_held_out(family: str, seen: dict[str, Any], unseen: dict[str, Any], held_out: bool) -> None:
+    test = {"share": 1, "held_out": True, "families": {family: {"set": unseen}}}
+    train = {"share": 1, "families": {family: {"set": seen}}}
+    recipe = loaded({"name": "split", "families": [family], "splits": {"train": train, "test": test}})
+    if held_out:
+        assert {row.split for row in expand(recipe, 2)} == {"train", "test"}
+        return
+    with pytest.raises(UserError, match=f"shares the values of all parameters of '{family}'"):
+        expand(recipe, 2)
+
+
+@pytest.mark.parametrize(
+    ("setting", "wish", "kind"), [("flock.speed", "60..90", float), ("start", "scattered", str), ("smoke.density", 2, float)]
+)
+def test_effects_of_all_kinds_can_be_set(setting: str, wish: Any, kind: type) -> None:
+    recipe = loaded({"name": "effects", "families": {"birds": {"set": {setting: wish}}}})
+    assert all(type(row.settings[setting]) is kind for row in expand(recipe, 3))
 
 
 def test_held_out_values_are_never_seen_elsewhere() -> None:
