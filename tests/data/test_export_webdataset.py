@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simcraft.clip import ARRAYS, MotionClip
-from simcraft.data.export import export_set
+from simcraft.data.export import export_set, sample
 from simcraft.data.export.sample import FIELDS, PACKED, decode_clip, encode_sample
 from simcraft.data.folder import open_set
 from simcraft.data.shards import load_sample, read_shard
@@ -69,9 +69,16 @@ def test_a_rounded_sample_is_as_near_as_is_stated(small_set: Path, largest: floa
     assert_same_clip(dataclasses.replace(back, **{name: getattr(clip, name) for name in rounded}), clip)
 
 
-def test_pictures_beyond_webp_are_stored_as_arrays(small_set: Path) -> None:
+@pytest.mark.parametrize(("width", "largest"), [(9000, sample.LARGEST_SHEET), (9, 35)])
+def test_pictures_beyond_webp_and_pillow_are_stored_as_arrays(
+    width: int, largest: int, small_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    assert (Image.MAX_IMAGE_PIXELS or 0) >= sample.LARGEST_SHEET  # beyond it Pillow warns, beyond twice that it refuses
+    monkeypatch.setattr(sample, "LARGEST_SHEET", largest)
     row = open_set(small_set).rows[0]
-    clip = random_clip(frames=3, height=1, width=9000)
+    clip = random_clip(frames=3, height=1, width=width)
     entries = encode_sample(row, clip, exact=True)
     assert "frames.webp" not in entries
     assert_same_clip(decode_clip(entries, "a test"), clip)

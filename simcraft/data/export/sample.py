@@ -43,6 +43,8 @@ _HALF = ("depth", "coverage")
 _LARGEST_HALF = np.float32(65504)
 _LONGEST_WEBP = 16383
 """Pixels a side."""
+LARGEST_SHEET = 2**26
+"""Pixels: of larger pictures Pillow warns, and refuses to read those that are larger still."""
 _LEVEL = 4
 """Of zlib: files within 5 % of level 6's, written in half the time."""
 
@@ -53,7 +55,7 @@ def encode_sample(row: Row, clip: MotionClip, exact: bool) -> dict[str, bytes]:
     columns = math.ceil(math.sqrt(clip.frame_count))
     if clip.frames is not None:
         sheet = _sheet(clip.frames, columns)
-        if max(sheet.shape[:2]) <= _LONGEST_WEBP:
+        if max(sheet.shape[:2]) <= _LONGEST_WEBP and sheet[..., 0].size <= LARGEST_SHEET:
             entries["frames.webp"] = _picture(sheet, "WEBP", lossless=True, method=0)
         else:
             entries["frames.npz"] = _npz({"frames": clip.frames})

@@ -59,7 +59,8 @@ train.json            the shards with their clips, size and SHA-256, and what is
             "(T, H, W, 3)",
             "8 bits, lossless",
             "the true frames, sRGB, side by side in "
-            "`sheet_columns` columns, row by row; `frames.npz` where that would exceed WebP's 16383 pixels a side",
+            "`sheet_columns` columns, row by row; `frames.npz` where that would exceed 16383 pixels a side, or 2^26 "
+            "in all",
         ),
         Key(
             "`flow_forward.npz`: `flow_forward_steps`",
@@ -122,8 +123,9 @@ train.json            the shards with their clips, size and SHA-256, and what is
             "0 to 1, alpha of smoke and flames; missing where a clip has none",
         ),
     ),
-    lost="With `exact=true` nothing. Else flow and `to_first` are off by 1/512 pixel at most, a depth or coverage v by "
-    "|v| / 2048 (and a depth beyond 65504 m becomes that), a normal's components by 0.004.",
+    lost="With `exact=true` nothing. Else flow and `to_first` are off by 1/512 pixel at most (beyond 2^21 pixels they "
+    "become that), a depth or coverage v by |v| / 2048 or 3e-8 (a depth beyond 65504 m becomes that), a normal's "
+    "components by 0.004.",
     example="""\
 import io
 
