@@ -377,6 +377,16 @@ def test_export_is_checked_part_by_part(small_set: Path, tmp_path: Path) -> None
         check_export(small_set)
 
 
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", 3, None])
+def test_index_of_an_export_that_leads_elsewhere(small_set: Path, tmp_path: Path, name: object) -> None:
+    out = export_set(small_set, "webdataset", tmp_path / "out", splits=["train"]).folder
+    index = json.loads((out / "train.json").read_text())
+    index["parts"][0]["name"] = name
+    (out / "train.json").write_text(json.dumps(index))
+    with pytest.raises(UserError, match=r"train\.json is damaged"):
+        check_export(out)
+
+
 @pytest.mark.browser
 @needs_chromium
 def test_page_in_a_browser(a_set: Path, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
 def test_names_of_files_that_lead_elsewhere_are_refused(tmp_path: Path, changes: dict[str, str]) -> None:
     path = tmp_path / "manifest.jsonl"
     path.write_text(row_of(**changes).to_json() + "\n")
-    with pytest.raises(UserError, match="line 1: the row .* has no proper id or split"):
+    with pytest.raises(UserError, match=r"line 1: the row .* has no proper id or split"):
         read_manifest(path)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 
+from simcraft.clip.files import sha256_of
 from simcraft.clip.store import load_clip
 from simcraft.clip.types import MotionClip
 from simcraft.data.check.consistency import disagreements
@@ -43,9 +43,10 @@ def check_row(data_set: DataSet, row: Row, picture: bool) -> ClipReport:
     Holds one clip in memory, and raises nothing that is wrong with it.
     """
     known = replace(state_of(data_set, row), checked=True)
+    found: list[Finding] = []
     try:
         marker = data_set.marker(row)
-        found = list(_marker_findings(data_set, row, marker))
+        found += _marker_findings(data_set, row, marker)
         known = replace(known, captions=tuple(marker["captions"]))
         clip = load_clip(data_set.clip_path(row))
         found += _clip_findings(clip, row)
@@ -60,7 +61,7 @@ def check_row(data_set: DataSet, row: Row, picture: bool) -> ClipReport:
             known = replace(known, picture=drawn, speed=speed)
         found += _preview_findings(data_set, row)
     except UserError as error:
-        found = [*locals().get("found", ()), (error.message, "a file that can be read")]
+        found.append((error.message, "a file that can be read"))
     return replace(known, problems=tuple(Problem(row.id, what, expected) for what, expected in found))
 
 
@@ -79,13 +80,8 @@ def _marker_findings(data_set: DataSet, row: Row, marker: dict) -> Iterator[Find
         path = data_set.folder / "clips" / name
         if not path.is_file():
             yield f"clips/{name} is missing", "it, since the marker names it"
-        elif _sha256(path) != digest:
+        elif sha256_of(path) != digest:
             yield f"clips/{name} has changed since it was made", f"SHA-256 {digest[:12]}..."
-
-
-def _sha256(path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _clip_findings(clip: MotionClip, row: Row) -> Iterator[Finding]:

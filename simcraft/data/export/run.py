@@ -11,7 +11,6 @@ OUT/.partial/            what is in the making
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import PathLike, complete_file, write_errors
+from simcraft.clip.files import PathLike, complete_file, sha256_of, write_errors
 from simcraft.data.export.files import read_json, write_json
 from simcraft.data.export.format import Clips, ExportFormat, Options, Part, Unfit, Written, check_options
 from simcraft.data.export.formats import find_format
@@ -259,18 +258,13 @@ def _write_part(
         try:
             notes = {"clips": sources, **form.write(clips, temporary, settings)}
             if temporary.is_file():
-                notes |= {"bytes": temporary.stat().st_size, "sha256": _sha256(temporary)}
+                notes |= {"bytes": temporary.stat().st_size, "sha256": sha256_of(temporary)}
             replace_folder(temporary, target)
         except Unfit as reason:
             shutil.rmtree(target, ignore_errors=True)
             notes = {"clips": sources, "unfit": str(reason)}
     write_json(notes_path, notes)
     return notes
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_index(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import write_errors
+from simcraft.clip.files import sha256_of, write_errors
 from simcraft.clip.store import load_clip
 from simcraft.clip.types import MotionClip
 from simcraft.data.folder import DataSet
@@ -53,7 +53,7 @@ class Source:
 
     def key(self, look: Look) -> str:
         """Tells whether what is kept is of this very clip and would be drawn in this way again."""
-        videos = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in self.videos.items()}
+        videos = {name: sha256_of(path) for name, path in self.videos.items()}
         what = [FORMAT, self.row.hash, self.marker, videos, look.layers, look.speed, vars(look.layout)]
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
