@@ -90,7 +90,7 @@ def made_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     give_up(data_set, rows[4], Failure("Blender stopped.", "Try again."), 2)
     commit(data_set, rows[5], made_of(data_set, rows[5]))
     frames = np.asarray(data_set.clip(rows[5]).frames)
-    save_video(Video(frames[::-1], 12.0, {"generator": "warp"}), folder / "videos" / "warp" / "000005.mp4")
+    save_video(Video(frames[::-1], 12.0, {"generator": "warp"}), folder / "videos" / "warp #2" / "000005.mp4")
     shutil.rmtree(folder / "work")
     return make_gallery(folder)
 
@@ -223,9 +223,9 @@ def test_number_keys_switch_the_layer_of_all_cards(page: Page) -> None:
     assert page.run(f"return await until(() => {everywhere})")
     assert page.run("return document.querySelector('#layers [aria-pressed=true]').dataset.layer") == "depth"
     page.tab.key("8")
-    assert page.run("return await until(() => shows(canvasOf('000005'), 'video-warp', 3))")
-    assert page.run("return canvasOf('000000').hidden && canvasOf('000000').parentElement.innerText") == "no warp"
-    assert page.run("return location.hash") == "#layer=video-warp"
+    assert page.run("return await until(() => shows(canvasOf('000005'), 'video-warp #2', 3))")
+    assert page.run("return canvasOf('000000').hidden && canvasOf('000000').parentElement.innerText") == "no warp #2"
+    assert page.run("return location.hash") == "#layer=video-warp%20%232"
 
 
 def test_space_plays_all_cards_in_step(page: Page) -> None:
@@ -256,7 +256,7 @@ def test_a_click_opens_a_clip_with_all_that_is_known_of_it(page: Page) -> None:
     command = f"simcraft dataset row {page.data_set.folder} 000005"
     for fact in (*page.data_set.marker(row)["captions"], str(row.seed), row.hash[:16], command):
         assert fact in text, fact
-    names = ["picture", "flow", "depth", "instances", "visibility", "tracks", "normals", "warp"]
+    names = ["picture", "flow", "depth", "instances", "visibility", "tracks", "normals", "warp #2"]
     labels = page.run("return panels().map((canvas) => canvas.getAttribute('aria-label'))")
     assert labels == [f"{name} of clip 000005" for name in names]
 

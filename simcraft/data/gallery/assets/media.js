@@ -12,7 +12,7 @@ function spriteOf(clip, layer) {
   const key = `${clip.id}/${layer}`;
   let image = sprites.get(key);
   if (image) sprites.delete(key);
-  else image = Object.assign(new Image(), { src: `clips/${key}.webp` });
+  else image = Object.assign(new Image(), { src: `clips/${clip.id}/${encodeURIComponent(layer)}.webp` });
   sprites.set(key, image);
   if (sprites.size > MOST_SPRITES) sprites.delete(sprites.keys().next().value);
   return image;
