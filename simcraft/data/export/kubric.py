@@ -107,8 +107,7 @@ def _write_segmentation(path: Path, clip: MotionClip, table: list[InstanceInfo])
         if len(table) > 255:
             write_png(file, image)
             continue
-        picture = Image.fromarray(image.astype(np.uint8)).convert("P")
-        picture.putdata(image.ravel().tolist())
+        picture = Image.frombytes("P", (image.shape[1], image.shape[0]), image.astype(np.uint8).tobytes())
         picture.putpalette(colours)
         picture.save(file)
 
