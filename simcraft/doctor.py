@@ -5,12 +5,10 @@ from __future__ import annotations
 import ctypes
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import simcraft
 from simcraft.errors import SimcraftError
@@ -79,7 +77,7 @@ def package(name: str) -> Check:
 
 def blender() -> Check:
     """The bpy package, or a Blender executable: either will do."""
-    from simcraft.sim.blender import find_blender
+    from simcraft.sim.blender import blender_version, find_blender
 
     found = find_blender()
     if found.executable is None:
@@ -93,12 +91,6 @@ def optional(name: str, extra: str) -> Check:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
         return Check(name, "note", "not installed", f"For {extra}: pip install -c constraints.txt -e .[{name}]")
-
-
-def blender_version(executable: Path) -> str:
-    """What the executable says of itself, such as "Blender 3.4.1"."""
-    answer = subprocess.run([str(executable), "--version"], capture_output=True, text=True, check=False, timeout=60)
-    return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else "a Blender that does not answer"
 
 
 def missing_libraries() -> list[str]:

@@ -33,6 +33,7 @@ from simcraft.data.recipe import LoadedRecipe
 from simcraft.errors import SimcraftError, UserError
 from simcraft.recording.format import BeingWritten, only_writer
 
+_PARTS = ("clips", "done", "failed", "work")
 FORMAT = 1
 """Of the folder; another number is not read."""
 
@@ -157,8 +158,9 @@ def writing(folder: Path, loaded: LoadedRecipe, count: int) -> Iterator[DataSet]
         if is_data_set(folder):
             _check_same(folder, loaded, rows)
         _remove_leftovers(folder)
-        for part in ("clips", "done", "failed", "work"):
-            (folder / part).mkdir(exist_ok=True)
+        with write_errors(folder):
+            for part in _PARTS:
+                (folder / part).mkdir(exist_ok=True)
         # the header last: where it is, the rest is there
         for name, text in _head(loaded, rows).items():
             with complete_file(folder / name) as path:
@@ -177,12 +179,15 @@ def commit(data_set: DataSet, row: Row, made: Made) -> None:
     for suffix, data in made.files.items():
         with complete_file(data_set.clip_path(row, suffix)) as path:
             path.write_bytes(data)
-    _write_json(data_set.marker_path(row), marker_of(row, made))
+    # before the marker, after which nobody looks at the row again
     data_set.failure_path(row).unlink(missing_ok=True)
+    _write_json(data_set.marker_path(row), marker_of(row, made))
 
 
 def give_up(data_set: DataSet, row: Row, error: SimcraftError, attempts: int) -> None:
     """Write down why a row could not be made."""
+    # of a clip that was lost or damaged since
+    data_set.marker_path(row).unlink(missing_ok=True)
     _write_json(
         data_set.failure_path(row),
         {"id": row.id, "hash": row.hash, "message": error.message, "fix": error.fix, "attempts": attempts},
@@ -206,27 +211,33 @@ def versions() -> dict[str, str]:
     import platform
 
     from simcraft.assets import asset
-    from simcraft.sim.blender import find_blender
+    from simcraft.sim.blender import blender_version, find_blender
     from simcraft.version import __version__
 
-    packages = ("numpy", "taichi", "scipy", "bpy")
+    packages = ("numpy", "taichi", "scipy", "scikit-image", "opencv-python-headless", "bpy")
     found = {"simcraft": __version__, "python": platform.python_version()}
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     if (executable := find_blender().executable) is not None:
         found.pop("bpy", None)
-        found["blender"] = str(executable)
+        found["blender"] = blender_version(executable)
     package = Path(__file__).resolve().parent.parent
-    rooms = [package / room for room in ("sim", "observe", "recording", "clip")]
-    rooms += [package / "data" / name for name in ("clips.py", "captions.py", "movement.py", "statistics.py")]
-    rooms += [asset("blender_addon"), asset("scenes/builders")]
-    found["code"] = _digest(rooms)[:12]
+    found["code"] = _digest([package / place for place in _CODE] + [asset(place) for place in _SCENES])[:12]
     return found
 
 
+_CODE = (
+    *("sim", "observe", "recording", "clip", "flowing.py", "taichi_runtime.py"),
+    *("data/clips.py", "data/captions.py", "data/movement.py", "data/statistics.py"),
+)
+"""Of this package, what decides over the bytes of a clip."""
+_SCENES = ("blender_addon", "scenes/builders", "scenes/index.json")
+"""Of the shipped files; the shipped .blend files follow from them."""
+
+
 def _digest(places: list[Path]) -> str:
-    """SHA-256 of the names and contents of all Python files there."""
+    """SHA-256 of the names and contents of these files, and of all Python files in these folders."""
     total = hashlib.sha256()
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
@@ -258,13 +269,13 @@ def _check_same(folder: Path, loaded: LoadedRecipe, rows: list[Row]) -> None:
     if header["format"] != FORMAT:
         raise UserError(f"{folder} has format {header['format']}; this SimCraft writes {FORMAT}.", elsewhere)
     now = versions()
-    for name in header["made_by"].keys() | now:
+    for name in sorted(header["made_by"].keys() | now):
         before = header["made_by"].get(name, "none")
         if before != now.get(name, "none"):
-            what = "other source code of simcraft" if name == "code" else f"{name} {before}"
+            what = "simcraft's source code" if name == "code" else name
             raise UserError(
-                f"{folder} was begun with {what} ({before}; here it is {now.get(name, 'none')}), and its clips would "
-                "not be of one kind.",
+                f"{folder} was begun with {what} {before}, and here it is {now.get(name, 'none')}: its clips would not "
+                "be of one kind.",
                 elsewhere,
             )
     if header["recipe"] != loaded.digest:
@@ -283,20 +294,24 @@ def _check_same(folder: Path, loaded: LoadedRecipe, rows: list[Row]) -> None:
 
 
 def _is_beginning(folder: Path) -> bool:
-    """Was a run killed in `folder` before it had written the header?"""
-    own = {"clips", "done", "failed", "work", "recipe.yaml", "manifest.jsonl"}
-    return all(p.name in own or p.name.startswith(".") for p in folder.iterdir())
+    """Was a run killed in `folder` before it had written the header, and so before it had made anything?"""
+    own = {*_PARTS, "recipe.yaml", "manifest.jsonl"}
+    if not all(p.name in own or p.name.startswith(".") for p in folder.iterdir()):
+        return False
+    return not any(any((folder / part).glob("*")) for part in _PARTS)
 
 
 @contextlib.contextmanager
 def _only_here(folder: Path) -> Iterator[None]:
-    try:
-        with only_writer(folder / "set"):
-            yield
-    except BeingWritten:
-        raise UserError(
-            f"Another process is making the data set in {folder}.", "Wait for it, or choose another folder with -o."
-        ) from None
+    with contextlib.ExitStack() as held:
+        try:
+            with write_errors(folder):
+                held.enter_context(only_writer(folder / "set"))
+        except BeingWritten:
+            raise UserError(
+                f"Another process is making the data set in {folder}.", "Wait for it, or choose another folder with -o."
+            ) from None
+        yield
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -82,6 +82,12 @@ def _executable(path: str | os.PathLike[str], source: str) -> Blender:
     return Blender(Path(found))
 
 
+def blender_version(executable: Path) -> str:
+    """What the executable says of itself, such as "Blender 3.4.1"."""
+    answer = subprocess.run([str(executable), "--version"], capture_output=True, text=True, check=False, timeout=60)
+    return answer.stdout.strip().splitlines()[0] if answer.stdout.strip() else "a Blender that does not answer"
+
+
 def clean_environment() -> dict[str, str]:
     """This process's environment without what would make Blender load the wrong libraries or modules."""
     return {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("DYLD_")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import errno
 import json
@@ -84,6 +85,35 @@ def test_a_failure_is_told_until_the_row_is_made(recipe: LoadedRecipe, folder: P
         assert data_set.is_done(row)
 
 
+def test_a_row_that_cannot_be_made_again_is_done_no_more(recipe: LoadedRecipe, folder: Path) -> None:
+    with writing(folder, recipe, 3) as data_set:
+        row = data_set.rows[0]
+        data_set.clip_path(row).unlink()
+        give_up(data_set, row, Failure("It broke.", "Mend it."), 1)
+        assert data_set.done() == []
+        assert not data_set.is_done(row)
+
+
+@pytest.mark.parametrize("interrupted", ["000001.npz", "000001.preview.npz", "000001.json"])
+def test_no_moment_of_a_kill_leaves_a_row_both_done_and_failed(
+    recipe: LoadedRecipe, folder: Path, monkeypatch: pytest.MonkeyPatch, interrupted: str
+) -> None:
+    def killed(self: Path, target: Path) -> Path:
+        result = replace(self, target)
+        if target.name == interrupted:
+            raise KeyboardInterrupt
+        return result
+
+    replace = Path.replace
+    with writing(folder, recipe, 3) as data_set:
+        row = data_set.rows[1]
+        give_up(data_set, row, Failure("It broke.", "Mend it."), 1)
+        monkeypatch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            commit(data_set, row, MADE)
+        assert (data_set.is_done(row), data_set.has_failed(row)) != (True, True)
+
+
 def test_the_log_grows_by_lines(recipe: LoadedRecipe, folder: Path) -> None:
     data_set = open_set(folder)
     write_log(data_set, event="one")
@@ -113,6 +143,16 @@ def test_other_contents_are_left_alone(recipe: LoadedRecipe, tmp_path: Path) -> 
     assert "holds something else" in refused(recipe, tmp_path / "thesis")
     assert "is a file" in refused(recipe, tmp_path / "thesis" / "chapter.txt")
     assert "cannot be written" in refused(recipe, Path("/proc/nowhere/set"))
+    # whose subfolders happen to have the names of those of a set
+    (tmp_path / "film" / "work").mkdir(parents=True)
+    (tmp_path / "film" / "work" / "cut.txt").write_text("Months of it.")
+    assert "holds something else" in refused(recipe, tmp_path / "film")
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_told(recipe: LoadedRecipe, tmp_path: Path) -> None:
+    (tmp_path / "film").mkdir()
+    (tmp_path / "film" / "clips").write_text("1 to 9")
+    assert "cannot be written: File exists" in refused(recipe, tmp_path / "film")
 
 
 def test_another_recipe_is_refused(tmp_path: Path, folder: Path) -> None:
@@ -134,9 +174,9 @@ def test_fewer_clips_are_refused(recipe: LoadedRecipe, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
-        ({"simcraft": "1.1", "code": "abc"}, "begun with simcraft 1.0 (1.0; here it is 1.1)"),
-        ({"simcraft": "1.0", "code": "def"}, "begun with other source code of simcraft (abc; here it is def)"),
-        ({"simcraft": "1.0", "code": "abc", "bpy": "5.2"}, "begun with bpy none"),
+        ({"simcraft": "1.1", "code": "abc"}, "begun with simcraft 1.0, and here it is 1.1"),
+        ({"simcraft": "1.0", "code": "def"}, "begun with simcraft's source code abc, and here it is def"),
+        ({"simcraft": "1.0", "code": "abc", "bpy": "5.2"}, "begun with bpy none, and here it is 5.2"),
     ],
 )
 def test_other_versions_are_refused(
@@ -284,6 +324,63 @@ def test_versions_name_what_clips_depend_on(monkeypatch: pytest.MonkeyPatch) -> 
     assert {"python", "numpy", "taichi", "scipy", "code"} <= set(found)
     assert len(found["code"]) == 12
     assert int(found["code"], 16) >= 0
+
+
+def test_the_version_of_an_executable_counts_and_not_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = []
+    for place, number in (("a", "3.4.1"), ("b", "3.4.1"), ("b", "4.2.0")):
+        script = tmp_path / place
+        script.write_text(f"#!/bin/sh\necho Blender {number}\n")
+        script.chmod(0o755)
+        monkeypatch.setenv("SIMCRAFT_BLENDER", str(script))
+        found.append(versions.__wrapped__())
+    assert found[0] == found[1]
+    assert found[2] == {**found[0], "blender": "Blender 4.2.0"}
+    assert "bpy" not in found[0]
+
+
+def test_the_version_covers_all_code_that_decides_over_a_clip() -> None:
+    """Whatever the maker of clips imports, at its top or within its functions, but for what cannot change a byte."""
+    package = Path(simcraft.data.folder.__file__).parents[1]
+    covered = [package / place for place in simcraft.data.folder._CODE]
+    harmless = {
+        *(
+            "__init__.py",
+            "_verbs.py",
+            "assets.py",
+            "errors.py",
+            "options.py",
+            "parameters.py",
+            "progress.py",
+            "version.py",
+        ),
+        # the row and the recipe are compared themselves
+        *("data/__init__.py", "data/folder.py", "data/manifest.py", "data/choices.py", "data/recipe.py"),
+    }
+    waiting, seen = [package / "data" / "clips.py"], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or path.relative_to(package).as_posix() in harmless:
+            continue
+        seen.add(path)
+        assert any(path.is_relative_to(place) for place in covered), path
+        waiting += imported(path, package)
+    assert {package / "flowing.py", package / "taichi_runtime.py", package / "observe" / "raster.py"} <= seen
+
+
+def imported(path: Path, package: Path) -> list[Path]:
+    """The modules of this package that the one at `path` imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = path.parents[node.level - 1].relative_to(package.parent).parts if node.level else ()
+            module = ".".join([*above, *filter(None, [node.module])])
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    places = [package.parent.joinpath(*name.split(".")) for name in names if name.startswith("simcraft.")]
+    files = [place / "__init__.py" if place.is_dir() else place.with_suffix(".py") for place in places]
+    return [file for file in files if file.is_file()]
 
 
 def test_another_line_of_code_is_another_version(tmp_path: Path) -> None:
