@@ -97,7 +97,7 @@ def carried_anchors(
     wanted = frame_labels(clip, frame).reshape(-1)[pixels]
     labels = frame_labels(clip, neighbour)
     there = pixel_centres(height, width).reshape(-1, 2)[pixels]
-    there += _flow(clip, frame, neighbour).reshape(-1, 2)[pixels]
+    there += flow_between(clip, frame, neighbour).reshape(-1, 2)[pixels]
     taps = np.floor(there - 0.5).astype(np.int64)[:, None] + _FOUR
     # x and y one by one: numpy is slow at reducing axes of two
     column, row = taps[..., 0], taps[..., 1]
@@ -114,17 +114,17 @@ def carried_anchors(
     apart = np.maximum(away[..., 0], away[..., 1])
     weights = np.where((sources == source) & (apart < _SAME_MOTION), weights, 0)
     total = weights.sum(1)
-    known = _seen_in(clip, frame, neighbour).reshape(-1)[pixels] & (total > 1e-9)
+    known = seen_in(clip, frame, neighbour).reshape(-1)[pixels] & (total > 1e-9)
     mean = (np.nan_to_num(offsets) * weights[..., None]).sum(1) / np.maximum(total, 1e-9)[:, None]
     return np.where(known, source[:, 0], -1).astype(np.int32), there + mean
 
 
-def _flow(clip: MotionClip, frame: int, neighbour: int) -> np.ndarray:
+def flow_between(clip: MotionClip, frame: int, neighbour: int) -> np.ndarray:
     """(H, W, 2), the flow from `frame` to `neighbour`."""
     return np.asarray(clip.flow_backward[neighbour] if neighbour < frame else clip.flow_forward[frame])
 
 
-def _seen_in(clip: MotionClip, frame: int, neighbour: int) -> np.ndarray:
+def seen_in(clip: MotionClip, frame: int, neighbour: int) -> np.ndarray:
     """(H, W) bool: the surface point of `frame` is also seen in `neighbour`.
 
     Where the clip does not know what is visible, the other flow has to lead back: Sundaram, Brox, Keutzer 2010, eq. 5.
@@ -137,9 +137,9 @@ def _seen_in(clip: MotionClip, frame: int, neighbour: int) -> np.ndarray:
     import cv2
 
     height, width = valid.shape
-    flow = _flow(clip, frame, neighbour)
+    flow = flow_between(clip, frame, neighbour)
     there = pixel_centres(height, width) + flow
-    back = cv2.remap(_flow(clip, neighbour, frame), (there - 0.5).astype(np.float32), None, cv2.INTER_LINEAR)
+    back = cv2.remap(flow_between(clip, neighbour, frame), (there - 0.5).astype(np.float32), None, cv2.INTER_LINEAR)
     inside = (there >= 0).all(-1) & (there < (width, height)).all(-1)
     error = np.square(flow + back).sum(-1)
     return valid & inside & (error < 0.01 * (np.square(flow).sum(-1) + np.square(back).sum(-1)) + 0.5)

@@ -1,0 +1,365 @@
+"""`MotionCraftPipeline`: the method with its networks, as a diffusers pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.utils import BaseOutput
+
+from simcraft.clip.types import MotionClip
+from simcraft.errors import UserError
+from simcraft.generate.motioncraft import fast, reference
+from simcraft.generate.motioncraft.attention import KINDS, pattern_for
+from simcraft.generate.motioncraft.denoiser import Condition, Denoiser
+from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, latent_factor, resized, working_size
+from simcraft.generate.motioncraft.reference import StepDone
+from simcraft.generate.motioncraft.schedule import Eta, Schedule, placed_schedule, published_schedule
+from simcraft.generate.motioncraft.text import encode_prompt, nothing_like
+from simcraft.generate.motioncraft.warping import (
+    MODES,
+    carry,
+    first_places,
+    forward_motion,
+    latent_motion,
+    spatial_eta,
+    to_grid,
+)
+
+STEPS = {"fast": 20, "turbo": 5, "reference": 80}
+"""Denoising steps of a frame, by mode."""
+_ENCODER_SEED = 184750
+"""The authors' seed for sampling the first frame's latents."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a clip is painted. Whatever the method has can be switched off: `attention`, `eta`, `renew`, `invert`."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    mode: str = "fast"
+    """"fast", "turbo" (few steps) or "reference" (the published procedure)."""
+    strength: float = 0.4
+    """tau as a share of the training timesteps: how much is painted anew, 0 to 1."""
+    steps: int | None = None
+    """Denoising steps a frame; None takes the mode's."""
+    guidance: float = 7.5
+    """Classifier-free guidance; 1 is none, and costs half."""
+    attention: str = "both"
+    """The frames that a new one attends to: "none", "first", "previous" or "both"."""
+    warp: str = "nearest"
+    """"nearest", "bilinear", "bicubic", or "splat" (not in reference mode)."""
+    eta: float = 1.0
+    """Noise where content is new, 0 (DDIM) to 1 (DDPM)."""
+    invert: bool = True
+    """Invert each frame for the next one; else that is warped from this one's warped latents."""
+    renew: bool = True
+    """Start new content from fresh noise; not in reference mode."""
+    resolution: int | None = None
+    """Pixels of the shorter side inside the model; None takes what the model was trained with."""
+    seed: int = 0
+    """Of the noise, where no generator is given."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("mode", tuple(STEPS)), ("attention", KINDS), ("warp", MODES)):
+            if getattr(self, name) not in known:
+                raise UserError(f"{name} is {getattr(self, name)!r}.", f"Choose from: {', '.join(known)}.")
+        if not 0 < self.strength <= 1 or not 0 <= self.eta <= 1:
+            raise UserError(f"strength is {self.strength}, eta {self.eta}; expected above 0 to 1, and 0 to 1.")
+        if self.steps is not None and self.steps < 1:
+            raise UserError(f"steps is {self.steps}; expected 1 or more.")
+        if self.mode == "reference" and self.warp == "splat":
+            raise UserError("The reference mode does not splat.", "Use another warp, or the fast mode.")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A frame of the result, and what the work goes on from."""
+
+    index: int
+    """Of the frame in the clip, 1 and up."""
+    image: np.ndarray
+    """(H, W, 3) uint8, in the clip's size."""
+    z_0: torch.Tensor
+    """(1, C, h, w), its clean latents."""
+    z_tau: torch.Tensor
+    """(1, C, h, w), inverted."""
+    remainder: torch.Tensor
+    """(h, w, 2) cells; see `warping.carry`."""
+
+
+@dataclass
+class MotionCraftOutput(BaseOutput):
+    """What `MotionCraftPipeline` returns."""
+
+    frames: np.ndarray
+    """(T, H, W, 3) uint8; frame 0 is the clip's image."""
+    evaluations_per_frame: float
+    """Samples that went through the UNet for each frame after the first."""
+
+
+class MotionCraftPipeline(DiffusionPipeline):
+    """MotionCraft (Montanaro et al., NeurIPS 2024) with any Stable Diffusion 1.x, 2.x or SDXL checkpoint.
+
+    The zero-shot method: the first frame's latents are inverted to tau, moved along the clip's motion, and denoised
+    while their self-attention looks at the first and the previous frame; what the motion reveals is painted anew.
+    """
+
+    model_cpu_offload_seq: Any = "text_encoder->text_encoder_2->unet->vae"
+    _optional_components = ["text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2"]  # noqa: RUF012
+
+    def __init__(
+        self,
+        vae: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        unet: Any,
+        scheduler: Any,
+        text_encoder_2: Any = None,
+        tokenizer_2: Any = None,
+        force_zeros_for_empty_prompt: bool = True,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=scheduler,
+            text_encoder_2=text_encoder_2,
+            tokenizer_2=tokenizer_2,
+        )
+        self.register_to_config(force_zeros_for_empty_prompt=force_zeros_for_empty_prompt)
+        self.evaluations = 0
+        """Samples that went through the UNet in the latest run, and"""
+        self.first_evaluations = 0
+        """how many of them were spent on the first frame."""
+
+    def __call__(
+        self,
+        clip: MotionClip,
+        prompt: str = "",
+        negative_prompt: str = "",
+        *,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[..., Any] | None = None,
+        **settings: Any,
+    ) -> MotionCraftOutput:
+        """Paint a clip; `settings` are those of `Settings`. See `stream` for the rest."""
+        chosen = Settings(prompt, negative_prompt, **settings)
+        frames = [clip.image]
+        for made in self.stream(clip, chosen, generator=generator, callback_on_step_end=callback_on_step_end):
+            frames.append(made.image)
+        return MotionCraftOutput(frames=np.stack(frames), evaluations_per_frame=self.evaluations_per_frame(len(frames)))
+
+    def stream(
+        self,
+        clip: MotionClip,
+        settings: Settings | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[..., Any] | None = None,
+        after: Finished | None = None,
+    ) -> Iterator[Finished]:
+        """Yield one frame after the other as it is made, from frame 1 on; memory does not grow with the clip.
+
+        Parameters
+        ----------
+        generator: where noise comes from, in the order of its use; without one every frame has its own, from
+            `settings.seed`, so that work that goes on later gives the same frames.
+        callback_on_step_end: called as `(pipeline, step, timestep, {"latents": z})` after every denoising step.
+        after: the last frame of earlier work with the same clip and settings, to go on from.
+        """
+        settings = settings or Settings()
+        size = working_size(clip.size, settings.resolution, self.factor, self.unet)
+        if settings.mode != "reference":
+            return self._stream_fast(clip, settings, size, generator, self._reporter(callback_on_step_end), after)
+        motion = _reference_motion(clip, self._latent_size(size), settings, after)
+        return self._stream_reference(
+            clip.image, motion, settings, size, generator, self._reporter(callback_on_step_end), after
+        )
+
+    def stream_positions(
+        self,
+        image: np.ndarray,
+        grids: np.ndarray,
+        etas: np.ndarray | None = None,
+        settings: Settings | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[..., Any] | None = None,
+    ) -> Iterator[Finished]:
+        """The published procedure on plain arrays, as the authors store their flows.
+
+        Parameters
+        ----------
+        image: (H, W, 3) uint8, the first frame.
+        grids: (T - 1, h, w, 2) backward sampling positions in the frame before, at latent resolution; -1 and 1 are the
+            centres of the outermost cells (`grid_sample` with align_corners).
+        etas: (T - 1, h, w), 0 to 1; None is deterministic everywhere.
+
+        `settings.mode` is "reference" whatever it says. Yields as `stream` does, without the image.
+        """
+        settings = settings or Settings()
+        height, width = image.shape[:2]
+        size = working_size((width, height), settings.resolution, self.factor, self.unet)
+        expected = self._latent_size(size)[::-1]
+        if grids.ndim != 4 or grids.shape[1:] != (*expected, 2):
+            raise UserError(f"grids are {grids.shape}; expected (frames, {expected[0]}, {expected[1]}, 2).")
+        if etas is not None and etas.shape != grids.shape[:3]:
+            raise UserError(f"etas are {etas.shape}; expected {grids.shape[:3]}.")
+        nothing = torch.zeros(*expected, 2)
+        motion = (
+            (torch.from_numpy(grid), 0.0 if etas is None else torch.from_numpy(etas[t])[None, None], nothing)
+            for t, grid in enumerate(grids)
+        )
+        report = self._reporter(callback_on_step_end)
+        return self._stream_reference(image, motion, settings, size, generator, report, None)
+
+    def evaluations_per_frame(self, frame_count: int) -> float:
+        """Of the latest run, for a clip of `frame_count` frames: all but those spent on inverting the first."""
+        return (self.evaluations - self.first_evaluations) / max(frame_count - 1, 1)
+
+    @property
+    def factor(self) -> int:
+        """Pixels to a latent cell, per axis."""
+        return latent_factor(self.vae)
+
+    def schedule(self, settings: Settings) -> Schedule:
+        """The noise levels that `settings` lead to."""
+        trained = self.scheduler.config.num_train_timesteps
+        tau, steps = round(settings.strength * trained), settings.steps or STEPS[settings.mode]
+        if settings.mode == "reference":
+            return published_schedule(self.scheduler, tau, round(steps * trained / tau))
+        return placed_schedule(self.scheduler, tau, steps)
+
+    # ------------------------------------------------------------------------------------------------------ the modes
+
+    @torch.no_grad()
+    def _stream_fast(
+        self,
+        clip: MotionClip,
+        settings: Settings,
+        size: tuple[int, int],
+        generator: torch.Generator | None,
+        report: StepDone | None,
+        after: Finished | None,
+    ) -> Iterator[Finished]:
+        schedule = self.schedule(settings)
+        chosen = fast.Fast(
+            settings.guidance, settings.attention, settings.warp, settings.eta, settings.renew, settings.invert
+        )
+        cells = self._latent_size(size)
+        with self._running() as denoiser:
+            prompt, negative = self._conditions(settings, size)
+            first = fast.start(denoiser, self._encoded(clip.image, size), schedule, prompt)
+            state = first
+            if after is not None:
+                state = fast.start(denoiser, after.z_0.to(first.z_0), schedule, prompt)
+                state = fast.State(state.z_0, after.z_tau.to(first.z_0), after.remainder, state.features)
+            self.first_evaluations = denoiser.evaluations
+            for t in range(1 if after is None else after.index + 1, clip.frame_count):
+                motion = fast_motion(clip, t, cells, settings.warp)
+                source = generator or _frame_generator(settings.seed, t)
+                state = fast.advance(denoiser, first, state, motion, schedule, chosen, prompt, negative, source, report)
+                self.evaluations = denoiser.evaluations
+                image = resized(decode_latents(self.vae, state.z_0), clip.size)
+                yield Finished(t, image, state.z_0, state.z_tau, state.remainder)
+
+    @torch.no_grad()
+    def _stream_reference(
+        self,
+        image: np.ndarray,
+        motion: Iterable[tuple[torch.Tensor, Eta, torch.Tensor]],
+        settings: Settings,
+        size: tuple[int, int],
+        generator: torch.Generator | None,
+        report: StepDone | None,
+        after: Finished | None,
+    ) -> Iterator[Finished]:
+        published = Settings(**{**vars(settings), "mode": "reference"})
+        schedule = self.schedule(published)
+        chosen = reference.Reference(settings.guidance, pattern_for(settings.attention), settings.warp, settings.invert)
+        back = image.shape[1], image.shape[0]
+        with self._running() as denoiser:
+            if denoiser.takes_hint:
+                raise UserError("The published procedure has no place for an inpainting model.", "Use the fast mode.")
+            prompt, negative = self._conditions(settings, size)
+            z_0 = self._encoded(image, size, torch.Generator(self._execution_device).manual_seed(_ENCODER_SEED))
+            z_tau_first = reference.invert(denoiser, z_0, schedule, prompt)
+            z_tau = z_tau_first if after is None else after.z_tau.to(z_tau_first)
+            self.first_evaluations = denoiser.evaluations
+            for t, (grid, eta, remainder) in enumerate(motion, start=1 if after is None else after.index + 1):
+                source = generator or _frame_generator(settings.seed, t)
+                z_0, z_tau = reference.next_frame(
+                    denoiser, z_tau_first, z_tau, grid, eta, schedule, chosen, prompt, negative, source, report
+                )
+                self.evaluations = denoiser.evaluations
+                yield Finished(t, resized(decode_latents(self.vae, z_0), back), z_0, z_tau, remainder)
+
+    # ----------------------------------------------------------------------------------------------------- the pieces
+
+    @contextmanager
+    def _running(self) -> Iterator[Denoiser]:
+        """A denoiser that counts from zero; offloaded networks go back to the host's memory at the end."""
+        self.evaluations = self.first_evaluations = 0
+        try:
+            yield Denoiser(self.unet)
+        finally:
+            self.maybe_free_model_hooks()
+
+    def _conditions(self, settings: Settings, size: tuple[int, int]) -> tuple[Condition, Condition]:
+        device = self._execution_device
+        prompt = encode_prompt(self, settings.prompt, size, device)
+        zeros = self.text_encoder_2 is not None and self.config["force_zeros_for_empty_prompt"]
+        if zeros and not settings.negative_prompt:
+            return prompt, nothing_like(prompt)
+        return prompt, encode_prompt(self, settings.negative_prompt, size, device)
+
+    def _encoded(
+        self, image: np.ndarray, size: tuple[int, int], generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        # steps add up small differences: latents stay in full precision whatever the networks run in
+        dtype = torch.float64 if self.unet.dtype == torch.float64 else torch.float32
+        return encode_image(self.vae, resized(image, size), self._execution_device, dtype, generator)
+
+    def _latent_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(w, h) cells."""
+        return size[0] // self.factor, size[1] // self.factor
+
+    def _reporter(self, callback: Callable[..., Any] | None) -> StepDone | None:
+        if callback is None:
+            return None
+        return lambda step, timestep, z: callback(self, step, timestep, {"latents": z})
+
+
+def fast_motion(clip: MotionClip, t: int, cells: tuple[int, int], warp: str) -> fast.Motion:
+    """The motion of frame `t` for latents of (w, h) `cells`."""
+    forward = forward_motion(clip, t, cells) if warp == "splat" else None
+    return fast.Motion(latent_motion(clip, t, cells), *first_places(clip, t, cells), forward)
+
+
+def _reference_motion(
+    clip: MotionClip, cells: tuple[int, int], settings: Settings, after: Finished | None
+) -> Iterator[tuple[torch.Tensor, Eta, torch.Tensor]]:
+    """Grid, eta and remainder of one frame after the other."""
+    remainder = torch.zeros(cells[1], cells[0], 2) if after is None else after.remainder
+    for t in range(1 if after is None else after.index + 1, clip.frame_count):
+        motion = latent_motion(clip, t, cells)
+        places = torch.from_numpy(motion.places)
+        if settings.warp == "nearest":
+            places, remainder = carry(places, remainder)
+            remainder = torch.where(torch.from_numpy(motion.new)[..., None], 0, remainder)
+        yield to_grid(places), spatial_eta(motion.new, settings.eta), remainder
+
+
+def _frame_generator(seed: int, frame: int) -> torch.Generator:
+    """Its own for every frame, on the CPU: the same noise on every device and wherever the work began."""
+    mixed = np.random.SeedSequence([seed, frame]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed))
