@@ -147,7 +147,7 @@ def captions_of(recording: Recording, clip: MotionClip, row: Row) -> tuple[str, 
 
 
 def _facts(recording: Recording, clip: MotionClip) -> _Facts:
-    details = tuple(detail.strip().rstrip(".") for detail in getattr(recording, "details", ()))
+    details = tuple(detail.strip().rstrip(".") for detail in recording.details)
     about_camera = [detail for detail in details if "camera" in detail]
     measured = camera_words(clip)
     camera = f"the camera {measured}" if measured else ""

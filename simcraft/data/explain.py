@@ -37,15 +37,8 @@ splits:
   unseen: {share: 0.1, held_out: true, families: {dominoes: {set: {count: 25..36}}}}"""
 
 
-def explain_recipe(family: str | None = None) -> str:
-    """All keys of a recipe with their defaults, how values are written, and the parameters of the look and families.
-
-    Parameters
-    ----------
-    family: tell this family's parameters alone.
-    """
-    look, usual = look_parameters(), look_usual()
-    chosen = [f for f in families() if family in (None, f.name)]
+def explain_recipe() -> str:
+    """All keys of a recipe with their defaults, how values are written, and the parameters of the look and families."""
     parts = [
         "A recipe is a YAML file. For example:",
         textwrap.indent(EXAMPLE, "  "),
@@ -57,8 +50,8 @@ def explain_recipe(family: str | None = None) -> str:
         "\n".join(_keys(SplitWish)),
         VALUES,
         "Look parameters, of every family:",
-        _with_usual(look, usual),
-        *(_family_text(f) for f in chosen),
+        _with_usual(look_parameters(), look_usual()),
+        *map(_family_text, families()),
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from simcraft.errors import UserError
+
+if TYPE_CHECKING:
+    import yaml
 
 Annotation = Literal["visibility", "depth", "instances", "tracks", "to_first", "normals", "frames"]
 KEPT: dict[str, tuple[str, ...]] = {
@@ -30,7 +35,7 @@ Wishes = dict[str, Any]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class FamilyWish(_Strict):
@@ -50,14 +55,17 @@ class SplitWish(_Strict):
     held_out: Annotated[
         bool,
         Field(
-            description="Every family must differ from the other splits in the values of one parameter at least, and "
-            "not by its seeds alone; making the manifest fails where it does not."
+            description="Every family must differ from the splits that are not held out in the values of one parameter "
+            "at least, and not by its seeds alone; making the manifest fails where it does not."
         ),
     ] = False
     changes: Annotated[Wishes, Field(alias="set", description="As the recipe's own `set`, in its place.")] = {}
     families: Annotated[
         dict[str, FamilyWish],
-        Field(description="Families of this split; where given, only these, with `set` on top of the recipe's."),
+        Field(
+            description="Families of this split; where given, only these, with weights of their own and with `set` on "
+            "top of the recipe's."
+        ),
     ] = {}
 
     @field_validator("families", mode="before")
@@ -104,14 +112,12 @@ class Recipe(_Strict):
     @field_validator("size", mode="before")
     @classmethod
     def _size(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            from simcraft.options import parse_size
+        from simcraft.options import parse_size
 
-            try:
-                return parse_size(value)
-            except UserError as error:
-                raise ValueError(str(error)) from None
-        return value
+        try:
+            return parse_size("x".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
+        except UserError as error:
+            raise ValueError(error.message.removesuffix(".")) from None
 
     @field_validator("families", mode="before")
     @classmethod
@@ -159,7 +165,7 @@ def load_recipe(path: str | Path) -> LoadedRecipe:
     path = find_recipe(path)
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _loader())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The recipe {path} cannot be read: {error}.") from None
     except yaml.YAMLError as error:
@@ -170,6 +176,22 @@ def load_recipe(path: str | Path) -> LoadedRecipe:
         return LoadedRecipe(Recipe.model_validate(content), path, text)
     except ValidationError as error:
         raise UserError(f"The recipe {path}: {_first_problem(error)}.", EXPLAIN) from None
+
+
+@cache
+def _loader() -> type[yaml.SafeLoader]:
+    """YAML's own takes the last of two values of one key, and says nothing."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            if twice := next((key for key in keys if keys[key] > 1), None):
+                problem = f"the key '{twice}' is there twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 EXPLAIN = "`simcraft dataset make --explain` tells all keys."

@@ -71,6 +71,11 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
         ("seed", -1, "seed: "),
         ("size", "12by12", "size: "),
         ("size", [0, 0, 0], "size: "),
+        ("size", [8, 8], "size: Size 8x8 is out of range"),
+        ("size", [64, 48.5], "size: Size '64x48.5' is not"),
+        ("size", None, "size: "),
+        ("families", {"drop": float("inf")}, "families.drop.weight: "),
+        ("splits", {"train": float("nan")}, "splits.train.share: "),
         ("frames", 1, "frames: "),
         ("frames", "many", "frames: "),
         ("every", 0, "every: "),
@@ -100,6 +105,8 @@ def test_needed_keys(tmp_path: Path, key: str) -> None:
         ("- drop\n- link\n", "should be a mapping"),
         ("", "should be a mapping"),
         ("!!python/object/apply:os.getcwd []", "is not YAML"),
+        ("? [a, b]\n: c\n", "is not YAML"),
+        ("name: x\nfamilies: {drop: 1, link: 1, drop: 2}\n", "the key 'drop' is there twice .* line 2"),
     ],
 )
 def test_files_that_are_no_recipes(tmp_path: Path, text: str, problem: str) -> None:
