@@ -21,6 +21,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from simcraft.cores import core_count
 from simcraft.data.manifest import Row
 from simcraft.data.pool import Maker, Outcome, Problem, clips_of_scenes
 from simcraft.data.worker_process import GRACE, READY
@@ -71,9 +72,9 @@ class LocalPool:
         recycle: int = 50,
         maker: Maker = clips_of_scenes,
     ) -> None:
-        self.workers = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or core_count()
         self.time_limit = time_limit
-        self._threads = threads or max(1, len(os.sched_getaffinity(0)) // self.workers)
+        self._threads = threads or max(1, core_count() // self.workers)
         self._maker = maker
         self._recycle = recycle
         self._work = Path()

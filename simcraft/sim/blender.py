@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from simcraft.cores import usable_cores
 from simcraft.errors import DiskFull, Failure, UserError
 from simcraft.progress import Progress
 from simcraft.sim.blender_child import PREFIX
@@ -39,7 +40,7 @@ class Blender:
 
     def command(self, folder: Path) -> list[str]:
         """The command line of a child that waits for requests and has this folder for temporary files."""
-        cores = ",".join(str(core) for core in sorted(_cores()))
+        cores = ",".join(str(core) for core in sorted(usable_cores()))
         if self.executable is None:
             return [sys.executable, "-P", str(CHILD), cores, str(folder)]
         options = ["-b", "--factory-startup", "--disable-autoexec", "-noaudio", "--python-exit-code", "1"]
@@ -237,11 +238,6 @@ def _start(blender: Blender, threads: int) -> _Child:
     return _Child(process, folder)
 
 
-def _cores() -> set[int]:
-    """The cores that this thread may run on; empty where the system does not tell."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-
-
 @contextlib.contextmanager
 def _fewer_cores(count: int) -> Iterator[None]:
     """What is started in the block finds `count` cores to run on; all of them where that is 0.
@@ -250,7 +246,7 @@ def _fewer_cores(count: int) -> Iterator[None]:
     `-t 1` leaves it two, and the bpy package has none.) The child goes back to all cores when it has started, or every
     session's Blender would share the first.
     """
-    cores = _cores()
+    cores = usable_cores()
     if count == 0 or not cores:
         yield
         return

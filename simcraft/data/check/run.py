@@ -11,6 +11,7 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from simcraft.cores import core_count
 from simcraft.data.check.report import CheckReport, ClipReport, Problem
 from simcraft.data.check.rows import check_row, state_of
 from simcraft.data.folder import DataSet, open_set
@@ -50,7 +51,7 @@ def check_set(
     for name, value in (("sample", sample), ("workers", workers)):
         if value is not None and value < 1:
             raise UserError(f"{name} is {value}; expected 1 or more.")
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or core_count()
     data_set = open_set(Path(folder))
     done = data_set.done()
     if sample is not None and sample < len(done):

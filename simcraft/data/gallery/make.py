@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from simcraft.clip.files import write_errors
+from simcraft.cores import core_count
 from simcraft.data.folder import DataSet, open_set
 from simcraft.data.gallery.media import Look, Source, draw_media, kept, row_details, source_of
 from simcraft.data.gallery.page import GENERATOR, write_page
@@ -57,7 +58,7 @@ def make_gallery(
     Failure: the disk is full.
     """
     data_set = open_set(Path(folder))
-    workers = os.cpu_count() or 1 if workers is None else workers
+    workers = core_count() if workers is None else workers
     _check(limit, layers, workers)
     out = data_set.folder / "gallery" if out is None else Path(out)
     _check_out(out)
