@@ -46,6 +46,14 @@ def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
+def paste(sheet: np.ndarray, picture: np.ndarray, corner: tuple[int, int]) -> None:
+    """Into `sheet`, (H, W, 3) uint8, `picture`, (h, w, 4) uint8 with alpha; `corner` is (x, y), its upper left one."""
+    x, y = corner
+    place = sheet[y : y + picture.shape[0], x : x + picture.shape[1]]
+    alpha = picture[..., 3:] / 255
+    place[:] = (picture[..., :3] * alpha + place * (1 - alpha)).astype(np.uint8)
+
+
 def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> Path:
     """Write (H, W, 3) uint8 as PNG under a temporary name, then rename.
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
-from simcraft.picture import draw_text, resize, save_png, text_size
+from simcraft.picture import draw_text, paste, resize, save_png, text_size
 from simcraft.progress import Progress, silent, track
 from simcraft.video import EXTENSIONS, Video, check_video_path, save_video
 
@@ -267,7 +267,7 @@ def _draw_legend(sheet: np.ndarray, speed: float, corner: tuple[int, int], size:
     x, y = corner
     side = min(72, size[1] - 30, size[0] // 3)
     top = y + (size[1] - side) // 2
-    _draw_wheel(sheet, speed, (x, top), side)
+    _draw_wheel(sheet, (x, top), side)
     return draw_text(sheet, f"rim: {speed:.2g} px/frame", (x, top + side + 2), 12, _FAINT)
 
 
@@ -279,16 +279,11 @@ def _draw_small_legend(sheet: np.ndarray, speed: float, corner: tuple[int, int],
         if width + side + 6 <= room:
             sheet = draw_text(sheet, text, (right - side - 6 - width, y + 5), 12, _FAINT)
             break
-    _draw_wheel(sheet, speed, (right - side, y + 2), side)
+    _draw_wheel(sheet, (right - side, y + 2), side)
     return sheet
 
 
-def _draw_wheel(sheet: np.ndarray, speed: float, corner: tuple[int, int], side: int) -> None:
-    """Into `sheet`, a disc whose colour at each place is that of the flow from the centre to there."""
-    from simcraft.observe.colour import flow_to_wheel
+def _draw_wheel(sheet: np.ndarray, corner: tuple[int, int], side: int) -> None:
+    from simcraft.observe.colour import colour_wheel
 
-    x, y = corner
-    around = (np.arange(side) + 0.5) / side * 2 - 1
-    flow = np.stack(np.meshgrid(around, around), -1) * speed
-    inside = np.hypot(flow[..., 0], flow[..., 1]) <= speed
-    sheet[y : y + side, x : x + side][inside] = flow_to_wheel(flow, speed)[inside]
+    paste(sheet, colour_wheel(side), corner)

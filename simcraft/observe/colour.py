@@ -95,6 +95,15 @@ def flow_to_wheel(flow: np.ndarray, max_magnitude: float | None = None, valid: n
     return np.where(known[..., None], colour * 255 + 0.5, 128).astype(np.uint8)
 
 
+def colour_wheel(side: int) -> np.ndarray:
+    """(side, side, 4) uint8: a disc whose colour at each place is that of the flow from the centre to there."""
+    around = (np.arange(side) + 0.5) / side * 2 - 1
+    flow = np.stack(np.meshgrid(around, around), -1)
+    radius = np.hypot(flow[..., 0], flow[..., 1])
+    alpha = np.clip((1 - radius) * side / 2, 0, 1) * 255
+    return np.concatenate([flow_to_wheel(flow, 1.0), alpha[..., None].astype(np.uint8)], -1)
+
+
 _STILL = 0.05
 """Pixels a frame below which nothing counts as moving."""
 

@@ -10,6 +10,7 @@ import numpy as np
 from simcraft.clip.types import MotionClip
 from simcraft.video import Video
 from simcraft.view.inputs import Input
+from simcraft.webpage import css_colour
 
 VISIBILITY = (
     ("seen before and after", (58, 62, 72)),
@@ -146,6 +147,17 @@ def _instances_layer(instances: np.ndarray) -> Layer:
     from simcraft.observe.colour import instances_to_colour
 
     return Layer("instances", "instances", lambda t: instances_to_colour(np.asarray(instances[t])), len(instances))
+
+
+def instance_rows(clip: MotionClip) -> list[tuple[str, int, str, str, str]]:
+    """Colour as of style sheets, id, name, material and solver of everything in the clip's table, by id."""
+    from simcraft.observe.colour import palette
+
+    colours = palette(1 + max((info.id for info in clip.instance_table), default=0))
+    return [
+        (css_colour(colours[info.id]), info.id, info.name, info.material, info.solver)
+        for info in sorted(clip.instance_table, key=lambda info: info.id)
+    ]
 
 
 def _visibility_layer(clip: MotionClip) -> Layer:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,8 @@ from simcraft.clip.files import complete_file
 from simcraft.clip.types import MotionClip
 from simcraft.progress import Progress, silent
 from simcraft.view.inputs import Input, fitted
-from simcraft.view.layers import Layer, chosen_tracks, encode, layers_of, shrunk
+from simcraft.view.layers import Layer, chosen_tracks, encode, instance_rows, layers_of, shrunk
+from simcraft.webpage import css_colour, data_uri, filled, script_data, style
 
 LARGEST = 512
 """Pixels: the longer side of the pictures, unless another bound is asked for."""
@@ -68,7 +66,9 @@ def save_page(
     steps = sum(len(timeline.frames(layer.frame_count)) for _, layer in layers)
     path.parent.mkdir(parents=True, exist_ok=True)
     with complete_file(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(_fill(_asset("page.html"), str(data["title"]), data))
+        title = html.escape(str(data["title"]))
+        page_style, content = style(_ASSETS / "page.css"), script_data(data)
+        file.write(filled(_ASSETS / "page.html", title=title, style=page_style, data=content))
         done = 0
         for source, layer in layers:
             index = next(k for k, entry in enumerate(data["layers"]) if entry["id"] == _id(inputs, source, layer.key))
@@ -80,22 +80,8 @@ def save_page(
     return notes
 
 
-def _fill(template: str, title: str, data: dict[str, Any]) -> str:
-    # "</script>" inside a text would end the script
-    values = {
-        "title": html.escape(title),
-        "style": _asset("page.css"),
-        "data": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
-
-
 def _write_end(file: IO[str]) -> None:
-    file.write(f"<script>\n{_asset('page.js')}</script>\n</body>\n</html>\n")
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
+    file.write(f"<script>\n{(_ASSETS / 'page.js').read_text(encoding='utf-8')}</script>\n</body>\n</html>\n")
 
 
 # ------------------------------------------------------------------------------------------------------- description
@@ -156,7 +142,7 @@ def _input_entry(source: Input) -> dict[str, Any]:
         "captions": [] if clip is None else list(clip.captions),
         "notes": [] if clip is None else [str(warning) for warning in clip.metadata.get("warnings", ())],
         "details": _details(source),
-        "instances": [] if clip is None else _instance_rows(clip),
+        "instances": [] if clip is None else instance_rows(clip),
     }
 
 
@@ -170,16 +156,6 @@ def _details(source: Input) -> list[str]:
     return details
 
 
-def _instance_rows(clip: MotionClip) -> list[list[str | int]]:
-    from simcraft.observe.colour import palette
-
-    colours = palette(1 + max((info.id for info in clip.instance_table), default=0))
-    return [
-        [_css(colours[info.id]), info.id, info.name, info.material, info.solver]
-        for info in sorted(clip.instance_table, key=lambda info: info.id)
-    ]
-
-
 def _layer_entry(inputs: Sequence[Input], n: int, layer: Layer, size: tuple[int, int]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "id": _id(inputs, inputs[n], layer.key),
@@ -190,9 +166,11 @@ def _layer_entry(inputs: Sequence[Input], n: int, layer: Layer, size: tuple[int,
         "height": size[1],
         "photographic": layer.photographic and size[0] > 200,  # small pictures look sharper with their pixels seen
         "usual": layer.key in _USUAL if len(inputs) == 1 else layer.key in _USUAL[:2],
-        "legend": [[text, _css(colour)] for text, colour in layer.legend],
+        "legend": [[text, css_colour(colour)] for text, colour in layer.legend],
     }
     if layer.speed is not None:
+        from simcraft.observe.colour import colour_wheel
+
         entry |= {"wheel": _data_uri(colour_wheel(84), False), "rim": f"{layer.speed:.2g}"}
     return entry
 
@@ -221,13 +199,9 @@ def _tracks_entry(
         "times": len(frames),
         "points": tenths,
         "visible": ["".join("01"[int(seen)] for seen in row) for row in visible],
-        "colours": [_css(colour) for colour in colours],
+        "colours": [css_colour(colour) for colour in colours],
         "legend": [["hidden", "#8a8f9c"]],
     }
-
-
-def _css(colour: Sequence[int] | np.ndarray) -> str:
-    return "#" + "".join(f"{int(c):02x}" for c in colour[:3])
 
 
 # ---------------------------------------------------------------------------------------------------------- pictures
@@ -240,16 +214,4 @@ def _pictures(layer: Layer, timeline: Timeline, size: tuple[int, int]) -> Iterat
 
 
 def _data_uri(image: np.ndarray, photographic: bool) -> str:
-    data, media_type = encode(image, photographic)
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def colour_wheel(side: int) -> np.ndarray:
-    """(side, side, 4) uint8: a disc whose colour at each place is that of the flow from the centre to there."""
-    from simcraft.observe.colour import flow_to_wheel
-
-    around = (np.arange(side) + 0.5) / side * 2 - 1
-    flow = np.stack(np.meshgrid(around, around), -1)
-    radius = np.hypot(flow[..., 0], flow[..., 1])
-    alpha = np.clip((1 - radius) * side / 2, 0, 1) * 255
-    return np.concatenate([flow_to_wheel(flow, 1.0), alpha[..., None].astype(np.uint8)], -1)
+    return data_uri(*encode(image, photographic))

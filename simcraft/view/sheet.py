@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simcraft.picture import draw_text, save_png, text_size
+from simcraft.picture import draw_text, paste, save_png, text_size
 from simcraft.view.inputs import Input
 from simcraft.view.layers import Layer, chosen_tracks, layers_of, shrunk
-from simcraft.view.page import colour_wheel
 
 _PAPER, _INK, _FAINT = (15, 17, 21), (231, 233, 238), (148, 156, 173)
 _GAP, _HEADER, _LABEL = 10, 62, 24
@@ -100,12 +99,11 @@ def _draw_header(sheet: np.ndarray, source: Input, speed: float | None) -> np.nd
     sheet = draw_text(sheet, source.name, (_GAP, 8), 22, _INK)
     sheet = draw_text(sheet, facts, (_GAP, 38), 13, _FAINT)
     if speed is not None:
+        from simcraft.observe.colour import colour_wheel
+
         side, text = 44, f"rim {speed:.2g} px/frame"
         left = sheet.shape[1] - _GAP - side
-        wheel = colour_wheel(side)
-        alpha = wheel[..., 3:] / 255
-        place = sheet[9 : 9 + side, left : left + side]
-        place[:] = (wheel[..., :3] * alpha + place * (1 - alpha)).astype(np.uint8)
+        paste(sheet, colour_wheel(side), (left, 9))
         sheet = draw_text(sheet, text, (left - 8 - text_size(text, 13)[0], 24), 13, _FAINT)
     return sheet
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simcraft.errors import UserError
 from simcraft.observe.colour import (
+    colour_wheel,
     decode_flow_rgb,
     depth_to_colour,
     draw_tracks,
@@ -131,3 +132,11 @@ def test_tracks_are_drawn_where_they_are() -> None:
     larger = draw_tracks(np.zeros((64, 64, 3), np.uint8), tracks, visible, 0, colours=colours, scale=2)
     assert larger[16:18, 16:18, 0].min() == 255 and larger[48:50, 16:18, 1].min() == 255
     assert (draw_tracks(black, tracks[:0], visible[:0], 0) == 0).all()
+
+
+def test_the_wheel_has_all_directions() -> None:
+    wheel = colour_wheel(33)
+    assert (wheel[16, 16, :3] > 235).all()  # still is white
+    assert wheel[0, 0, 3] == 0 and wheel[16, 16, 3] == 255
+    rim = [wheel[16, 31, :3], wheel[31, 16, :3], wheel[16, 1, :3], wheel[1, 16, :3]]
+    assert min(np.abs(a.astype(int) - b).max() for k, a in enumerate(rim) for b in rim[:k]) > 80

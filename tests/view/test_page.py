@@ -19,7 +19,7 @@ from simcraft.errors import UserError
 from simcraft.video import Video
 from simcraft.view import view
 from simcraft.view.layers import clip_layers
-from simcraft.view.page import MOST_FRAMES, colour_wheel
+from simcraft.view.page import MOST_FRAMES
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -131,14 +131,6 @@ def test_unknown_track_positions_are_left_out(clip: MotionClip, tmp_path: Path) 
     points = data_of((tmp_path / "gap.html").read_text())["layers"][-1]["points"][0]
     assert points[4:6] == [None, None]
     assert None not in points[:4] + points[6:]
-
-
-def test_the_wheel_has_all_directions() -> None:
-    wheel = colour_wheel(33)
-    assert (wheel[16, 16, :3] > 235).all()  # still is white
-    assert wheel[0, 0, 3] == 0 and wheel[16, 16, 3] == 255
-    rim = [wheel[16, 31, :3], wheel[31, 16, :3], wheel[16, 1, :3], wheel[1, 16, :3]]
-    assert min(np.abs(a.astype(int) - b).max() for k, a in enumerate(rim) for b in rim[:k]) > 80
 
 
 def test_the_sheet_shows_every_layer_at_a_few_moments(clip: MotionClip, tmp_path: Path) -> None:

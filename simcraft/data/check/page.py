@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from simcraft.data.check.charts import motion_chart, moving_share, share_bar
 from simcraft.data.check.report import CheckReport, ClipReport, Problem, histogram, names_of, share_wanted
+from simcraft.webpage import data_uri, style
 
 MOST_PROBLEMS = 200
 """Rows of the table of problems; check.json holds all."""
@@ -38,7 +38,7 @@ def page_of(report: CheckReport) -> str:
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="color-scheme" content="light dark">\n<title>{escape(report.name)}: check</title>\n'
-        f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
+        f"<style>\n{style(_STYLE)}</style>\n</head>\n<body>\n"
         + "\n".join(part for part in parts if part)
         + "\n<footer>Made by <code>simcraft dataset check</code>. check.json, beside this page, holds all of it."
         "</footer>\n</body>\n</html>\n"
@@ -200,7 +200,7 @@ def _figure(clip: ClipReport) -> str:
         ("bad", "problem") if clip.problems else ("warn", "dead") if clip.dead else ("", f"{clip.speed:.1f} px")
     )
     about = "; ".join(p.what for p in clip.problems) or next(iter(clip.captions), "")
-    source = f"data:image/webp;base64,{base64.b64encode(clip.picture).decode()}"
+    source = data_uri(clip.picture, "image/webp")
     return (
         f'<figure id="c{clip.id}" class="{mark}" title="{escape(about)}"><img src="{source}" alt="{escape(about)}">'
         f"<figcaption><b>{clip.id}</b>{escape(clip.split)}<span>{word}</span></figcaption></figure>\n"

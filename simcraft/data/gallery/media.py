@@ -15,12 +15,12 @@ from simcraft.clip.files import sha256_of, write_errors
 from simcraft.clip.store import load_clip
 from simcraft.clip.types import MotionClip
 from simcraft.data.folder import DataSet
-from simcraft.data.gallery.sprites import Layout, instance_rows, layers_to_show, sprite, tracks_entry
+from simcraft.data.gallery.sprites import Layout, layers_to_show, sprite, tracks_entry
 from simcraft.data.manifest import Row
 from simcraft.errors import UserError
 from simcraft.recording.format import replace_folder
 from simcraft.video import Video, load_video
-from simcraft.view.layers import Layer, video_layers
+from simcraft.view.layers import Layer, instance_rows, video_layers
 
 FORMAT = 1
 """Of what is kept; raise it where the same clip would be kept otherwise."""
@@ -135,7 +135,7 @@ def _describe(source: Source, clip: MotionClip, layers: list[Layer], look: Look)
         "fps": clip.fps,
         "counts": {layer.key: len(look.layout.shown(layer.frame_count)) for layer in layers},
         "labels": {layer.key: layer.label for layer in layers},
-        "instances": list(instance_rows(clip)) if clip.instances is not None else [],
+        "instances": instance_rows(clip) if clip.instances is not None else [],
         "statistics": source.marker["statistics"],
         "files": source.marker["files"],
         **row_details(row),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import shlex
@@ -15,9 +14,9 @@ import numpy as np
 from simcraft.clip.files import complete_file
 from simcraft.data.folder import DataSet
 from simcraft.data.gallery.media import Look
-from simcraft.data.gallery.sprites import LAYERS, css, encode_webp
+from simcraft.data.gallery.sprites import LAYERS, encode_webp
 from simcraft.view.layers import VISIBILITY
-from simcraft.view.page import colour_wheel
+from simcraft.webpage import css_colour, data_uri, filled, script_data, style
 
 GENERATOR = '<meta name="generator" content="SimCraft gallery">'
 _ASSETS = Path(__file__).parent / "assets"
@@ -42,20 +41,17 @@ def write_page(data_set: DataSet, clips: Sequence[dict[str, Any]], look: Look, p
         "speed": look.speed,
         "wheel": _wheel(),
         "depth": _depth_colours(),
-        "visibility": [[text, css(colour)] for text, colour in VISIBILITY],
+        "visibility": [[text, css_colour(colour)] for text, colour in VISIBILITY],
         "clips": clips,
     }
-    values = {
-        "title": html.escape(data_set.name),
-        "generator": GENERATOR,
-        "style": _asset("gallery.css"),
-        "script": "\n".join(_asset(name) for name in _SCRIPTS),
-        # "</script>" inside a text would end the script
-        "data": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-    }
-    text = _asset("gallery.html")
-    for name, value in values.items():
-        text = text.replace("{{" + name + "}}", value)
+    text = filled(
+        _ASSETS / "gallery.html",
+        title=html.escape(data_set.name),
+        generator=GENERATOR,
+        style=style(_ASSETS / "gallery.css"),
+        script="\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS),
+        data=script_data(data),
+    )
     with complete_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
@@ -68,7 +64,9 @@ def _description(data_set: DataSet) -> str:
 
 def _wheel() -> str:
     """The colour wheel of the flow as a data URI."""
-    return "data:image/webp;base64," + base64.b64encode(encode_webp(colour_wheel(64), False)).decode("ascii")
+    from simcraft.observe.colour import colour_wheel
+
+    return data_uri(encode_webp(colour_wheel(64), False), "image/webp")
 
 
 def _depth_colours() -> list[str]:
@@ -76,8 +74,4 @@ def _depth_colours() -> list[str]:
     from simcraft.observe.colour import depth_to_colour
 
     inverse = np.linspace(1, 1 / 8, 12)
-    return [css(colour) for colour in depth_to_colour(1 / inverse[None], 1.0, 8.0)[0]]
-
-
-def _asset(name: str) -> str:
-    return (_ASSETS / name).read_text(encoding="utf-8")
+    return [css_colour(colour) for colour in depth_to_colour(1 / inverse[None], 1.0, 8.0)[0]]

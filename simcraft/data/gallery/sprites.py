@@ -10,7 +10,7 @@ import base64
 import dataclasses
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,20 +132,6 @@ def tracks_entry(clip: MotionClip, layout: Layout) -> dict[str, Any] | None:
         "points": _base64(stored.tobytes()),
         "seen": _base64(seen.tobytes()),
     }
-
-
-def instance_rows(clip: MotionClip) -> Iterator[tuple[str, int, str, str, str]]:
-    """Colour, id, name, material and solver of everything that the clip can show."""
-    from simcraft.observe.colour import palette
-
-    colours = palette(1 + max((info.id for info in clip.instance_table), default=0))
-    for info in sorted(clip.instance_table, key=lambda info: info.id):
-        yield css(colours[info.id]), info.id, info.name, info.material, info.solver
-
-
-def css(colour: Sequence[int] | np.ndarray) -> str:
-    """An sRGB colour as style sheets have it."""
-    return "#" + "".join(f"{int(c):02x}" for c in colour)
 
 
 def _base64(data: bytes) -> str:
