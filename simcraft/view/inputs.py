@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from simcraft.clip.lazy import open_clip
 from simcraft.clip.types import MotionClip
 from simcraft.clip.zarr_store import refuse_unfinished
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
 from simcraft.recording import Recording
 from simcraft.video import EXTENSIONS, Video, load_video
-from simcraft.view.lazy_clip import open_clip
 
 Viewable = str | Path | MotionClip | Recording | Video
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from simcraft.clip import ARRAYS, MotionClip
+from simcraft.clip.lazy import StoredFrames, open_clip
 from simcraft.clip.store import save_clip
 from simcraft.errors import UserError
 from simcraft.recording import save_recording
 from simcraft.video import Video, save_video
 from simcraft.view.inputs import fitted, kind_of, name_of, opened, unique_names
-from simcraft.view.lazy_clip import StoredFrames, open_clip
 from tests.scenes import sliding_square
 
 
