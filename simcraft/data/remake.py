@@ -12,7 +12,7 @@ from simcraft.clip import MotionClip
 from simcraft.clip.files import complete_file
 from simcraft.clip.store import load_clip
 from simcraft.clip.types import ARRAYS
-from simcraft.data.folder import DataSet, open_set
+from simcraft.data.folder import DataSet, open_set, versions
 from simcraft.data.manifest import Row
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
@@ -31,7 +31,8 @@ def remake(folder: Path, row_id: str, out: Path, progress: Progress = silent) ->
     """Make the row `row_id` of the data set in `folder` again as the clip `out` (.npz).
 
     Returns the path, and how it compares with the clip in the set: "identical", or the largest difference of each
-    array. Raises `UserError` where there is no such row or the name has another suffix.
+    array, and then what the clip in the set was made by if that is not what is here. Raises `UserError` where there is
+    no such row or the name has another suffix.
     """
     from simcraft.data.clips import make_row
     from simcraft.sim.blender import blender_session
@@ -51,7 +52,10 @@ def remake(folder: Path, row_id: str, out: Path, progress: Progress = silent) ->
     if data_set.marker(row)["files"].get(f"{row.id}.npz") == hashlib.sha256(data).hexdigest():
         return {**result, "compared": "identical"}
     differences = compare_clips(load_clip(out), data_set.clip(row))
-    return {**result, "compared": ", ".join(f"{name} {value}" for name, value in differences.items()) or "equal arrays"}
+    told = ", ".join(f"{name} {value}" for name, value in differences.items()) or "equal arrays"
+    here = versions()
+    others = [f"{name} {made_by}" for name, made_by in data_set.made_by.items() if here.get(name) != made_by]
+    return {**result, "compared": told, **({"the set was made by": ", ".join(others)} if others else {})}
 
 
 def compare_clips(one: MotionClip, other: MotionClip) -> dict[str, str]:

@@ -121,6 +121,22 @@ def test_another_seed_makes_another_set(recipe: LoadedRecipe, seed: int) -> None
     assert ([row.seed for row in expand(recipe, 5)] == [row.seed for row in expand(other, 5)]) == same
 
 
+def test_what_is_drawn_for_one_parameter_row_or_seed_says_nothing_of_another() -> None:
+    wishes = {"sun_height": "-10..10", "sun_turn": "-10..10"}
+    content = {"name": "draws", "first": "1..6", "set": wishes, "families": ["drop"]}
+    rows = expand(loaded(content), 200)
+    heights, turns = (np.array([row.settings[name] for row in rows]) for name in wishes)
+    assert len(set(heights)) > 190
+    for others in (turns, [row.first for row in rows], np.roll(heights, 1), [row.seed for row in rows]):
+        # 4 standard deviations of what chance gives
+        assert abs(np.corrcoef(heights, others)[0, 1]) < 4 / np.sqrt(len(rows))
+    another = [row.settings["sun_height"] for row in expand(loaded({**content, "seed": 1}), 200)]
+    assert abs(np.corrcoef(heights, another)[0, 1]) < 4 / np.sqrt(len(rows))
+    # and what is drawn for a parameter stays where another is added
+    alone = expand(loaded({**content, "set": {"sun_turn": "-10..10"}}), 200)
+    assert [row.settings["sun_turn"] for row in alone] == turns.tolist()
+
+
 @settings(max_examples=20)
 @given(recipes, st.integers(1, 30))
 def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, recipe: LoadedRecipe, count: int) -> None:
@@ -310,7 +326,8 @@ def test_what_counts_as_held_out(family: str, seen: dict[str, Any], unseen: dict
 
 
 @pytest.mark.parametrize(
-    ("setting", "wish", "kind"), [("flock.speed", "60..90", float), ("start", "scattered", str), ("smoke.density", 2, float)]
+    ("setting", "wish", "kind"),
+    [("flock.speed", "60..90", float), ("start", "scattered", str), ("smoke.density", 2, float)],
 )
 def test_effects_of_all_kinds_can_be_set(setting: str, wish: Any, kind: type) -> None:
     recipe = loaded({"name": "effects", "families": {"birds": {"set": {setting: wish}}}})
