@@ -14,7 +14,7 @@ import pytest
 
 from simcraft.clip import MotionClip
 from simcraft.clip.store import load_clip, save_clip
-from simcraft.data.check import CheckReport, check_export, check_set
+from simcraft.data.check import CheckReport, Problem, check_export, check_set
 from simcraft.data.check.consistency import disagreements
 from simcraft.data.check.page import page_of
 from simcraft.data.export import export_set
@@ -360,6 +360,19 @@ def test_report_is_written(a_set: Path, tmp_path: Path) -> None:
     # the set is still one, with the report beside its clips as well
     check_set(a_set).save()
     assert set(problems(a_set)) == {ROW}
+
+
+def test_texts_of_a_set_stay_texts_on_the_page(a_set: Path) -> None:
+    bad = "<img src=x onerror=alert(1)>\"'"
+    report = check_set(a_set)
+    clips = [
+        dataclasses.replace(clip, captions=(bad,), family=bad, split=bad, failure=bad, state=state)
+        for clip, state in zip(report.clips, ("done", "failed", "done", "done", "done", "done"), strict=True)
+    ]
+    clips[2] = dataclasses.replace(clips[2], problems=(Problem(clips[2].id, bad, bad),))
+    page = page_of(dataclasses.replace(report, name=bad, clips=tuple(clips)))
+    assert "<img src=x" not in page and page.count("&lt;img src=x") > 20
+    assert 'alert(1)>"' not in page
 
 
 def test_export_is_checked_part_by_part(small_set: Path, tmp_path: Path) -> None:

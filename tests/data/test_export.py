@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
 import json
 import multiprocessing
 import os
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scripts import make_format_tables
@@ -107,6 +109,22 @@ def test_an_export_that_was_killed_goes_on_to_the_same_bytes(small_set: Path, ex
     left = content(tmp_path / "out")
     left.pop(".export.lock", None)
     assert left == content(exports("webdataset"))
+
+
+def test_a_clip_that_was_made_anew_is_written_anew(small_set: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(small_set, tmp_path / "copy"))
+    export_set(copy, "tapvid", tmp_path / "out")
+    data_set = open_set(copy)
+    row = data_set.rows[0]
+    turned = dataclasses.replace(data_set.clip(row), frames=data_set.clip(row).frames[:, ::-1])
+    save_clip(turned, data_set.clip_path(row), force=True)
+    marker = json.loads(data_set.marker_path(row).read_text())
+    marker["files"] = {f"{row.id}.npz": hashlib.sha256(data_set.clip_path(row).read_bytes()).hexdigest()}
+    data_set.marker_path(row).write_text(json.dumps(marker))
+    again = export_set(copy, "tapvid", tmp_path / "out")
+    assert (again.written, again.kept) == (1, 5)
+    with np.load(tmp_path / "out" / row.split / f"{row.id}.npz") as part:
+        np.testing.assert_array_equal(part["video"], turned.frames)
 
 
 def test_a_set_in_the_making_is_exported_as_far_as_it_is(tmp_path: Path) -> None:

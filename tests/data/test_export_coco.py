@@ -92,6 +92,11 @@ def test_categories_agree_between_splits_that_are_exported_one_by_one(small_set:
         assert {c["name"]: c["id"] for c in document["categories"]} == known
         families = {v["id"]: v["family"] for v in document["videos"]}
         assert all(known[families[a["video_id"]]] == a["category_id"] for a in document["annotations"])
+    # ids that were given once stay, also those of another order
+    (tmp_path / "out" / "categories.json").write_text('{"tower": 1, "fountain": 2}')
+    export_set(small_set, "coco", tmp_path / "out", splits=["train"], category="family")
+    document = json.loads((tmp_path / "out" / "instances_train.json").read_text())
+    assert {c["name"]: c["id"] for c in document["categories"]} == {"tower": 1, "fountain": 2, "dominoes": 3}
 
 
 def test_names_lose_their_numbers(exports: Exports) -> None:

@@ -61,6 +61,31 @@ def test_a_turned_camera_comes_back(small_set: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(back.normals, clip.normals, atol=5e-5)
 
 
+def test_the_camera_projects_as_kubric_s_does(small_set: Path, tmp_path: Path) -> None:
+    """`PerspectiveCamera` of kubric/core/cameras.py: K (R^-1 X), over its third, is the place from 0 to 1."""
+    clip = some_clip(small_set)
+    camera = json.loads((written(clip, small_set, tmp_path / "clip") / "metadata.json").read_text())["camera"]
+    pixels = np.array([[3.0, 20.0], [40.0, 5.0]])
+    seen = np.linalg.solve(clip.intrinsics[0], np.column_stack([pixels, np.ones(2)]).T) * 4  # 4 m before the camera
+    world = clip.camera_to_world[0] @ np.vstack([seen, np.ones(2)])
+    projected = np.array(camera["K"]) @ np.linalg.solve(np.array(camera["R"]), world)[:3]
+    np.testing.assert_allclose((projected[:2] / projected[2]).T * clip.size, pixels, atol=1e-6)
+    half = np.arctan(camera["sensor_width"] / 2 / camera["focal_length"])
+    np.testing.assert_allclose([camera["field_of_view"], np.tan(half)], [2 * half, 24 / clip.intrinsics[0, 0, 0]])
+
+
+def test_boxes_of_instances_are_rows_before_columns(small_set: Path, tmp_path: Path) -> None:
+    clip = some_clip(small_set)
+    document = json.loads((written(clip, small_set, tmp_path / "clip") / "metadata.json").read_text())
+    assert len(document["instances"]) == len(clip.instance_table) > 0
+    for info, row in zip(clip.instance_table, document["instances"], strict=True):
+        assert row["asset_id"] == info.name and row["bbox_frames"]
+        for t, (top, left, bottom, right) in zip(row["bbox_frames"], row["bboxes"], strict=True):
+            lines, columns = np.nonzero(clip.instances[t] == info.id)
+            box = np.array([top * 32, bottom * 32, left * 48, right * 48])
+            np.testing.assert_allclose(box, [lines.min(), lines.max() + 1, columns.min(), columns.max() + 1])
+
+
 def test_instances_are_numbered_by_their_place_in_the_table(small_set: Path, tmp_path: Path) -> None:
     clip = some_clip(small_set)
     # numbers with gaps, the last one without a row in the table
