@@ -45,4 +45,13 @@ def generate(
     return chosen.load(complete)(clip, progress=progress)
 
 
+def __getattr__(name: str) -> Any:
+    """`MotionCraftPipeline`, imported on first use: it brings torch and diffusers along."""
+    if name == "MotionCraftPipeline":
+        from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
+
+        return MotionCraftPipeline
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 make_callable(__name__, generate)

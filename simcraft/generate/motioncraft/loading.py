@@ -76,7 +76,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> MotionCraftPipeline:
     refuse_pickles(folder)
     try:
         return MotionCraftPipeline.from_pretrained(
-            folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True, safety_checker=None
+            folder, dtype=dtype, use_safetensors=True, local_files_only=True, safety_checker=None
         )
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
@@ -109,7 +109,7 @@ def _from_file(path: Path, dtype: torch.dtype, hub: bool, config: str | None) ->
     family = StableDiffusionXLPipeline if large else StableDiffusionPipeline
     try:
         loaded = family.from_single_file(
-            str(path), torch_dtype=dtype, config=config, local_files_only=not hub, **({} if large else _UNCHECKED)
+            str(path), dtype=dtype, config=config, local_files_only=not hub, **({} if large else _UNCHECKED)
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise UserError(
@@ -132,7 +132,7 @@ def _from_hub(model: str, dtype: torch.dtype, hub: bool) -> MotionCraftPipeline:
             f"There is no folder {model}, and nothing is downloaded unasked.", "Give a folder, or allow --hub."
         )
     try:
-        return MotionCraftPipeline.from_pretrained(model, torch_dtype=dtype, use_safetensors=True, safety_checker=None)
+        return MotionCraftPipeline.from_pretrained(model, dtype=dtype, use_safetensors=True, safety_checker=None)
     except (OSError, ValueError) as error:
         raise UserError(
             f"'{model}' could not be loaded from the hub ({_first_line(error)}).",

@@ -1,0 +1,347 @@
+"""The pipeline with its networks, checkpoints on disk, and the generator that users call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
+
+from simcraft.clip.types import MotionClip
+from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.generate.motioncraft.generator import motioncraft, paint_clip
+from simcraft.generate.motioncraft.loading import load_pipeline
+from simcraft.generate.motioncraft.options import GENERATOR
+from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, resized, working_size
+from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline, Settings
+from simcraft.generate.motioncraft.text import encode_prompt
+from simcraft.generate.registry import complete_options
+from simcraft.video import load_video
+from tests.analytic import sliding_square
+from tests.generate import tiny
+from tests.generate.published import published_frame, published_inversion, published_schedulers
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+QUICK = {"steps": 2, "guidance": 2.0}
+
+
+@pytest.fixture(scope="module")
+def clip() -> MotionClip:
+    return sliding_square(count=4)
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> MotionCraftPipeline:
+    return MotionCraftPipeline(**tiny.stable_diffusion())
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Stable Diffusion checkpoint as others save it."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    StableDiffusionPipeline(**tiny.stable_diffusion(), **nothing).save_pretrained(folder)
+    return folder
+
+
+def options(checkpoint: Path, **given: Any) -> dict[str, Any]:
+    return complete_options(GENERATOR, {"model": str(checkpoint), "device": "cpu", **QUICK, **given})
+
+
+@pytest.mark.parametrize("mode", ["fast", "turbo", "reference"])
+def test_frames_stream_in_the_clips_size(pipeline: MotionCraftPipeline, clip: MotionClip, mode: str) -> None:
+    frames = pipeline.stream(clip, Settings("a ball", mode=mode, **QUICK))
+    assert pipeline.evaluations_per_frame(2) >= 0
+    images = [made.image for made in frames]
+    assert len(images) == clip.frame_count - 1
+    assert all(image.shape == clip.image.shape and image.dtype == np.uint8 for image in images)
+    per_frame = {"fast": 3 * 2, "turbo": 3 * 2, "reference": 7 * 2}[mode]
+    assert pipeline.evaluations_per_frame(clip.frame_count) == per_frame
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("fast", 60), ("turbo", 15), ("reference", 560)])
+def test_evaluations_a_frame_of_each_mode(pipeline: MotionCraftPipeline, mode: str, expected: int) -> None:
+    steps = pipeline.schedule(Settings(mode=mode)).steps
+    assert steps * (7 if mode == "reference" else 3) == expected
+
+
+def test_the_call_returns_all_frames(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
+    seen: list[tuple[int, int, tuple[int, ...]]] = []
+
+    def step_end(which: Any, step: int, timestep: int, values: dict[str, Any]) -> None:
+        assert which is pipeline
+        seen.append((step, timestep, tuple(values["latents"].shape)))
+
+    output = pipeline(clip, "a ball", "bad", callback_on_step_end=step_end, **QUICK)
+    assert output.frames.shape == (clip.frame_count, *clip.image.shape)
+    assert np.array_equal(output.frames[0], clip.image)
+    assert output.evaluations_per_frame == 6
+    assert [step for step, _, _ in seen] == [0, 1] * 3 and seen[0][1] == 399
+
+
+def test_generators_and_seeds_decide_the_noise(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
+    def frames(seed: int = 0, generator: torch.Generator | None = None) -> np.ndarray:
+        return np.asarray(pipeline(clip, "a ball", generator=generator, seed=seed, resolution=32, **QUICK).frames)
+
+    assert np.array_equal(frames(1), frames(1)) and not np.array_equal(frames(1), frames(2))
+    given = [frames(generator=torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)]
+    assert np.array_equal(given[0], given[1]) and not np.array_equal(given[0], given[2])
+
+
+def test_prompts_matter(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
+    a, b, c = (pipeline(clip, *texts, **QUICK).frames for texts in (("ball", ""), ("cube", ""), ("ball", "cube")))
+    assert not np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+@torch.no_grad()
+def test_published_flows_run_through_the_reference_mode(pipeline: MotionCraftPipeline) -> None:
+    """First frame, positions and eta masks as plain arrays: the frames are the literal version's."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    grids = rng.uniform(-1, 1, (2, 8, 8, 2)).astype(np.float32)
+    etas = (rng.uniform(size=(2, 8, 8)) > 0.5).astype(np.float32)
+    settings = Settings("a ball", "bad", mode="reference", steps=4, resolution=16)
+    made = list(pipeline.stream_positions(image, grids, etas, settings, generator=torch.Generator().manual_seed(2)))
+    device = torch.device("cpu")
+    prompt, negative = (encode_prompt(pipeline, text, (16, 16), device).text for text in ("a ball", "bad"))
+    z_0 = encode_image(pipeline.vae, image, device, torch.float32, torch.Generator().manual_seed(184750))
+    config, generator = pipeline.scheduler.config, torch.Generator().manual_seed(2)
+    _, inversion = published_schedulers(config, 400, 10, False)
+    network = tiny.unet()
+    first = before = published_inversion(network, inversion, z_0, prompt)
+    for t, frame in enumerate(made):
+        grid, eta = torch.from_numpy(grids[t]), torch.from_numpy(etas[t])[None, None]
+        literal, before = published_frame(
+            network, config, first, before, grid, eta, prompt, negative, generator, steps=10
+        )
+        assert (frame.z_0 - literal).abs().max() < 1e-4
+        expected = decode_latents(pipeline.vae, literal)
+        assert np.abs(frame.image.astype(int) - expected).max() <= 1
+
+
+def test_wrong_positions_are_named(pipeline: MotionCraftPipeline) -> None:
+    image = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(UserError, match=r"grids are \(2, 4, 4, 2\); expected \(frames, 8, 8, 2\)"):
+        list(pipeline.stream_positions(image, np.zeros((2, 4, 4, 2), np.float32)))
+    with pytest.raises(UserError, match="etas are"):
+        list(pipeline.stream_positions(image, np.zeros((2, 8, 8, 2), np.float32), np.zeros((1, 8, 8), np.float32)))
+
+
+@pytest.mark.parametrize("mode", ["fast", "reference"])
+def test_work_goes_on_where_it_stopped(pipeline: MotionCraftPipeline, clip: MotionClip, mode: str) -> None:
+    settings = Settings("a ball", mode=mode, **QUICK)
+    whole = list(pipeline.stream(clip, settings))
+    rest = list(pipeline.stream(clip, settings, after=whole[0]))
+    assert [made.index for made in rest] == [2, 3]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(whole[1:], rest, strict=True))
+
+
+def test_sizes_inside_the_model(pipeline: MotionCraftPipeline) -> None:
+    network = pipeline.unet
+    assert working_size((100, 50), None, 2, network) == (32, 16)  # trained with 8 cells of 2 pixels
+    assert working_size((100, 50), 40, 2, network) == (80, 40)
+    assert working_size((101, 51), 51, 2, network) == (100, 52)
+    assert working_size((100, 51), None, 2, tiny.unet(sample_size=None)) == (100, 52)
+    image = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    assert resized(image, (8, 8)) is image and resized(image, (16, 4)).shape == (4, 16, 3)
+
+
+@torch.no_grad()
+def test_the_autoencoder_sees_the_picture_as_it_was_trained_to(pipeline: MotionCraftPipeline) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 127.5 - 1
+    expected = pipeline.vae.encode(pixels).latent_dist.mode() * pipeline.vae.config.scaling_factor
+    z = encode_image(pipeline.vae, image, torch.device("cpu"), torch.float32)
+    torch.testing.assert_close(z, expected)
+    decoded = pipeline.vae.decode(z / pipeline.vae.config.scaling_factor).sample[0].permute(1, 2, 0)
+    picture = ((decoded + 1) / 2 * 255).clamp(0, 255).numpy()
+    assert np.abs(decode_latents(pipeline.vae, z) - picture).max() <= 0.51
+
+
+def test_it_is_exported() -> None:
+    import simcraft.generate
+
+    assert simcraft.generate.MotionCraftPipeline is MotionCraftPipeline
+    with pytest.raises(AttributeError, match="no attribute 'MotionCraft'"):
+        _ = simcraft.generate.MotionCraft
+
+
+# ---------------------------------------------------------------------------------------------------------- checkpoints
+
+
+def test_a_checkpoint_of_others_loads_saves_and_loads_again(checkpoint: Path, clip: MotionClip, tmp_path: Path) -> None:
+    loaded = MotionCraftPipeline.from_pretrained(checkpoint, safety_checker=None)
+    frames = loaded(clip, "a ball", **QUICK).frames
+    loaded.save_pretrained(tmp_path / "saved")
+    index = json.loads((tmp_path / "saved" / "model_index.json").read_text())
+    assert index["_class_name"] == "MotionCraftPipeline"
+    again = load_pipeline(str(tmp_path / "saved"), device="cpu")
+    assert np.array_equal(again(clip, "a ball", **QUICK).frames, frames)
+    # and the other way round: stock pipelines take the components
+    stock = StableDiffusionPipeline.from_pipe(again, safety_checker=None, feature_extractor=None)
+    assert isinstance(stock, DiffusionPipeline)
+
+
+def test_the_pipeline_keeps_its_precision(clip: MotionClip) -> None:
+    half = MotionCraftPipeline(**tiny.stable_diffusion()).to(dtype=torch.bfloat16)
+    made = next(half.stream(clip, Settings("a ball", **QUICK)))
+    assert half.dtype == torch.bfloat16 and made.z_0.dtype == torch.float32 and torch.isfinite(made.z_0).all()
+
+
+def test_sdxl_and_its_second_text_encoder(clip: MotionClip, tmp_path: Path) -> None:
+    parts = tiny.stable_diffusion_xl()
+    StableDiffusionXLPipeline(**parts, add_watermarker=False).save_pretrained(tmp_path)
+    large = load_pipeline(str(tmp_path), device="cpu")
+    assert large(clip, "a ball", **QUICK).frames.shape[0] == clip.frame_count
+    condition = encode_prompt(large, "a ball", (32, 16), torch.device("cpu"))
+    stock = StableDiffusionXLPipeline(**parts, add_watermarker=False)
+    text, _, pooled, _ = stock.encode_prompt("a ball", device="cpu", do_classifier_free_guidance=False)
+    assert condition.pooled is not None and condition.time_ids is not None
+    torch.testing.assert_close(condition.text, text)
+    torch.testing.assert_close(condition.pooled, pooled)
+    assert condition.time_ids.tolist() == [[16, 32, 0, 0, 16, 32]]
+
+
+def test_prompts_are_encoded_as_by_stock_pipelines(pipeline: MotionCraftPipeline, checkpoint: Path) -> None:
+    stock = StableDiffusionPipeline.from_pretrained(checkpoint, safety_checker=None)
+    for text in ("a red ball", "a very long text that goes on and on beyond what the encoder takes"):
+        expected = stock.encode_prompt(text, "cpu", 1, False)[0]
+        torch.testing.assert_close(encode_prompt(pipeline, text, (16, 16), torch.device("cpu")).text, expected)
+
+
+def test_pickles_are_refused_with_the_way_to_convert_them(checkpoint: Path, tmp_path: Path) -> None:
+    import shutil
+
+    unsafe = tmp_path / "unsafe"
+    shutil.copytree(checkpoint, unsafe)
+    weights = next((unsafe / "unet").glob("*.safetensors"))
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(UserError, match=r"unet/diffusion_pytorch_model.bin holds a pickle.*save_pretrained"):
+        load_pipeline(str(unsafe), device="cpu")
+    (tmp_path / "model.ckpt").write_bytes(b"\x80\x04")
+    with pytest.raises(UserError, match=r"model.ckpt is a pickle.*weights_only=True"):
+        load_pipeline(str(tmp_path / "model.ckpt"), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("nowhere", "no checkpoint at nowhere"),
+        ("org/name", "nothing is downloaded unasked.*--hub"),
+    ],
+)
+def test_nothing_is_downloaded_silently(name: str, text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        load_pipeline(name, device="cpu")
+
+
+def test_incomplete_checkpoints_are_named(checkpoint: Path, tmp_path: Path) -> None:
+    import shutil
+
+    with pytest.raises(UserError, match=r"no model_index\.json"):
+        load_pipeline(str(tmp_path), device="cpu")
+    shutil.copytree(checkpoint, tmp_path / "part")
+    shutil.rmtree(tmp_path / "part" / "unet")
+    with pytest.raises(UserError, match="part is not a complete Stable Diffusion checkpoint"):
+        load_pipeline(str(tmp_path / "part"), device="cpu")
+    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="--model-config FOLDER"):
+        load_pipeline(str(tmp_path / "model.safetensors"), device="cpu")
+    with pytest.raises(UserError, match="not a readable safetensors file"):
+        load_pipeline(str(tmp_path / "model.safetensors"), device="cpu", config=str(checkpoint))
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"device": "gpu"}, "no device 'gpu'"),
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"offload": "some"}, "offload is 'some'"),
+        ({"offload": "model"}, "this runs on the CPU"),
+    ],
+)
+def test_wrong_places(checkpoint: Path, given: dict[str, str], text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        load_pipeline(str(checkpoint), **{"device": "cpu", **given})
+
+
+# -------------------------------------------------------------------------------------------------------- the generator
+
+
+def test_the_generator_loads_once_and_paints_clips(checkpoint: Path, clip: MotionClip) -> None:
+    paint = GENERATOR.load(options(checkpoint, prompt="a ball", attention="first", warp="bilinear"))
+    seen: list[tuple[int, int]] = []
+    video = paint(clip, progress=lambda stage, step, steps, detail="": seen.append((step, steps)))
+    assert video.frame_count == clip.frame_count and np.array_equal(video.frames[0], clip.image)
+    assert seen[0] == (0, 6) and seen[-1] == (6, 6) and len(seen) == 7
+    made_by = video.made_by
+    assert made_by["evaluations_per_frame"] == 6 and made_by["evaluations_first_frame"] == 2
+    assert made_by["options"]["attention"] == "first" and made_by["model"] == str(checkpoint)
+    json.dumps(made_by)
+    assert np.array_equal(paint(clip).frames, video.frames)
+
+
+def test_the_prompt_defaults_to_the_caption(checkpoint: Path, clip: MotionClip) -> None:
+    from dataclasses import replace
+
+    titled = replace(clip, captions=("A ball falls.", "Another."))
+    assert motioncraft(**options(checkpoint))(titled).made_by["options"]["prompt"] == "A ball falls."
+    assert motioncraft(**options(checkpoint))(clip).made_by["options"]["prompt"] == ""
+
+
+def test_frames_are_kept_and_work_resumes(checkpoint: Path, clip: MotionClip, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    whole = motioncraft(**options(checkpoint))(clip)
+
+    def stop(stage: str, step: int, steps: int, detail: str = "") -> None:
+        if step == 5:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        motioncraft(**options(checkpoint, keep=str(folder)))(clip, progress=stop)
+    assert sorted(path.name for path in folder.glob("*.png")) == ["frame_0000.png", "frame_0001.png", "frame_0002.png"]
+    resumed = motioncraft(**options(checkpoint, keep=str(folder)))(clip)
+    assert np.array_equal(resumed.frames, whole.frames)
+    assert resumed.made_by["evaluations_per_frame"] == 6
+    with pytest.raises(UserError, match="another clip or of other settings"):
+        motioncraft(**options(checkpoint, keep=str(folder), seed=9))(clip)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_out_of_memory_keeps_the_frames(clip: MotionClip, tmp_path: Path, keep: bool) -> None:
+    small = MotionCraftPipeline(**tiny.stable_diffusion())
+    folder = str(tmp_path / "kept") if keep else None
+
+    def full(stage: str, step: int, steps: int, detail: str = "") -> None:
+        if step == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    with pytest.raises(
+        Failure, match=r"Out of memory at frame 2; the 2 frames before are in .*--offload model"
+    ) as told:
+        paint_clip(small, clip, Settings(**QUICK), keep=folder, progress=full)
+    where = Path(told.value.message.split(" are in ")[1].rstrip("."))
+    if keep:
+        assert where == tmp_path / "kept" and len(list(where.glob("*.png"))) == 2
+    else:
+        assert load_video(where).frame_count == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"mode": "quick"}, "mode is 'quick'"),
+        ({"attention": "all"}, "attention is 'all'"),
+        ({"strength": 0.0}, "strength is 0.0"),
+        ({"eta": 1.5}, "eta 1.5"),
+        ({"steps": 0}, "steps is 0"),
+        ({"mode": "reference", "warp": "splat"}, "does not splat"),
+    ],
+)
+def test_wrong_settings(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(UserError, match=text):
+        Settings(**given)
