@@ -203,7 +203,7 @@ def draw_tracks(
     import cv2
 
     canvas = np.ascontiguousarray(image).copy()
-    colours = _track_colours(tracks) if colours is None else colours
+    colours = track_colours(tracks) if colours is None else colours
     precision = 4  # cv2 takes fixed-point coordinates with so many bits behind the point; 0 is a pixel's centre
     points = (np.clip(np.nan_to_num(tracks * scale - 0.5, nan=-1e3), -1e3, 1e5) * 2**precision).round().astype(np.int32)
     thickness = max(1, round(radius / 2))
@@ -220,8 +220,8 @@ def draw_tracks(
     return canvas
 
 
-def _track_colours(tracks: np.ndarray) -> np.ndarray:
-    """(N, 3) uint8, a hue that turns with the starting position across the image."""
+def track_colours(tracks: np.ndarray) -> np.ndarray:
+    """(N, 3) uint8 of tracks (N, T, 2): a hue that turns with the starting position, so that neighbours look alike."""
     exists = np.isfinite(tracks).all(-1)
     start = tracks[np.arange(len(tracks)), exists.argmax(1)]
     start = np.nan_to_num(start - np.nanmin(start, 0, initial=np.inf)) if len(tracks) else start

@@ -185,21 +185,20 @@ def _tracks_entry(
     over: int,
 ) -> dict[str, Any]:
     """Point tracks as numbers, which the page draws over the pictures of layer `over`."""
-    from simcraft.observe.colour import palette
+    from simcraft.observe.colour import track_colours
 
     frames = list(timeline.frames(clip.frame_count))
     tracks = np.asarray(clip.tracks)[chosen][:, frames] * (np.array(size) / np.array(clip.size))
     tenths = [[None if not np.isfinite(x) else round(10 * float(x)) for x in track.ravel()] for track in tracks]
     visible = np.asarray(clip.track_visible)[chosen][:, frames]
     layer = Layer("tracks", f"{len(chosen)} of {len(clip.tracks)} point tracks", lambda t: clip.image, 1)  # type: ignore[arg-type]
-    colours = palette(len(chosen) + 1)[1:]
     return _layer_entry(inputs, n, layer, size) | {
         "photographic": True,
         "over": over,
         "times": len(frames),
         "points": tenths,
         "visible": ["".join("01"[int(seen)] for seen in row) for row in visible],
-        "colours": [css_colour(colour) for colour in colours],
+        "colours": [css_colour(colour) for colour in track_colours(tracks)],
         "legend": [["hidden", "#8a8f9c"]],
     }
 

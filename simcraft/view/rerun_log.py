@@ -244,7 +244,7 @@ class _Tracks:
     """Point tracks of one input: coloured where they are seen, dim and small where they are hidden."""
 
     def __init__(self, source: Input, shown: tuple[int, int]) -> None:
-        from simcraft.observe.colour import palette
+        from simcraft.observe.colour import track_colours
 
         clip = source.clip
         chosen = np.zeros(0, int) if clip is None else chosen_tracks(clip, _MOST_TRACKS)
@@ -254,7 +254,7 @@ class _Tracks:
             scale = np.array(shown) / np.array(clip.size)
             self.points = np.asarray(clip.tracks)[chosen] * scale
             self.visible = np.asarray(clip.track_visible)[chosen]
-            self.colours = palette(self.count + 1)[1:]
+            self.colours = track_colours(self.points)
             self.radius = max(0.6, shown[0] / 240)
 
     def log(self, stream: Any, frame: int) -> None:
