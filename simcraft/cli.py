@@ -15,6 +15,7 @@ from simcraft import __version__
 from simcraft.cli_dataset import app as dataset_app
 from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
 from simcraft.cli_simulators import counterfactual, image_plane, simulate
+from simcraft.cli_train import app as train_app
 from simcraft.cli_view import view
 from simcraft.console import show_result
 from simcraft.options import parse_pairs, parse_size
@@ -39,6 +40,7 @@ app.command("image-plane", context_settings={"help_option_names": []})(image_pla
 app.command()(counterfactual)
 app.command()(view)
 app.add_typer(dataset_app)
+app.add_typer(train_app)
 
 
 @app.command()

@@ -1,0 +1,186 @@
+"""What the stages "unet" and "inpaint" share: latents, texts, the network with its text encoder, and the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from simcraft.errors import UserError
+from simcraft.generate.motioncraft.attention import Frames, Pattern, install
+from simcraft.progress import Progress, silent
+from simcraft.train.export import load_autoencoder, save_pipeline
+from simcraft.train.latents import digest_of, ensure_latents
+from simcraft.train.layout import Layout, build_scheduler, build_text_encoder, build_unet
+from simcraft.train.prepared import PreparedClip, PreparedSet
+from simcraft.train.stage import Batch
+from simcraft.train.tokenizer import token_ids, train_tokenizer
+
+_NO_TEXT = 0.1
+"""Share of examples without a caption (Ho and Salimans 2021)."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What both stages learn from."""
+
+    data: PreparedSet
+    layout: Layout
+    autoencoder: Any
+    latents: np.ndarray
+    """(F, C, h, w) float16."""
+    tokenizer: Any
+
+    def identity(self) -> dict[str, Any]:
+        """JSON values that a run cannot change on its way."""
+        return {
+            "layout": asdict(self.layout),
+            "data": self.data.digest,
+            "autoencoder": digest_of(self.autoencoder),
+        }
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A frame that has one before it."""
+
+    clip: int
+    """Number in `PreparedSet.clips`."""
+    frame: int
+    """1 and up, in the clip."""
+
+
+class Denoising(nn.Module):
+    """A UNet and its text encoder, trained together, and the loss of what they predict."""
+
+    levels: torch.Tensor
+    """(1000) cumulative products of the alphas: 1 is clean."""
+
+    def __init__(self, unet: Any, text_encoder: Any, min_snr: float | None) -> None:
+        super().__init__()
+        self.unet, self.text_encoder, self.min_snr = unet, text_encoder, min_snr
+        install(unet)
+        self.register_buffer("levels", build_scheduler().alphas_cumprod.clone(), persistent=False)
+
+    def forward(self, batch: Batch) -> Batch:
+        """Weighted squared error of v, for frames of a batch (B, n, ...) that attend to each other.
+
+        `z`, `noise` (B, n, C, h, w); `t` (B) timesteps, one for all n; `tokens` (B, 77); `attended` (n, k), the frames
+        that each one attends to; `condition` (B, n, D, h, w), further input channels, of a width D that may be 0.
+        """
+        z, noise, t = batch["z"].float(), batch["noise"], batch["t"]
+        count = z.shape[1]
+        level = self.levels[t][:, None, None, None, None]
+        noisy = level.sqrt() * z + (1 - level).sqrt() * noise
+        wanted = level.sqrt() * noise - (1 - level).sqrt() * z
+        network_input = torch.cat([noisy, batch["condition"]], 2).flatten(0, 1)
+        text = self.text_encoder(batch["tokens"]).last_hidden_state.repeat_interleave(count, 0)
+        pattern: Pattern = tuple(map(tuple, batch["attended"].tolist()))
+        predicted = self.unet(
+            network_input,
+            t.repeat_interleave(count),
+            encoder_hidden_states=text,
+            cross_attention_kwargs={"frames": Frames(pattern)},
+            return_dict=False,
+        )[0]
+        error = (predicted.float().unflatten(0, (-1, count)) - wanted).pow(2).mean((2, 3, 4))
+        weighted = error * snr_weight(self.levels[t], self.min_snr)[:, None]
+        losses = {"loss": weighted.mean()}
+        if count > 1:
+            losses |= {"others": error[:, :-1].mean(), "target": error[:, -1].mean()}
+        return losses
+
+
+def snr_weight(level: torch.Tensor, most: float | None) -> torch.Tensor:
+    """min(SNR, most) / (SNR + 1), SNR = a / (1 - a), for v (Hang et al. 2023, section 3.4); 1 where `most` is None.
+
+    With zero terminal SNR this leaves out pure noise, from which texts alone are painted.
+    """
+    if most is None:
+        return torch.ones_like(level)
+    snr = level / (1 - level)
+    return snr.clamp(max=most) / (snr + 1)
+
+
+def load_material(
+    data: PreparedSet, layout: Layout, autoencoder: Path, *, device: Any = "cpu", progress: Progress = silent
+) -> Material:
+    """Latents by a trained autoencoder, and a vocabulary of the training captions."""
+    loaded = load_autoencoder(autoencoder).to(device)
+    channels = loaded.config.latent_channels
+    if channels != layout.latent_channels:
+        raise UserError(
+            f"{autoencoder} has {channels} latent channels; the layout has {layout.latent_channels}.",
+            "Choose the layout that it was trained with.",
+        )
+    captions = [caption for clip in data.of_training(True) for caption in clip.captions]
+    tokenizer = train_tokenizer(captions, layout.vocabulary, layout.tokens)
+    return Material(data, layout, loaded, ensure_latents(data, loaded, progress=progress), tokenizer)
+
+
+def fresh_module(material: Material, inpaint: bool, min_snr: float | None, seed: int) -> Denoising:
+    """The network with random weights, the same for the same seed."""
+    torch.manual_seed(seed)
+    unet = build_unet(material.layout, inpaint)
+    return Denoising(unet, build_text_encoder(material.layout, material.tokenizer), min_snr)
+
+
+def pairs_of(clips: Sequence[PreparedClip], chosen: Sequence[PreparedClip]) -> list[Pair]:
+    """All frames of the `chosen` ones of `clips` that have one before them."""
+    numbers = {clip.id: number for number, clip in enumerate(clips)}
+    return [Pair(numbers[clip.id], frame) for clip in chosen for frame in range(1, clip.frames)]
+
+
+def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> list[str]:
+    """One caption of each clip at random, or none at all."""
+    texts = []
+    for clip in clips:
+        place, without = torch.rand(2, generator=generator).tolist()
+        texts.append("" if without < _NO_TEXT or not clip.captions else clip.captions[int(place * len(clip.captions))])
+    return texts
+
+
+def draw_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
+    """(count) uniform training timesteps, spread so that a batch covers all noise levels (Kingma et al. 2021, I.1)."""
+    offset = torch.rand((), generator=generator)
+    spread = (torch.arange(count) + offset) / count
+    return (spread[torch.randperm(count, generator=generator)] * 1000).long().clamp(max=999)
+
+
+def latents_of(material: Material, frames: np.ndarray) -> torch.Tensor:
+    """(..., C, h, w) float32 latents of frames by number."""
+    return torch.from_numpy(material.latents[frames].astype(np.float32))
+
+
+def places_of(displacement: np.ndarray) -> torch.Tensor:
+    """(B, h, w, 2) float32 places in cells, of displacements (B, h, w, 2) relative to each cell."""
+    height, width = displacement.shape[1:3]
+    y, x = np.mgrid[:height, :width] + 0.5
+    return torch.from_numpy((displacement.astype(np.float32) + np.stack([x, y], -1)).astype(np.float32))
+
+
+def nothing_added(z: torch.Tensor) -> torch.Tensor:
+    """A condition of no channels for latents (B, n, C, h, w)."""
+    return z.new_zeros(*z.shape[:2], 0, *z.shape[3:])
+
+
+def tokens_of(material: Material, texts: list[str]) -> torch.Tensor:
+    """(B, 77) int64."""
+    return token_ids(material.tokenizer, texts)
+
+
+def save_model(material: Material, module: Denoising, out: Path, pipeline: type | None = None) -> None:
+    """Write the whole model: autoencoder, vocabulary, text encoder and UNet."""
+    save_pipeline(
+        out,
+        vae=material.autoencoder,
+        text_encoder=module.text_encoder,
+        tokenizer=material.tokenizer,
+        unet=module.unet,
+        pipeline=pipeline,
+    )

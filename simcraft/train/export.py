@@ -1,0 +1,102 @@
+"""The model's folder: stock diffusers layout, float16 safetensors, for `StableDiffusionPipeline.from_pretrained`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from simcraft.clip.files import write_errors
+from simcraft.errors import UserError
+from simcraft.train.layout import build_scheduler
+from simcraft.train.tokenizer import save_tokenizer
+
+
+def save_autoencoder(autoencoder: Any, folder: Path) -> Path:
+    """Write `folder`/vae; what else is in the folder stays."""
+    with _replacing(folder) as temporary:
+        _half(autoencoder).save_pretrained(temporary / "vae")
+    return folder / "vae"
+
+
+def save_pipeline(
+    folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pipeline: type | None = None
+) -> Path:
+    """Write a whole model; files that are no part of it, such as a model card, stay.
+
+    `pipeline`: the class that model_index.json names, `StableDiffusionPipeline` by default.
+    """
+    made = build_pipeline(
+        vae=_half(vae), text_encoder=_half(text_encoder), tokenizer=tokenizer, unet=_half(unet), pipeline=pipeline
+    )
+    with _replacing(folder) as temporary:
+        made.save_pretrained(temporary)
+        save_tokenizer(tokenizer, temporary / "tokenizer")
+        # transformers loads in the precision that the config names, diffusers in float32: on a CPU they must agree
+        config = temporary / "text_encoder" / "config.json"
+        content = json.loads(config.read_text(encoding="utf-8"))
+        content["dtype"] = "float32"
+        config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return folder
+
+
+def build_pipeline(*, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pipeline: type | None = None) -> Any:
+    """A stock pipeline of these parts, without a safety checker."""
+    from diffusers import StableDiffusionPipeline
+
+    chosen: Any = pipeline or StableDiffusionPipeline
+    return chosen(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=build_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def load_autoencoder(folder: Path) -> Any:
+    """The autoencoder in `folder`, ready to be used and not to be trained; `UserError` where there is none."""
+    from diffusers import AutoencoderTiny
+
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"There is no autoencoder in {folder}.",
+            "Train one first with --stage autoencoder, or name the folder of one with --autoencoder.",
+        )
+    autoencoder = AutoencoderTiny.from_pretrained(folder, local_files_only=True)
+    return autoencoder.float().eval().requires_grad_(False)
+
+
+def model_bytes(folder: Path) -> int:
+    """Size of all files of a model."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _half(module: Any) -> Any:
+    """A float16 copy: what is trained stays in float32."""
+    return copy.deepcopy(module).half()
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A temporary folder whose entries take their places in `folder` when the block ends well."""
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        try:
+            yield temporary
+            for made in sorted(temporary.iterdir()):
+                place = folder / made.name
+                if place.is_dir():
+                    shutil.rmtree(place)
+                made.replace(place)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,99 @@
+"""`simcraft train image`: one stage of the embedded image model, from prepared data to the model's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simcraft.errors import UserError
+from simcraft.progress import Progress, silent
+from simcraft.train.autoencoder import AutoencoderStage
+from simcraft.train.diffusion import Material, load_material
+from simcraft.train.frames import FramesStage
+from simcraft.train.inpaint import InpaintStage
+from simcraft.train.layout import BUDGET, layout_of
+from simcraft.train.loop import Budget, train
+from simcraft.train.prepared import open_prepared
+from simcraft.train.stage import Settings, Stage
+
+DEFAULTS = {
+    "autoencoder": Settings(batch=16, learning_rate=1e-3),
+    "unet": Settings(batch=8, learning_rate=4e-4),
+    "inpaint": Settings(batch=24, learning_rate=4e-4),
+}
+"""Stage -> settings that suit the small layout; a batch of "unet" holds three frames an example."""
+
+
+def train_image(
+    stage: str,
+    data: Path,
+    out: Path,
+    run: Path,
+    budget: Budget,
+    *,
+    layout: str = "small",
+    autoencoder: Path | None = None,
+    min_snr: float | None = None,
+    changes: dict[str, Any] | None = None,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Train one stage of a model, or go on with it; returns what `loop.train` returns, and where the model is.
+
+    Parameters
+    ----------
+    stage: of `DEFAULTS`.
+    data: a prepared folder.
+    out: the model's folder; the stage "autoencoder" writes its vae alone, the others the whole model.
+    run: where checkpoints, log and page go.
+    autoencoder: folder of the trained one, for the other stages. Default: OUT/vae.
+    changes: fields of `Settings` that differ from the stage's.
+    threads: of torch in this process.
+
+    Raises `UserError` for anything missing or that does not fit, and what `loop.train` raises.
+    """
+    _quieten_libraries()
+    if stage not in DEFAULTS:
+        raise UserError(f"There is no stage '{stage}'.", f"Choose from: {', '.join(DEFAULTS)}.")
+    if threads is not None:
+        torch.set_num_threads(threads)
+    settings = replace(DEFAULTS[stage], **(changes or {}))
+    opened = open_prepared(data)
+    sizes = layout_of(layout, opened.size)
+    if stage == "autoencoder":
+        chosen: Stage = AutoencoderStage(opened, sizes, settings.seed)
+    else:
+        # a group's processes read the latents that the first one computes
+        material = _first_process_first(
+            lambda: load_material(opened, sizes, autoencoder or out / "vae", progress=progress)
+        )
+        kind = FramesStage if stage == "unet" else InpaintStage
+        chosen = kind(material, min_snr, settings.seed)
+    result = train(chosen, run, settings, budget, out=out, progress=progress)
+    size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
+    warning = [f"{out} has {size / 1e6:.1f} MB; a shipped model may have {BUDGET / 1e6:.0f}."] if size > BUDGET else []
+    return {"model": str(out), "page": str(run / "report.html"), **result, "warnings": warning}
+
+
+def _first_process_first(load: Callable[[], Material]) -> Material:
+    from accelerate import PartialState
+
+    state = PartialState()
+    with state.main_process_first():
+        material = load()
+    material.autoencoder.to(state.device)
+    return material
+
+
+def _quieten_libraries() -> None:
+    """They comment on stock configurations, and draw bars of their own."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    diffusers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
