@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from simcraft.cli_shared import Force, Json, Quiet, Set, finish
+
+if TYPE_CHECKING:
+    from simcraft.data.pool import Pool
 
 app = typer.Typer(
     name="dataset",
@@ -66,10 +69,8 @@ def make(
         return
 
     def work(progress: Any) -> dict[str, Any]:
-        from simcraft.data.local_pool import LocalPool
         from simcraft.data.make import make_data_set
         from simcraft.data.manifest import expand
-        from simcraft.data.pool import Pool
         from simcraft.data.recipe import load_recipe
         from simcraft.errors import UserError
 
@@ -79,24 +80,34 @@ def make(
         if dry_run:
             return _plan(expand(loaded, count))
         target = out or Path(loaded.recipe.name)
-        if ray is not None and slurm is not None:
-            raise UserError("--ray and --slurm are both given.", "Choose one.")
-        if slurm is not None:
-            from simcraft.data.slurm import SlurmPool
-
-            # what the cores of this machine are says nothing of those of the nodes
-            each = LocalPool(workers or 4, threads=1, time_limit=time_limit, recycle=recycle)
-            pool: Pool = SlurmPool(slurm, slices, each, hours)
-        elif ray is not None:
-            from simcraft.data.ray_pool import RayPool
-
-            pool = RayPool(ray, time_limit=time_limit, recycle=recycle)
-        else:
-            pool = LocalPool(workers, time_limit=time_limit, recycle=recycle)
+        pool = _pool(ray, slurm, slices, hours, workers, {"time_limit": time_limit, "recycle": recycle})
         report = make_data_set(loaded, count, target, pool=pool, retry_failed=retry_failed, progress=progress)
         return report.result
 
     finish(work, as_json, quiet)
+
+
+def _pool(
+    ray: str | None, slurm: str | None, slices: int, hours: float, workers: int | None, limits: dict[str, Any]
+) -> Pool:
+    """What makes the clips, as the options choose."""
+    from simcraft.data.local_pool import LocalPool
+    from simcraft.errors import UserError
+
+    if ray is not None and slurm is not None:
+        raise UserError("--ray and --slurm are both given.", "Choose one.")
+    if ray is not None:
+        from simcraft.data.ray_pool import RayPool
+
+        if workers is not None:
+            raise UserError("--workers says nothing of a Ray cluster.", "Leave it out: each core of a node is used.")
+        return RayPool(ray, **limits)
+    if slurm is not None:
+        from simcraft.data.slurm import SlurmPool
+
+        # what the cores of this machine are says nothing of those of the nodes
+        return SlurmPool(slurm, slices, LocalPool(workers or 4, threads=1, **limits), hours)
+    return LocalPool(workers, **limits)
 
 
 def _plan(rows: Any) -> dict[str, Any]:

@@ -267,12 +267,13 @@ def test_choices_overlap(parameter: Parameter, one: Any, other: Any, overlap: bo
     [
         ({"families": {"dominos": 1}}, "There is no shipped scene 'dominos'"),
         ({"families": {"dominoes": {"set": {"cuont": 3}}}}, "family 'dominoes': there is no parameter 'cuont'"),
+        ({"families": {"dominoes": {"set": {"count": "2..90"}}}}, "count should be a whole number (3 to 40), not '2'"),
         ({"families": {"dominoes": {"set": {"count": "9..6"}}}}, "count: the range 9..6 is reversed"),
         ({"families": {"dominoes": {"set": {"count": []}}}}, "count: the list is empty"),
         ({"families": {"dominoes": {"set": {"count": "few"}}}}, "count should be a whole number"),
         ({"families": {"dominoes": {"set": {"count": "1..2.5"}}}}, "count should be a whole number"),
         ({"set": {"flor": "any"}}, "'flor' is no look parameter"),
-        ({"frames": 900}, "a clip would need frame"),
+        ({"frames": 30, "every": 2}, "a clip would need frame 59 of 'dominoes', which has 48"),
         (
             {"splits": {"train": 1, "test": {"share": 1, "held_out": True}}},
             "the held-out split 'test' shares the values of all parameters of 'dominoes' with the split 'train'",
