@@ -9,10 +9,14 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -108,7 +112,7 @@ class ClipLoader:
         workers: dict[str, Any] = {}
         if order.workers > 0:
             # not forked: a fork after Taichi has run hangs
-            workers = {"num_workers": order.workers, "multiprocessing_context": "spawn", "persistent_workers": True}
+            workers = {"num_workers": order.workers, "multiprocessing_context": _Spawned(), "persistent_workers": True}
         batches = _Batches(order, keys, batch_size, skip_damaged, self._shared_epoch)
         self._loader: DataLoader = DataLoader(batches, batch_size=None, **workers)
 
@@ -136,6 +140,27 @@ class ClipLoader:
                 return
         if self._equal and batch is not None:
             yield from itertools.repeat(batch, left)
+
+
+class _SpawnedProcess(SpawnProcess):
+    """A spawned process that does not run the script of this one again.
+
+    Nothing in a worker is of that script. Run again, a training without `if __name__ == "__main__":` would start a
+    training in each worker, and any other would load there what only the training needs.
+    """
+
+    @staticmethod
+    def _Popen(process: BaseProcess) -> Any:  # noqa: N802 - multiprocessing's name
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawned(SpawnContext):
+    Process = _SpawnedProcess
 
 
 @dataclass(frozen=True)
@@ -321,8 +346,8 @@ def _fitting(workers: int, shards: int) -> int:
     """As many workers as wanted, or as there are shards for on each node."""
     if workers > shards:
         warnings.warn(
-            f"{workers} workers are too many for {shards} shards a node, so there are {shards}. Export the set with "
-            "fewer clips a shard (the option clips).",
+            f"{workers} workers are too many for the shards, {shards} a node: each wants one of its own, so that many "
+            "are started. Export the set with fewer clips a shard (the option clips).",
             stacklevel=3,
         )
     return min(workers, shards)

@@ -7,6 +7,8 @@ import itertools
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 import tarfile
 import zlib
 from collections import Counter
@@ -103,6 +105,19 @@ def test_workers_on_nodes_give_every_clip_once_an_epoch(shards: Path) -> None:
             assert {shard_of(shards, id) for id in found} == set(expected)
 
 
+def test_a_training_script_needs_no_guard_against_its_workers(shards: Path, tmp_path: Path) -> None:
+    """Spawned processes would run it again; these do not, so that it says what it says once."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from simcraft.data.loader import clip_loader\n"
+        f"loader = clip_loader({str(shards)!r}, keys=['image'], batch_size=2, workers=2)\n"
+        "print(sorted(id for batch in loader for id in batch['id']))\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == f"{train_ids(shards)}\n"
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     clips=st.lists(st.integers(1, 9), min_size=1, max_size=20),
@@ -190,7 +205,7 @@ def test_numbers_out_of_range(shards: Path, wrong: dict[str, int]) -> None:
 
 
 def test_fewer_shards_than_workers_or_nodes(shards: Path) -> None:
-    with pytest.warns(UserWarning, match="9 workers are too many for 2 shards"):
+    with pytest.warns(UserWarning, match="9 workers are too many for the shards, 2 a node"):
         few = loader(shards, workers=9, nodes=(0, 2))
     assert few.order.workers == 2
     with pytest.raises(UserError, match=r"4 shards of the split 'train' for 5 nodes.*clips"):
