@@ -15,7 +15,7 @@ import torch
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Failure
 from simcraft.generate.motioncraft.kept import Kept
-from simcraft.generate.motioncraft.loading import load_pipeline
+from simcraft.generate.motioncraft.loading import EMBEDDED, load_pipeline
 from simcraft.generate.motioncraft.pipeline import STEPS, MotionCraftPipeline, Settings
 from simcraft.progress import Progress, silent
 from simcraft.video import Video, save_video
@@ -33,10 +33,12 @@ def motioncraft(**options: Any) -> Callable[..., Video]:
     keep = options.pop("keep")
     pipeline = load_pipeline(config=loading.pop("model_config"), **loading)
 
+    name = str(loading["model"] or EMBEDDED.name)
+
     def paint(clip: MotionClip, *, progress: Progress = silent) -> Video:
         prompt = options["prompt"] if options["prompt"] is not None else (clip.captions or ("",))[0]
         settings = Settings(**{**options, "prompt": prompt})
-        return paint_clip(pipeline, clip, settings, model=str(loading["model"]), keep=keep, progress=progress)
+        return paint_clip(pipeline, clip, settings, model=name, keep=keep, progress=progress)
 
     return paint
 

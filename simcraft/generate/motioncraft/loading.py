@@ -16,11 +16,13 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 OFFLOADS = ("none", "model", "sequential")
 """Networks stay on the device; each goes there when it is used; each layer does (slow, smallest)."""
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+EMBEDDED = Path(__file__).resolve().parents[3] / "models" / "simcraft-image"
+"""The project's own model, in a checkout."""
 _WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
 def load_pipeline(
-    model: str,
+    model: str | None = None,
     *,
     device: str = "auto",
     dtype: str = "auto",
@@ -32,7 +34,8 @@ def load_pipeline(
 
     Parameters
     ----------
-    model: a folder in diffusers' layout, a .safetensors file, or an "organisation/name" of the hub.
+    model: a folder in diffusers' layout, a .safetensors file, or an "organisation/name" of the hub; None is the
+        project's own.
     device: "auto" (a GPU where there is one) or a torch device.
     dtype: "auto" (float32 on a CPU, bfloat16 or float16 on a GPU) or one of `DTYPES`.
     offload: one of `OFFLOADS`.
@@ -44,6 +47,7 @@ def load_pipeline(
     """
     where = _device(device)
     kind = _dtype(dtype, where)
+    model = str(EMBEDDED) if model is None else model
     path = Path(model)
     if path.is_dir():
         pipeline = _from_folder(path, kind)
@@ -75,9 +79,7 @@ def _from_folder(folder: Path, dtype: torch.dtype) -> MotionCraftPipeline:
         raise UserError(f"{folder} has no model_index.json.", "Give a folder in diffusers' layout.")
     refuse_pickles(folder)
     try:
-        return MotionCraftPipeline.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, local_files_only=True, safety_checker=None
-        )
+        return MotionCraftPipeline.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{folder} is not a complete Stable Diffusion checkpoint ({_first_line(error)}).",
@@ -99,7 +101,7 @@ def _from_file(path: Path, dtype: torch.dtype, hub: bool, config: str | None) ->
     if config is None and not hub:
         raise UserError(
             f"{path} has no tokenizer and no configuration in it.",
-            "Name a folder that has them (--model-config FOLDER), or allow --hub to download them.",
+            "Name a folder that has them (--model-config FOLDER), or allow --hub yes to download them.",
         )
     try:
         with safe_open(path, "pt") as weights:
@@ -126,13 +128,16 @@ _UNCHECKED = {"safety_checker": None}
 
 def _from_hub(model: str, dtype: torch.dtype, hub: bool) -> MotionCraftPipeline:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        raise UserError(f"There is no checkpoint at {model}.", "Give a folder, a .safetensors file or a hub id.")
+        raise UserError(
+            f"There is no checkpoint at {model}.", "Give one with --model: a folder, a .safetensors file or a hub id."
+        )
     if not hub:
         raise UserError(
-            f"There is no folder {model}, and nothing is downloaded unasked.", "Give a folder, or allow --hub."
+            f"There is no folder {model}, and nothing is downloaded unasked.",
+            "Give a folder, or allow it with --hub yes.",
         )
     try:
-        return MotionCraftPipeline.from_pretrained(model, dtype=dtype, use_safetensors=True, safety_checker=None)
+        return MotionCraftPipeline.from_pretrained(model, dtype=dtype, use_safetensors=True)
     except (OSError, ValueError) as error:
         raise UserError(
             f"'{model}' could not be loaded from the hub ({_first_line(error)}).",
