@@ -6,12 +6,13 @@ import base64
 import contextlib
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,29 @@ class Tab:
         elif "method" in message:
             self._events.append(message)
         return message
+
+
+def contrasts(tab: Tab, parts: Sequence[str]) -> dict[str, float]:
+    """Selector -> contrast of the first such text with what is behind it, as in WCAG 2.1, 1.4.3: 4.5 is readable."""
+    colours = tab.run(
+        """return SELECTORS.map((s) => {
+          let e = document.querySelector(s);
+          const ink = getComputedStyle(e).color;
+          while (e && /rgba\\(.*, 0\\)|^transparent/.test(getComputedStyle(e).backgroundColor)) e = e.parentElement;
+          return [ink, getComputedStyle(e ?? document.body).backgroundColor];
+        });""".replace("SELECTORS", json.dumps(list(parts)))
+    )
+    return {part: _contrast(ink, paper) for part, (ink, paper) in zip(parts, colours, strict=True)}
+
+
+def _contrast(one: str, other: str) -> float:
+    def luminance(colour: str) -> float:
+        channels = [float(c) / 255 for c in re.findall(r"[\d.]+", colour)[:3]]
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from simcraft.data.export import export_set
 from simcraft.data.folder import open_set
 from simcraft.data.statistics import OCTAVES, statistics_of
 from simcraft.errors import UserError
-from tests.browser import chromium_tab, needs_chromium
+from tests.browser import chromium_tab, contrasts, needs_chromium
 
 ROW = "000003"
 
@@ -416,6 +416,19 @@ def test_page_in_a_browser(a_set: Path, tmp_path: Path) -> None:
                 "return [...document.images].map((i) => [i.naturalWidth, i.naturalHeight]);"
             )
             assert shown == [[96, 32]] * 6
+            parts = (
+                "h1",
+                ".verdict",
+                "header p",
+                "dt",
+                "th",
+                "td",
+                "figcaption small",
+                ".sheet figcaption",
+                "a",
+                "footer",
+            )
+            assert {what: ratio for what, ratio in contrasts(tab, parts).items() if ratio < 4.5} == {}
             paper.append(tab.run("return getComputedStyle(document.body).backgroundColor"))
             wide = tab.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide == 0

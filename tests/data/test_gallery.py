@@ -328,13 +328,17 @@ def test_a_set_of_flow_alone_is_shown_too(tmp_path: Path) -> None:
     assert [(c["counts"], c["tracks"]) for c in page_data(page)["clips"]] == [({"picture": 1, "flow": 5}, False)] * 2
 
 
-def test_captions_cannot_end_the_script(own_set: Path) -> None:
+def test_captions_and_names_cannot_become_tags(own_set: Path) -> None:
+    header = own_set / "dataset.json"
+    header.write_text(json.dumps({**json.loads(header.read_text()), "name": "<b>{{data}}", "description": "<b>"}))
     path = own_set / "done" / "000000.json"
     marker = json.loads(path.read_text())
     marker["captions"] = ["</script><script>alert(1)</script> & {{script}} «»"]
     path.write_text(json.dumps(marker))
     page = make_gallery(own_set)
-    assert "alert(1)</script>" not in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in text and "<b>" not in text
+    assert "<title>&lt;b&gt;{{data}}</title>" in text
     assert page_data(page)["clips"][0]["captions"] == marker["captions"]
 
 

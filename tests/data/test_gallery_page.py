@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from simcraft.data.gallery.sprites import LAYERS, layers_to_show
 from simcraft.data.statistics import statistics_of
 from simcraft.errors import Failure
 from simcraft.video import Video, save_video
-from tests.browser import Tab, chromium_tab, needs_chromium
+from tests.browser import Tab, chromium_tab, contrasts, needs_chromium
 from tests.data.sets import made_of, make_small_set
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -390,27 +389,7 @@ def test_dark_and_light_follow_the_system(page: Page) -> None:
 
 
 def test_text_is_readable_in_both(page: Page) -> None:
-    """Contrast as in WCAG 2.1, 1.4.3: 4.5 to 1 at least."""
     for dark in (True, False):
         page.open("layer=visibility", dark=dark)
-        colours = page.run(
-            """const texts = [".about p", ".about b", "#facts", "#layers button", "#layers [aria-pressed=true]"];
-            return [...texts, ".key", ".mark"].map((s) => {
-              let e = document.querySelector(s);
-              const ink = getComputedStyle(e).color;
-              while (e && /rgba\\(.*, 0\\)|^transparent/.test(getComputedStyle(e).backgroundColor)) e = e.parentElement;
-              return [s, ink, getComputedStyle(e ?? document.body).backgroundColor];
-            });"""
-        )
-        for what, ink, paper in colours:
-            assert contrast(ink, paper) >= 4.5, (what, ink, paper, dark)
-
-
-def contrast(one: str, other: str) -> float:
-    def luminance(colour: str) -> float:
-        channels = np.array([float(c) for c in re.findall(r"[\d.]+", colour)[:3]]) / 255
-        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-        return float(linear @ (0.2126, 0.7152, 0.0722))
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+        parts = (".about p", ".about b", "#facts", "#layers button", "#layers [aria-pressed=true]", ".key", ".mark")
+        assert {what: ratio for what, ratio in contrasts(page.tab, parts).items() if ratio < 4.5} == {}

@@ -76,6 +76,12 @@ def test_what_is_known_is_said(page: str, clip: MotionClip) -> None:
     assert page.count("</script>") == page.count("<script>")  # the caption ends no script
 
 
+def test_a_name_cannot_become_a_tag(clip: MotionClip, tmp_path: Path) -> None:
+    view(dataclasses.replace(clip, name="<b>{{data}}"), page=tmp_path / "named.html")
+    page = (tmp_path / "named.html").read_text()
+    assert "<title>&lt;b&gt;{{data}}</title>" in page and "<b>" not in page
+
+
 def test_tracks_are_numbers_in_pixels_of_the_page(clip: MotionClip, tmp_path: Path) -> None:
     view(clip, page=tmp_path / "small.html", size=(48, 48))
     tracks = data_of((tmp_path / "small.html").read_text())["layers"][-1]
