@@ -17,6 +17,7 @@ from simcraft.clip.store import load_clip, save_clip
 from simcraft.data.check import CheckReport, Problem, check_export, check_set
 from simcraft.data.check.consistency import disagreements
 from simcraft.data.check.page import page_of
+from simcraft.data.check.rows import check_row
 from simcraft.data.export import export_set
 from simcraft.data.folder import open_set
 from simcraft.data.statistics import OCTAVES, statistics_of
@@ -304,6 +305,14 @@ def test_what_looks_odd_or_alike_is_named(a_set: Path) -> None:
     report = check_set(a_set)
     assert report.odd_brightness == {"dark": (ROW,), "bright": (), "flat": (ROW,)}
     assert report.near_duplicates == (("000001", "000002"),)
+
+
+def test_what_is_wrong_or_still_is_shown_beside_the_chosen_ones(a_set: Path) -> None:
+    alter(a_set, lambda c: {"flow_forward": -c.flow_forward})
+    alter(a_set, stop, id="000004")
+    data_set = open_set(a_set)
+    shown = [row.id for row in data_set.rows if check_row(data_set, row, picture=False).picture]
+    assert shown == [ROW, "000004"]
 
 
 def test_sample_reads_only_some(a_set: Path) -> None:
