@@ -30,7 +30,7 @@ _ATTRIBUTE = "simcraft"
 def partial_path(path: PathLike) -> Path:
     """Where the clip lies while it is being written."""
     path = Path(path)
-    return path.with_name(f".{path.name}.partial")
+    return path.parent / f".{path.name}.partial"  # `with_name` has none to change where the path is "."
 
 
 def is_per_frame(name: str) -> bool:

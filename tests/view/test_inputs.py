@@ -53,6 +53,12 @@ def test_what_cannot_be_viewed_is_refused_with_the_reason(name: str, says: str, 
         kind_of(tmp_path / name)
 
 
+def test_the_folder_that_one_is_in_is_refused_as_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="holds no clip"):
+        kind_of(".")
+
+
 def test_a_damaged_input_is_named(tmp_path: Path) -> None:
     for name in ("torn.npz", "torn.mp4"):
         (tmp_path / name).write_bytes(b"PK\x03\x04 and no more")
