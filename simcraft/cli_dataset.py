@@ -231,7 +231,7 @@ def export(
         target = out or folder / format_name
         settings = parse_settings(changes or ())
         done = export_set(folder, format_name, target, splits=splits, progress=progress, **settings)
-        missing = f"{len(done.missing)} clips of the set are not made yet; export again when they are."
+        missing = f"Not made yet, of the set's clips: {len(done.missing)}; export again when they are."
         return {
             "folder": str(done.folder),
             "clips": done.clips,

@@ -61,7 +61,7 @@ def check_row(data_set: DataSet, row: Row, picture: bool) -> ClipReport:
             known = replace(known, picture=drawn, speed=speed)
         found += _preview_findings(data_set, row)
     except UserError as error:
-        found.append((error.message, "a file that can be read"))
+        found.append((error.message.removesuffix("."), "a file that can be read"))
     return replace(known, problems=tuple(Problem(row.id, what, expected) for what, expected in found))
 
 
