@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from simcraft.data.manifest import Row
 from simcraft.data.recipe import KEPT
 from simcraft.data.statistics import statistics_of
 from simcraft.sim.blender import BlenderSession, blender_session
+from simcraft.sim.image_plane import image_plane
 
 ROW = Row(
     id="000007",
@@ -116,12 +118,24 @@ def test_both_renderers_make_a_file_each(session: BlenderSession, dominoes: Made
 
 
 @pytest.mark.bpy
-def test_a_scene_may_flow_in_the_plane_of_its_picture(session: BlenderSession, tmp_path: Path) -> None:
+def test_a_scene_may_flow_in_the_plane_of_its_picture(
+    session: BlenderSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = []
+
+    def watched(image: np.ndarray, mask: np.ndarray, **options: Any) -> sc.MotionClip:
+        blocked.append(options["obstacles"])
+        assert mask.any() and not (mask & blocked[0]).any()
+        return image_plane(image, mask, **options)
+
+    monkeypatch.setattr("simcraft.sim.image_plane.image_plane", watched)
     row = dataclasses.replace(ROW, family="melting", settings={"resolution": 32}, frames=8)
     clip = clip_of(make_row(row, session=session), tmp_path)
     assert clip.frame_count == 8 and clip.size == (48, 32)
     assert clip.frames is None and clip.frames_source is None
     assert np.abs(clip.flow_forward).max() > 0
+    # the ground in front of the plinth, and not the one behind it, which lies higher in the picture
+    assert blocked[0][-1].all() and not blocked[0][0].any()
 
 
 def fingerprints(rows: tuple[Row, ...], session: BlenderSession) -> dict[str, str]:
