@@ -59,8 +59,7 @@ def prepare(
     """Make training arrays from data sets: frames, motion at the resolution of latents, captions.
 
     Training reads these instead of the clips, which would have to be unpacked again and again. A pack holds as many
-    clips as fit, evenly of all families, with slightly compressed pictures; `simcraft train prepare FILE -o DIR`
-    unpacks it.
+    clips as fit, evenly of all families; `simcraft train prepare FILE -o DIR` unpacks it.
     """
 
     def work(progress: Any) -> dict[str, Any]:

@@ -92,9 +92,8 @@ def build_unet(layout: Layout, inpaint: bool = False) -> Any:
     from diffusers import UNet2DConditionModel
 
     levels = len(layout.channels)
-    cells = tuple(side // FACTOR for side in layout.size)
     return UNet2DConditionModel(
-        sample_size=cells[0] if cells[0] == cells[1] else (cells[1], cells[0]),
+        sample_size=max(layout.size) // FACTOR,  # a default for pipelines, of which some take one number only
         in_channels=2 * layout.latent_channels + 1 if inpaint else layout.latent_channels,
         out_channels=layout.latent_channels,
         block_out_channels=layout.channels,

@@ -93,8 +93,7 @@ def train(
         except Cancelled:
             # raised by `progress` or in an evaluation: between two steps
             stop.wished, figures = True, {}
-        if accelerator.is_main_process:
-            save_checkpoint(run, state.step, stage.module, state.average, state.optimizer)
+        _save(state, run)
     if stop.wished:
         raise Cancelled(f"Stopped after step {state.step}.", "The same command goes on from there.")
     if out is not None and accelerator.is_main_process:
@@ -140,6 +139,7 @@ def _steps(state: _Run, run: Path, budget: Budget, log: Log, stop: _Stop, progre
                 state.stage.name, done, done + _left(state, budget, now - began, done), f"loss {means['loss']:.4f}"
             )
         if ended or now - evaluated > 60 * budget.evaluate_minutes:
+            _save(state, run)
             if main and not stop.wished:
                 with stop.safe():
                     figures = _evaluate(state, run, log)
@@ -147,8 +147,8 @@ def _steps(state: _Run, run: Path, budget: Budget, log: Log, stop: _Stop, progre
             evaluated = time.monotonic()
         if ended:
             return figures
-        if main and now - saved > 60 * budget.checkpoint_minutes:
-            save_checkpoint(run, state.step, state.stage.module, state.average, state.optimizer)
+        if now - saved > 60 * budget.checkpoint_minutes:
+            _save(state, run)
             saved = time.monotonic()
         _step(state)
 
@@ -172,6 +172,13 @@ def _step(state: _Run) -> None:
     for name, value in losses.items():
         state.sums[name] = state.sums.get(name, 0.0) + float(value.detach())
     state.counted += 1
+
+
+def _save(state: _Run, run: Path) -> None:
+    """Write a checkpoint, unless that step has one."""
+    done = checkpoints(run)
+    if state.accelerator.is_main_process and not (done and int(done[-1].name) == state.step):
+        save_checkpoint(run, state.step, state.stage.module, state.average, state.optimizer)
 
 
 def _evaluate(state: _Run, run: Path, log: Log) -> dict[str, float]:

@@ -1,0 +1,100 @@
+"""Prepared arrays hold what the clips hold."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcraft.data.folder import open_set
+from simcraft.errors import UserError
+from simcraft.train.layout import FACTOR
+from simcraft.train.prepare import prepare
+from simcraft.train.prepared import PreparedSet, open_prepared
+
+
+def test_frames_captions_and_splits_are_the_clips(clips: Path, prepared: PreparedSet) -> None:
+    data_set = open_set(clips)
+    assert len(prepared.frames) == sum(clip.frames for clip in prepared.clips) == 36
+    for row, ready in zip(data_set.rows, prepared.clips, strict=True):
+        clip = data_set.clip(row)
+        assert (ready.id, ready.split, ready.family) == (f"small/{row.id}", row.split, row.family)
+        assert ready.captions == clip.captions
+        assert np.array_equal(prepared.frames[ready.start : ready.start + ready.frames], clip.frames)
+    assert [len(prepared.of_training(wanted)) for wanted in (True, False)] == [4, 2]
+
+
+def test_motion_is_the_clips_in_cells(clips: Path, prepared: PreparedSet) -> None:
+    """Where all pixels of a cell move alike, that is the cell's motion; the first frames rest."""
+    data_set = open_set(clips)
+    compared = 0
+    for row, ready in zip(data_set.rows, prepared.clips, strict=True):
+        clip = data_set.clip(row)
+        assert clip.to_first is not None and clip.to_first_visible is not None
+        assert not prepared.previous[ready.start].any() and prepared.previous_seen[ready.start].all()
+        y, x = np.mgrid[: clip.size[1], : clip.size[0]] + 0.5
+        centres = np.stack([x, y], -1)
+        for t in range(1, ready.frames):
+            number = ready.start + t
+            for motion, seen, found, found_seen in (
+                (clip.flow_backward[t - 1], clip.visible_backward[t - 1], prepared.previous, prepared.previous_seen),
+                (
+                    clip.to_first[t] - centres,
+                    clip.to_first_visible[t],
+                    prepared.first,
+                    prepared.first_seen,
+                ),
+            ):
+                cells, known = _cells(motion), _cells(seen)
+                alike = known.all(-1) & (np.ptp(cells, axis=2) < 1e-3).all(-1)
+                assert found_seen[number][alike].all()
+                assert not found_seen[number][~known.any(-1)].any()
+                assert np.allclose(found[number][alike], cells[alike][:, 0] / FACTOR, atol=4e-3)
+                compared += int(alike.sum())
+    assert compared > 1000
+
+
+def _cells(field: np.ndarray) -> np.ndarray:
+    """(h, w, pixels of a cell, ...)."""
+    h, w = field.shape[0] // FACTOR, field.shape[1] // FACTOR
+    split = field.reshape(h, FACTOR, w, FACTOR, *field.shape[2:]).swapaxes(1, 2)
+    return split.reshape(h, w, FACTOR * FACTOR, *field.shape[2:])
+
+
+def test_the_same_set_gives_the_same_bytes(clips: Path, prepared: PreparedSet, tmp_path: Path) -> None:
+    again = prepare([clips], tmp_path / "again")
+    names = {path.name for path in again.folder.iterdir()}
+    assert {"prepared.json", "clips.jsonl", "frames.bin", "first.bin"} <= names
+    for name in names:
+        assert (again.folder / name).read_bytes() == (prepared.folder / name).read_bytes(), name
+
+
+def test_sets_add_up(clips: Path, tmp_path: Path) -> None:
+    twice = prepare([clips, clips], tmp_path / "twice")
+    assert len(twice.clips) == 12
+    assert np.array_equal(twice.frames[:36], twice.frames[36:])
+
+
+def test_refusals_name_what_is_wrong(clips: Path, prepared: PreparedSet, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is there already"):
+        prepare([clips], prepared.folder)
+    with pytest.raises(UserError, match="is no data set"):
+        prepare([tmp_path], tmp_path / "out")
+    with pytest.raises(UserError, match="simcraft train prepare"):
+        open_prepared(tmp_path)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(prepared.folder, damaged)
+    (damaged / "frames.bin").write_bytes((damaged / "frames.bin").read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"frames\.bin has \d+ bytes"):
+        open_prepared(damaged)
+
+
+def test_a_set_without_a_held_out_split_is_refused(clips: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "set"
+    shutil.copytree(clips, copied)
+    for row in open_set(copied).rows:
+        if row.split != "train":
+            open_set(copied).marker_path(row).unlink()
+    with pytest.raises(UserError, match="none is held out"):
+        prepare([copied], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,63 @@
+"""`simcraft train`: from a set to a model that stock diffusers loads, and refusals in a line."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from diffusers import StableDiffusionPipeline
+from typer.testing import CliRunner
+
+from simcraft.cli import app
+
+runner = CliRunner()
+
+
+def simcraft(*arguments: object) -> object:
+    return runner.invoke(app, ["train", *map(str, arguments)])
+
+
+def test_from_a_set_to_a_model(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    prepared = simcraft("prepare", clips, "-o", "data", "--pack", "data.zip", "-q", "--json")
+    assert prepared.exit_code == 0, prepared.output
+    assert json.loads(prepared.stdout)["packed"] == "6 of 6 clips"
+    common = ("--data", "data", "-o", "model", "--layout", "tiny", "--batch", 2, "--threads", 1, "-q", "--json")
+    for stage in ("autoencoder", "unet"):
+        trained = simcraft("image", "--stage", stage, *common, "--steps", 1)
+        assert trained.exit_code == 0, trained.output
+        assert (tmp_path / f"out/train/model-{stage}/report.html").is_file()
+    assert json.loads(trained.stdout)["steps"] == 1
+    pipeline = StableDiffusionPipeline.from_pretrained("model", local_files_only=True)
+    assert pipeline.unet.config.in_channels == 8
+    again = simcraft("image", "--stage", "unet", *common, "--steps", 2, "--rate", 0.5)
+    assert again.exit_code == 2
+    assert "has learning_rate 0.0004, not 0.5" in again.stderr
+
+
+def test_refusals_are_a_line_and_its_fix(clips: Path, tmp_path: Path) -> None:
+    for arguments, message in (
+        (("prepare", tmp_path, "-o", tmp_path / "x"), "is no data set"),
+        (("image", "--stage", "autoencoder", "--data", tmp_path, "-o", tmp_path / "m"), "There is no prepared data in"),
+    ):
+        refused = simcraft(*arguments)
+        assert refused.exit_code == 2
+        assert message in refused.stderr
+        assert refused.stderr.count("\n") == 2
+
+
+def test_the_painter_wants_an_autoencoder(clips: Path, tmp_path: Path) -> None:
+    assert simcraft("prepare", clips, "-o", tmp_path / "data", "-q").exit_code == 0
+    refused = simcraft(
+        "image", "--stage", "unet", "--data", tmp_path / "data", "-o", tmp_path / "m", "--layout", "tiny", "--steps", 1
+    )
+    assert refused.exit_code == 2
+    assert "Train one first with --stage autoencoder" in refused.stderr
+    shutil.rmtree(tmp_path / "data")
+
+
+def test_help_teaches() -> None:
+    shown = re.sub(r"\s+", " ", simcraft("image", "--help").stdout)
+    for word in ("autoencoder", "unet", "inpaint", "accelerate launch"):
+        assert word in shown
