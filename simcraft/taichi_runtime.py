@@ -15,7 +15,9 @@ import ctypes
 import ctypes.util
 import io
 import os
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +37,11 @@ def _floating_point_kept() -> Iterator[None]:
         libm.fesetenv(environment)
 
 
+if "HOME" not in os.environ:  # as in containers and under cron; Taichi would abort the process when it is imported
+    try:
+        os.environ["HOME"] = str(Path.home())
+    except RuntimeError:  # this user has none
+        os.environ["HOME"] = tempfile.gettempdir()
 os.environ.setdefault("ENABLE_TAICHI_HEADER_PRINT", "0")
 os.environ.setdefault("TI_LOG_LEVEL", "error")
 with contextlib.redirect_stdout(io.StringIO()), _floating_point_kept():

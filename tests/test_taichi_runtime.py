@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -39,3 +40,10 @@ project_points(np.ones((1, 3)), np.eye(4), projected)
 print(projected.tolist())
 """
     assert run(code) == "[[1.0, 1.0, 1.0, 1.0]]\n"
+
+
+def test_a_process_without_a_home_survives() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "HOME"}
+    command = [sys.executable, "-c", "from simcraft.taichi_runtime import ti; print(ti.cfg.arch)"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0 and "Arch" in run.stdout, run.stderr

@@ -192,7 +192,9 @@ class LocalPool:
             self._failed_starts += 1
             if self._failed_starts >= START_TRIES:
                 words = _last_words(worker.log).strip().splitlines()
-                why = f": {words[-1]}" if words else ""
+                # below the cause of a crash Python lists its stack and modules
+                fatal = [line for line in words if line.startswith("Fatal Python error")]
+                why = f": {(fatal or words)[-1]}" if words else ""
                 raise Failure(f"The processes that make clips do not start{why}.", "`simcraft doctor` may know why.")
 
     def _stop_hanging(self, worker: _Worker) -> None:
