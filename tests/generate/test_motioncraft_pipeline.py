@@ -98,6 +98,20 @@ def test_generators_and_seeds_decide_the_noise(pipeline: MotionCraftPipeline, cl
     assert np.array_equal(given[0], given[1]) and not np.array_equal(given[0], given[2])
 
 
+def test_sources_and_warps_all_give_frames(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
+    made = {}
+    for changes in (
+        {"source": "previous"},
+        {"source": "first"},
+        {"source": "picture"},
+        {"source": "previous", "warp": "splat"},
+    ):
+        # frame 2: in frame 1 the frame before and the first one are the same
+        made[str(changes)] = list(pipeline.stream(clip, Settings("a ball", **changes, **QUICK)))[1].z_0
+    different = list(made.values())
+    assert all(not torch.allclose(a, b) for k, a in enumerate(different) for b in different[k + 1 :])
+
+
 def test_prompts_matter(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
     a, b, c = (pipeline(clip, *texts, **QUICK).frames for texts in (("ball", ""), ("cube", ""), ("ball", "cube")))
     assert not np.array_equal(a, b) and not np.array_equal(a, c)
@@ -342,6 +356,7 @@ def test_out_of_memory_keeps_the_frames(clip: MotionClip, tmp_path: Path, keep: 
     [
         ({"mode": "quick"}, "mode is 'quick'"),
         ({"attention": "all"}, "attention is 'all'"),
+        ({"source": "all"}, "source is 'all'"),
         ({"strength": 0.0}, "strength is 0.0"),
         ({"eta": 1.5}, "eta 1.5"),
         ({"steps": 0}, "steps is 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,31 @@ def test_what_the_first_frame_shows_is_not_painted_anew() -> None:
     cell = torch.from_numpy(found)
     assert torch.equal(z_0[..., cell], first.z_0[..., cell]) and not new[cell].any()
     assert (remainder[cell] == 0).all()
+
+
+def test_sources_decide_what_comes_from_the_first_frame() -> None:
+    first, before, motion, schedule = prepared(fast.Fast())
+    assert motion.in_first is not None
+    seen = torch.from_numpy(motion.in_first)
+    kept = torch.from_numpy(~motion.backward.new)
+    assert (seen & kept).any()
+    _, previous, _, _ = fast.warped_start(first, before, motion, schedule, fast.Fast(source="previous"))
+    _, anchored, _, owed = fast.warped_start(first, before, motion, schedule, fast.Fast(source="first"))
+    assert (previous[..., kept] >= 5000).all()  # numbered from 5000 on: the frame before
+    assert (anchored[..., seen] < 5000).all() and (owed[seen] == 0).all()
+    assert torch.equal(anchored[..., kept & ~seen], previous[..., kept & ~seen])
+
+
+def test_with_a_picture_only_the_noise_is_moved_in_cells() -> None:
+    settings = fast.Fast(source="picture")
+    first, before, motion, schedule = prepared(settings)
+    picture = torch.rand_like(first.z_0)
+    seeds = [torch.Generator().manual_seed(0) for _ in range(2)]
+    plain = fast.warped_start(first, before, motion, schedule, settings, seeds[0])
+    painted = fast.warped_start(first, before, replace(motion, picture=picture), schedule, settings, seeds[1])
+    assert torch.equal(painted[1], picture)
+    signal = np.sqrt(schedule.levels[0])
+    torch.testing.assert_close(painted[0] - signal * painted[1], plain[0] - signal * plain[1], rtol=0, atol=2e-3)
 
 
 def test_splatting_leaves_new_what_nothing_reaches() -> None:

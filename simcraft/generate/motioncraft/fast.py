@@ -28,6 +28,10 @@ from simcraft.generate.motioncraft.warping import (
     warp_latents,
 )
 
+SOURCES = ("previous", "first", "picture")
+"""The frame before, as in the paper, where a hundred frames are a hundred warps; the first frame along the clip's exact
+correspondence, which is one; or that one done on pixels and encoded, so that only noise is moved in coarse cells."""
+
 
 @dataclass(frozen=True)
 class Fast:
@@ -36,6 +40,8 @@ class Fast:
     guidance: float = 7.5
     attention: str = "both"
     """"none", "first", "previous" or "both": the frames that the new one attends to."""
+    source: str = "picture"
+    """One of `SOURCES`: what a frame's latents start from, where the first frame shows its surfaces."""
     warp: str = "nearest"
     """One of `warping.MODES`; "nearest" carries what is less than a cell on to the next frame."""
     eta: float = 1.0
@@ -58,6 +64,8 @@ class Motion:
     """(h, w) bool, seen there."""
     forward: tuple[torch.Tensor, torch.Tensor] | None = None
     """Flow and importance of the frame before; needed by "splat" only."""
+    picture: torch.Tensor | None = None
+    """(1, C, h, w) clean latents of the frame as the generator `warp` paints it; needed by "picture" only."""
 
 
 @dataclass(frozen=True)
@@ -186,9 +194,9 @@ def warped_start(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """The latents that a frame starts from: z_tau and z_0 (1, C, h, w), what is new (h, w) bool, and the remainder.
 
-    What the previous frame does not show comes from the first frame where that shows it. What neither shows is new:
-    with `settings.renew` its z_0 is continued from the nearest cells of its instance, and its z_tau is that with fresh
-    noise; otherwise it keeps what the warp put there, which is the thing that hid it.
+    What the first frame shows comes from there, unless `settings.source` is "previous": then only what the frame before
+    does not show. What neither shows is new: with `settings.renew` its z_0 is continued from the nearest cells of its
+    instance, and its z_tau is that with fresh noise; otherwise it keeps what the warp put there, which is what hid it.
     """
     pair = torch.cat([before.z_tau, before.z_0], 1)
     new = torch.from_numpy(motion.backward.new)
@@ -203,17 +211,22 @@ def warped_start(
             places, remainder = carry(places, remainder)
         pair = warp_latents(pair, to_grid(places), settings.warp)
     if motion.in_first is not None and motion.first_places is not None:
-        found = new & torch.from_numpy(motion.in_first)
+        in_first = torch.from_numpy(motion.in_first)
+        found = new & in_first if settings.source == "previous" else in_first
         mode = "nearest" if settings.warp == "splat" else settings.warp
         there = torch.cat([first.z_tau, first.z_0], 1)
         there = warp_latents(there, to_grid(torch.from_numpy(motion.first_places)), mode)
         pair = torch.where(found.to(pair.device), there, pair)
         new = new & ~found
-    # content that came another way is where it belongs: it owes nothing
-    remainder = torch.where((torch.from_numpy(motion.backward.new))[..., None], 0, remainder)
+        # content that came another way is where it belongs: it owes nothing
+        remainder = torch.where((found | new)[..., None], 0, remainder)
     if settings.renew and new.any():
         pair = _renewed(pair, new, motion.backward.labels, schedule.levels[0], generator)
     z_tau, z_0 = pair.chunk(2, 1)
+    if settings.source == "picture" and motion.picture is not None:
+        # only the noise in z_tau, sqrt(1 - a) e = z_tau - sqrt(a) z_0, is moved in cells
+        clean = motion.picture.to(z_0)
+        z_tau, z_0 = z_tau + math.sqrt(schedule.levels[0]) * (clean - z_0), clean
     return z_tau, z_0, new, remainder
 
 

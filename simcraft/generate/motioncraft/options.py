@@ -18,6 +18,8 @@ GENERATOR = Generator(
         Option("steps", int, None, "Denoising steps a frame; by default 20 fast, 5 turbo, 80 reference.", minimum=1),
         Option("guidance", float, 7.5, "How closely to follow the prompt; 1 takes half the time.", minimum=1),
         Option("attention", str, "both", "The frames that a new one looks at.", ("none", "first", "previous", "both")),
+        Option("source", str, "picture", "What latents start from (in reference mode: the frame before).",
+               ("previous", "first", "picture")),
         Option("warp", str, "nearest", "How latents are moved.", ("nearest", "bilinear", "bicubic", "splat")),
         Option("eta", float, 1.0, "Noise where content is new, 0 to 1; elsewhere there is none.", minimum=0),
         Option("invert", bool, True, "Invert each frame for the next one."),

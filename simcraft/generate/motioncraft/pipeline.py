@@ -53,6 +53,8 @@ class Settings:
     """Classifier-free guidance; 1 is none, and costs half."""
     attention: str = "both"
     """The frames that a new one attends to: "none", "first", "previous" or "both"."""
+    source: str = "picture"
+    """Where latents start from: "previous", "first" or "picture"; see `fast.SOURCES`. In reference mode "previous"."""
     warp: str = "nearest"
     """"nearest", "bilinear", "bicubic", or "splat" (not in reference mode)."""
     eta: float = 1.0
@@ -67,7 +69,7 @@ class Settings:
     """Of the noise, where no generator is given."""
 
     def __post_init__(self) -> None:
-        for name, known in (("mode", tuple(STEPS)), ("attention", KINDS), ("warp", MODES)):
+        for name, known in (("mode", tuple(STEPS)), ("attention", KINDS), ("warp", MODES), ("source", fast.SOURCES)):
             if getattr(self, name) not in known:
                 raise UserError(f"{name} is {getattr(self, name)!r}.", f"Choose from: {', '.join(known)}.")
         if not 0 < self.strength <= 1 or not 0 <= self.eta <= 1:
@@ -252,9 +254,9 @@ class MotionCraftPipeline(DiffusionPipeline):
         after: Finished | None,
     ) -> Iterator[Finished]:
         schedule = self.schedule(settings)
-        chosen = fast.Fast(
-            settings.guidance, settings.attention, settings.warp, settings.eta, settings.renew, settings.invert
-        )
+        same = ("guidance", "attention", "source", "warp", "eta", "renew", "invert")
+        chosen = fast.Fast(**{name: getattr(settings, name) for name in same})
+        pictures = _pictures(clip) if settings.source == "picture" else None
         cells = self._latent_size(size)
         with self._running() as denoiser:
             prompt, negative = self._conditions(settings, size)
@@ -265,7 +267,8 @@ class MotionCraftPipeline(DiffusionPipeline):
                 state = fast.State(state.z_0, after.z_tau.to(first.z_0), after.remainder, state.features)
             self.first_evaluations = denoiser.evaluations
             for t in range(1 if after is None else after.index + 1, clip.frame_count):
-                motion = fast_motion(clip, t, cells, settings.warp)
+                picture = None if pictures is None else self._encoded(pictures[t], size)
+                motion = fast_motion(clip, t, cells, settings.warp, picture)
                 source = generator or _frame_generator(settings.seed, t)
                 state = fast.advance(denoiser, first, state, motion, schedule, chosen, prompt, negative, source, report)
                 self.evaluations = denoiser.evaluations
@@ -339,10 +342,19 @@ class MotionCraftPipeline(DiffusionPipeline):
         return lambda step, timestep, z: callback(self, step, timestep, {"latents": z})
 
 
-def fast_motion(clip: MotionClip, t: int, cells: tuple[int, int], warp: str) -> fast.Motion:
+def fast_motion(
+    clip: MotionClip, t: int, cells: tuple[int, int], warp: str, picture: torch.Tensor | None = None
+) -> fast.Motion:
     """The motion of frame `t` for latents of (w, h) `cells`."""
     forward = forward_motion(clip, t, cells) if warp == "splat" else None
-    return fast.Motion(latent_motion(clip, t, cells), *first_places(clip, t, cells), forward)
+    return fast.Motion(latent_motion(clip, t, cells), *first_places(clip, t, cells), forward, picture)
+
+
+def _pictures(clip: MotionClip) -> np.ndarray:
+    """(T, H, W, 3) uint8, the first frame moved along the exact motion."""
+    from simcraft.generate.warp import warp
+
+    return warp(clip).frames
 
 
 def _reference_motion(
