@@ -26,6 +26,13 @@ from tests.generate.published import PatternAttention
 pytestmark = pytest.mark.usefixtures("one_thread")
 DOUBLE = torch.float64
 
+LAYOUTS = {
+    "Stable Diffusion 1": tiny.unet,
+    "Stable Diffusion 2": lambda: tiny.unet(attention_head_dim=(2, 4), use_linear_projection=True),
+    "SDXL": tiny.sdxl_unet,
+    "attention without text": lambda: tiny.unet(down_block_types=("CrossAttnDownBlock2D", "AttnDownBlock2D")),
+}
+
 
 def condition(seed: int, tokens: int = 5) -> Condition:
     return Condition(torch.randn(1, tokens, 32, dtype=DOUBLE, generator=torch.Generator().manual_seed(seed)))
@@ -41,9 +48,7 @@ def double() -> Any:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize(
-    "make", [tiny.unet, tiny.sdxl_unet, lambda: tiny.unet(down_block_types=("CrossAttnDownBlock2D", "AttnDownBlock2D"))]
-)
+@pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS)
 def test_installed_without_frames_nothing_changes(make: Any) -> None:
     network = make().double()
     text = torch.randn(2, 5, network.config.cross_attention_dim, dtype=DOUBLE)
@@ -63,6 +68,20 @@ def test_patterns_are_those_of_the_literal_version(double: Any, kind: str) -> No
     double.set_attn_processor(PatternAttention([list(row) for row in pattern]))
     literal = double(torch.cat([z, z]), 300, torch.cat([text.text for text in texts])).sample
     torch.testing.assert_close(mine, literal)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", LAYOUTS.values(), ids=LAYOUTS)
+def test_memory_works_in_every_layout(make: Any) -> None:
+    denoiser = Denoiser(make().double())
+    text = torch.randn(1, 5, denoiser.unet.config.cross_attention_dim, dtype=DOUBLE)
+    prompt, z = Condition(text, torch.randn(1, 32, dtype=DOUBLE), torch.ones(1, 6)), latents(3)
+    together = denoiser(z, 300, [prompt] * 3, Frames(PUBLISHED))
+    recorded: list[Features] = [{}, {}]
+    for frame in (0, 1):
+        denoiser(z[frame : frame + 1], 300, [prompt], Frames(record=recorded[frame]))
+    alone = denoiser(z[2:], 300, [prompt], Frames(memory=tuple(recorded)))
+    torch.testing.assert_close(alone, together[2:])
 
 
 @torch.no_grad()

@@ -242,6 +242,8 @@ def test_pickles_are_refused_with_the_way_to_convert_them(checkpoint: Path, tmp_
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(UserError, match=r"unet/diffusion_pytorch_model.bin holds a pickle.*save_pretrained"):
         load_pipeline(str(unsafe), device="cpu")
+    with pytest.raises(UserError, match="holds a pickle"):
+        MotionCraftPipeline.from_pretrained(unsafe)
     (tmp_path / "model.ckpt").write_bytes(b"\x80\x04")
     with pytest.raises(UserError, match=r"model.ckpt is a pickle.*weights_only=True"):
         load_pipeline(str(tmp_path / "model.ckpt"), device="cpu")

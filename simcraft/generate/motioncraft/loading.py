@@ -10,15 +10,14 @@ from typing import Any
 import torch
 
 from simcraft.errors import UserError
+from simcraft.generate.motioncraft.pickles import PICKLES, refuse_pickles
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OFFLOADS = ("none", "model", "sequential")
 """Networks stay on the device; each goes there when it is used; each layer does (slow, smallest)."""
-PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 EMBEDDED = Path(__file__).resolve().parents[3] / "models" / "simcraft-image"
 """The project's own model, in a checkout."""
-_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 
 
 def load_pipeline(
@@ -59,27 +58,12 @@ def load_pipeline(
     return _placed(pipeline, where, offload)
 
 
-def refuse_pickles(folder: Path) -> None:
-    """Raise `UserError` where a network in `folder` has no safetensors, naming its pickle and how to convert it."""
-    for name in _WEIGHTS:
-        part = folder / name
-        if not part.is_dir() or list(part.glob("*.safetensors")):
-            continue
-        pickles = [file for file in sorted(part.iterdir()) if file.suffix in PICKLES]
-        if pickles:
-            raise UserError(
-                f"{pickles[0]} holds a pickle, which can run any program when it is opened.",
-                'If you trust where it comes from, convert it: python -c "import diffusers; diffusers.DiffusionPipeline'
-                f".from_pretrained('{folder}', use_safetensors=False).save_pretrained('{folder}-safe')\"",
-            )
-
-
 def _from_folder(folder: Path, dtype: torch.dtype) -> MotionCraftPipeline:
     if not (folder / "model_index.json").is_file():
         raise UserError(f"{folder} has no model_index.json.", "Give a folder in diffusers' layout.")
     refuse_pickles(folder)
     try:
-        return MotionCraftPipeline.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+        return MotionCraftPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"{folder} is not a complete Stable Diffusion checkpoint ({_first_line(error)}).",
@@ -137,7 +121,7 @@ def _from_hub(model: str, dtype: torch.dtype, hub: bool) -> MotionCraftPipeline:
             "Give a folder, or allow it with --hub yes.",
         )
     try:
-        return MotionCraftPipeline.from_pretrained(model, dtype=dtype, use_safetensors=True)
+        return MotionCraftPipeline.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(
             f"'{model}' could not be loaded from the hub ({_first_line(error)}).",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from simcraft.errors import UserError
 from simcraft.generate.motioncraft import fast, reference
 from simcraft.generate.motioncraft.attention import KINDS, pattern_for
 from simcraft.generate.motioncraft.denoiser import Condition, Denoiser
+from simcraft.generate.motioncraft.pickles import refuse_pickles
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, latent_factor, resized, working_size
 from simcraft.generate.motioncraft.reference import StepDone
 from simcraft.generate.motioncraft.schedule import Eta, Schedule, placed_schedule, published_schedule
@@ -142,6 +145,14 @@ class MotionCraftPipeline(DiffusionPipeline):
         """Samples that went through the UNet in the latest run, and"""
         self.first_evaluations = 0
         """how many of them were spent on the first frame."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Any:
+        """As in any diffusers pipeline, but from safetensors only; pickles raise `UserError` with a way to convert."""
+        folder = Path(pretrained_model_name_or_path)
+        if folder.is_dir():
+            refuse_pickles(folder)
+        return super().from_pretrained(pretrained_model_name_or_path, **{**kwargs, "use_safetensors": True})
 
     def __call__(
         self,
