@@ -45,7 +45,8 @@ $ simcraft simulate dominoes --set floor=terrazzo --set sky=sunset --set camera_
 | --- | --- | --- | --- | --- | --- |
 """
 LACKS = """
-Some scenes have no use for some of them, such as the earth for a floor. Setting those changes nothing there:
+Some scenes have no use for some of them, such as the earth for a floor. Setting those changes nothing there, and
+`birds` and `driving` keep their own sky where a room or a studio is asked for:
 
 | scene | does not have |
 | --- | --- |

@@ -72,7 +72,7 @@ def make(
         from simcraft.data.make import make_data_set
         from simcraft.data.manifest import expand
         from simcraft.data.recipe import load_recipe
-        from simcraft.errors import UserError
+        from simcraft.errors import Failure, UserError
 
         if recipe is None:
             raise UserError("RECIPE is missing.", "Name a file, or a shipped one: see `ls recipes`; --explain teaches.")
@@ -82,6 +82,8 @@ def make(
         target = out or Path(loaded.recipe.name)
         pool = _pool(ray, slurm, slices, hours, workers, {"time_limit": time_limit, "recycle": recycle})
         report = make_data_set(loaded, count, target, pool=pool, retry_failed=retry_failed, progress=progress)
+        if report.failed and not report.clips:
+            raise Failure(f"No clip could be made. {next(iter(report.failed.values()))}", "The others are in failed/.")
         return report.result
 
     finish(work, as_json, quiet)

@@ -32,7 +32,7 @@ from .families import (
     tower,
 )
 from .family import SHIPPED_SEED, Draws, Family
-from .kit import stage
+from .kit import effects, stage
 from .kit.details import details_of
 from .look import NAMES, look_of
 from .look import SETTINGS as LOOK
@@ -116,6 +116,7 @@ def _row(family: Family) -> dict[str, Any]:
         "papers": list(family.papers),
         "parameters": [_parameter_row(s.parameter, s.usual) for s in family.settings],
         "lacks": list(family.lacks),
+        "effects": effects.kinds(scene),
     }
     return row if family.image_plane is None else {**row, "image_plane": dict(family.image_plane)}
 

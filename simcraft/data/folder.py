@@ -34,6 +34,8 @@ from simcraft.errors import SimcraftError, UserError
 from simcraft.recording.format import BeingWritten, only_writer
 
 _PARTS = ("clips", "done", "failed", "work")
+MADE_ANEW = "Remove it; the command that made the set then makes the clip anew."
+
 FORMAT = 1
 """Of the folder; another number is not read."""
 
@@ -75,11 +77,11 @@ class DataSet:
 
     def marker(self, row: Row) -> dict[str, Any]:
         """What is told of the finished row: see `marker_of`. Raises `UserError` where the marker is damaged."""
-        return _read_json(self.marker_path(row), "hash", "files", "captions", "statistics")
+        return _read_json(self.marker_path(row), "hash", "files", "captions", "statistics", fix=MADE_ANEW)
 
     def failure(self, row: Row) -> dict[str, Any]:
         """`message`, `fix` and `attempts` of a failed row. Raises `UserError` where the file is damaged."""
-        return _read_json(self.failure_path(row), "message", "fix", "attempts")
+        return _read_json(self.failure_path(row), "message", "fix", "attempts", fix=MADE_ANEW)
 
     def clip(self, row: Row) -> MotionClip:
         """The row's clip. Raises `UserError` where it is missing or damaged."""
@@ -323,14 +325,14 @@ def _remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
-def _read_json(path: Path, *needed: str) -> dict[str, Any]:
+def _read_json(path: Path, *needed: str, fix: str = "Restore it from a copy.") -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         missing = [key for key in needed if key not in content]
     except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged or cannot be read: {error}.", "Restore it from a copy.") from None
+        raise UserError(f"{path} is damaged or cannot be read: {error}.", fix) from None
     if missing:
-        raise UserError(f"{path} is damaged: it has no '{missing[0]}'.", "Restore it from a copy.")
+        raise UserError(f"{path} is damaged: it has no '{missing[0]}'.", fix)
     return content
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ import numpy as np
 from simcraft.data.choices import OWN, Choice, choice_of, usual_choice
 from simcraft.data.recipe import LoadedRecipe, Recipe
 from simcraft.errors import UserError
-from simcraft.recording.format import KINDS, Parameter
-from simcraft.sim.families import Family, find_family, look_parameters
+from simcraft.recording.format import Parameter
+from simcraft.sim.families import Family, effect_parameters, find_family, look_parameters
+
+MOST_CLIPS = 1_000_000
+"""Of one set: a folder with more files serves nobody."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ def expand(loaded: LoadedRecipe, count: int) -> list[Row]:
 
     Raises `UserError` that names the recipe, the split, the family and the parameter that is wrong.
     """
-    if count < 1:
-        raise UserError(f"The number of clips is {count}.", "Give 1 or more with -n.")
+    if not 1 <= count <= MOST_CLIPS:
+        raise UserError(f"The number of clips is {count}.", f"Give 1 to {MOST_CLIPS} with -n.")
     recipe = loaded.recipe
     try:
         plans = {name: _plans(recipe, name) for name in recipe.splits}
@@ -182,32 +185,17 @@ def _look(name: str) -> Parameter:
 
 
 def _parameters(family: Family, name: str) -> list[Parameter]:
-    """What `name` may mean: one parameter of the look or the family, or settings of several kinds of effects.
-
-    Which effects a family has is not known without building the scene.
-    """
+    """What `name` may mean: one parameter of the look or the family, or settings of several kinds of effects."""
     known = {p.name: p for p in (*look_parameters(), *family.parameters)}
     if name in known:
         return [known[name]]
     own_name = name.rpartition(".")[2]
-    if found := [parameter for parameter in _effect_parameters(family) if parameter.name == own_name]:
+    if found := [parameter for parameter in effect_parameters(family) if parameter.name == own_name]:
         return found
     raise UserError(
         f"there is no parameter '{name}'.",
         f"There are {', '.join(p.name for p in family.parameters)}; see `simcraft simulate {family.name} --help`.",
     )
-
-
-def _effect_parameters(family: Family) -> Iterator[Parameter]:
-    if family.image_plane is not None:
-        from simcraft.sim.image_plane import parameters
-
-        yield from parameters(family.image_plane["kind"])
-        return
-    for kind in KINDS.values():
-        yield from kind.parameters
-        for table in kind.roles.values():
-            yield from table
 
 
 def _first_frames(recipe: Recipe, plans: Mapping[str, list[_Plan]]) -> Choice:

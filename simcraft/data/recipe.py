@@ -226,11 +226,14 @@ def _shorthand(value: Any, key: str) -> Any:
 def _first_problem(error: ValidationError) -> str:
     """The first thing that is wrong, by the key's place in the file."""
     problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    # what pydantic adds for the branches of a union, or for a mapping's keys, is nothing that the file says
+    place = ".".join(str(part) for part in problem["loc"] if part not in ("int", "str", "[key]"))
     if problem["type"] == "extra_forbidden":
         return f"there is no key '{place}'"
     if problem["type"] == "missing":
         return f"the key '{place}' is missing"
+    if problem["type"] in ("dict_type", "model_type"):
+        return f"{place} should be a mapping, as in {{key: value}}, not {problem.get('input')!r}"
     given = problem.get("input")
-    shown = f", not {given!r}" if not isinstance(given, dict | list) else ""
+    shown = f", not {given!r}" if not isinstance(given, dict | list) and repr(given) not in problem["msg"] else ""
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}{shown}"

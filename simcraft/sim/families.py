@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,6 +34,8 @@ class Family:
     """Name of a parameter -> the range in which other seeds draw it where it is not set; only those that are drawn."""
     lacks: tuple[str, ...] = ()
     """Names of parameters of the look that this family has no use for: setting them changes nothing."""
+    effects: tuple[str, ...] = ()
+    """Kinds of effects that its scenes ask for, keys of `KINDS`."""
     image_plane: dict[str, Any] | None = None
     """`object`, `kind` and `settings`, where the motion is made in the picture's plane, from an object's silhouette."""
 
@@ -89,8 +91,9 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, An
     """
     family = find_family(name)
     known = {p.name: p for p in (*family.parameters, *look_parameters())}
+    of_effects = {p.name for p in effect_parameters(family)}
     for key in settings:
-        if key not in known and str(key).rpartition(".")[2] not in _effect_settings(family):
+        if key not in known and str(key).rpartition(".")[2] not in of_effects:
             raise UserError(
                 f"Scene '{name}' has no parameter '{key}', nor has any effect a setting of that name.",
                 f"It has {', '.join(p.name for p in family.parameters)}, and its look has "
@@ -105,15 +108,20 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> tuple[dict[str, An
     return own, {key: value for key, value in settings.items() if key not in known}
 
 
-def _effect_settings(family: Family) -> set[str]:
-    """The names of all settings that effects, or a fluid in the picture's plane, can have."""
+def effect_parameters(family: Family) -> Iterator[Parameter]:
+    """What can be set of the family's effects, or of its fluid in the picture's plane; kinds may share names."""
     if family.image_plane is not None:
         from simcraft.sim.image_plane import KINDS as FLUIDS
         from simcraft.sim.image_plane import parameters
 
-        return {p.name for kind in FLUIDS for p in parameters(kind)} | {"kind"}
-    tables = (table for kind in KINDS.values() for table in (kind.parameters, *kind.roles.values()))
-    return {p.name for table in tables for p in table}
+        for kind in FLUIDS:
+            yield from parameters(kind)
+        yield Parameter("kind", family.image_plane["kind"], "Kind of fluid.", choices=tuple(FLUIDS))
+        return
+    for kind in family.effects:
+        yield from KINDS[kind].parameters
+        for table in KINDS[kind].roles.values():
+            yield from table
 
 
 def scene_source(name: str, seed: int | None, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -163,6 +171,7 @@ def _family(row: Mapping[str, Any]) -> Family:
         parameters=tuple(_parameter(p) for p in row["parameters"]),
         usual={p["name"]: (p["usual"][0], p["usual"][1]) for p in row["parameters"] if p["usual"]},
         lacks=tuple(row["lacks"]),
+        effects=tuple(row["effects"]),
         image_plane=row.get("image_plane"),
     )
 

@@ -327,12 +327,22 @@ def test_what_counts_as_held_out(family: str, seen: dict[str, Any], unseen: dict
 
 
 @pytest.mark.parametrize(
-    ("setting", "wish", "kind"),
-    [("flock.speed", "60..90", float), ("start", "scattered", str), ("smoke.density", 2, float)],
+    ("family", "setting", "wish", "kind"),
+    [
+        ("birds", "flock.speed", "60..90", float),
+        ("birds", "start", "scattered", str),
+        ("dragon", "smoke.density", 2, float),
+        ("melting", "viscosity", 0.5, float),
+    ],
 )
-def test_effects_of_all_kinds_can_be_set(setting: str, wish: Any, kind: type) -> None:
-    recipe = loaded({"name": "effects", "families": {"birds": {"set": {setting: wish}}}})
+def test_the_effects_of_a_family_can_be_set(family: str, setting: str, wish: Any, kind: type) -> None:
+    recipe = loaded({"name": "effects", "families": {family: {"set": {setting: wish}}}})
     assert all(type(row.settings[setting]) is kind for row in expand(recipe, 3))
+
+
+def test_effects_that_a_family_lacks_cannot_be_set() -> None:
+    with pytest.raises(UserError, match="family 'dominoes': there is no parameter 'smoke.density'"):
+        expand(loaded({"name": "effects", "families": {"dominoes": {"set": {"smoke.density": 2}}}}), 1)
 
 
 def test_held_out_values_are_never_seen_elsewhere() -> None:

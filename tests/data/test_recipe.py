@@ -60,7 +60,7 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     ("key", "value", "problem"),
     [
         ("familys", ["drop"], "there is no key 'familys'"),
-        ("families", None, "families: "),
+        ("families", None, "families should be a mapping"),
         ("families", {}, "families: "),
         ("families", {"drop": {"weight": 0}}, "families.drop.weight: "),
         ("families", {"drop": {"wait": 1}}, "there is no key 'families.drop.wait'"),

@@ -51,3 +51,8 @@ def curve(name: str, points: Sequence[Vector3]) -> bpy.types.Object:
     made = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(made)
     return made
+
+
+def kinds(scene: bpy.types.Scene) -> list[str]:
+    """The kinds of effects that the scene asks for, each once."""
+    return sorted({thing.simcraft.kind for thing in scene.objects if thing.simcraft.kind != "NONE"})
