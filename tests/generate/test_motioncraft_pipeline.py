@@ -377,3 +377,27 @@ def test_a_single_file_loads(checkpoint: Path, clip: MotionClip, tmp_path: Path)
     expected = load_pipeline(str(checkpoint), device="cpu")
     frames = [which(clip, "a ball", **QUICK).frames.astype(int) for which in (loaded, expected)]
     assert np.abs(frames[0] - frames[1]).max() <= 1  # weights lie elsewhere in memory: sums differ in the last digit
+
+
+@pytest.mark.parametrize("mode", ["fast", "reference"])
+def test_small_autoencoders_of_many_channels(clip: MotionClip, mode: str) -> None:
+    """`AutoencoderTiny`, factor 4, 12 channels, and velocity with zero terminal SNR."""
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(0)
+    vae = AutoencoderTiny(
+        latent_channels=12,
+        encoder_block_out_channels=(16, 16, 16),
+        decoder_block_out_channels=(16, 16, 16),
+        num_encoder_blocks=(1, 1, 1),
+        num_decoder_blocks=(1, 1, 1),
+    ).eval()
+    parts = tiny.stable_diffusion()
+    parts["unet"] = tiny.unet(in_channels=12, out_channels=12)
+    parts["scheduler"] = tiny.scheduler(
+        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing"
+    )
+    small = MotionCraftPipeline(**{**parts, "vae": vae})
+    assert small.factor == 4
+    made = next(small.stream(clip, Settings("a ball", mode=mode, **QUICK)))
+    assert made.z_0.shape[1] == 12 and made.z_0.shape[-2] == 8 and made.image.shape == clip.image.shape
