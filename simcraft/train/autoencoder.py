@@ -78,7 +78,9 @@ class AutoencoderStage:
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
-        self.module = AutoencoderLoss(build_autoencoder(self.layout))
+        # this order of axes halves the time on a CPU, and serves GPUs
+        autoencoder: Any = build_autoencoder(self.layout)
+        self.module = AutoencoderLoss(autoencoder.to(memory_format=torch.channels_last))
         self.numbers = frame_numbers(self.data, training=True)
         self.examples = len(self.numbers)
         self.crop = min(CROP, *self.data.size)

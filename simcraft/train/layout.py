@@ -28,6 +28,8 @@ class Layout:
     """The same from quarter to full."""
     channels: tuple[int, ...] = (64, 128, 192)
     """Of the UNet's levels; fewer than 64, and heads narrower than 32, hardly run faster."""
+    attention: tuple[bool, ...] = (False, True, True)
+    """Which levels attend to texts and frames; at full resolution that would cost as much as all the rest."""
     layers: int = 1
     """Residual and transformer blocks a level; one more on the way up."""
     head_width: int = 32
@@ -48,6 +50,7 @@ LAYOUTS = {
         encoder_blocks=(0, 1, 1),
         decoder_blocks=(1, 1, 0),
         channels=(32, 64),
+        attention=(False, True),
         groups=16,
         text_width=64,
         text_layers=1,
@@ -88,18 +91,19 @@ def build_autoencoder(layout: Layout) -> Any:
 
 
 def build_unet(layout: Layout, inpaint: bool = False) -> Any:
-    """A fresh `UNet2DConditionModel` with attention at every level; `inpaint`: also given mask and known latents."""
+    """A fresh `UNet2DConditionModel`; `inpaint`: also given a mask and known latents."""
     from diffusers import UNet2DConditionModel
 
-    levels = len(layout.channels)
+    down = {True: "CrossAttnDownBlock2D", False: "DownBlock2D"}
+    up = {True: "CrossAttnUpBlock2D", False: "UpBlock2D"}
     return UNet2DConditionModel(
         sample_size=max(layout.size) // FACTOR,  # a default for pipelines, of which some take one number only
         in_channels=2 * layout.latent_channels + 1 if inpaint else layout.latent_channels,
         out_channels=layout.latent_channels,
         block_out_channels=layout.channels,
         layers_per_block=layout.layers,
-        down_block_types=("CrossAttnDownBlock2D",) * levels,
-        up_block_types=("CrossAttnUpBlock2D",) * levels,
+        down_block_types=tuple(down[attends] for attends in layout.attention),
+        up_block_types=tuple(up[attends] for attends in reversed(layout.attention)),
         cross_attention_dim=layout.text_width,
         # diffusers' name for the number of heads
         attention_head_dim=tuple(width // layout.head_width for width in layout.channels),

@@ -123,27 +123,21 @@ def _steps(state: _Run, run: Path, budget: Budget, log: Log, stop: _Stop, progre
     saved = evaluated = reported = began
     figures: dict[str, float] = {}
     while True:
-        ended = _ended(state, budget, time.monotonic() - began) or _agreed(state.accelerator, stop)
+        ended = _agreed(state.accelerator, stop, _ended(state, budget, time.monotonic() - began))
         now = time.monotonic()
         main = state.accelerator.is_main_process
         if main and state.counted and (ended or now - reported > 5):
             means = {name: total / state.counted for name, total in state.sums.items()}
-            if not math.isfinite(means["loss"]):
-                raise Failure(
-                    f"The loss is {means['loss']} near step {state.step}.", "Begin another run with a lower --rate."
-                )
             log.losses(state.step, now - began, means)
             state.sums, state.counted, reported = {}, 0, now
             done = state.step - first
-            progress(
-                state.stage.name, done, done + _left(state, budget, now - began, done), f"loss {means['loss']:.4f}"
-            )
+            left = _left(state, budget, now - began, done)
+            progress(state.stage.name, done, done + left, f"loss {means['loss']:.4f}")
         if ended or now - evaluated > 60 * budget.evaluate_minutes:
             _save(state, run)
             if main and not stop.wished:
                 with stop.safe():
                     figures = _evaluate(state, run, log)
-            state.accelerator.wait_for_everyone()
             evaluated = time.monotonic()
         if ended:
             return figures
@@ -163,14 +157,19 @@ def _step(state: _Run) -> None:
     device = state.accelerator.device
     with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
         losses = state.module({name: value.to(device, non_blocking=True) for name, value in batch.items()})
+    values = {name: float(value.detach()) for name, value in losses.items()}
+    if not math.isfinite(values["loss"]):
+        raise Failure(
+            f"The loss of step {state.step + 1} is {values['loss']}.", "Begin another run with a lower --rate."
+        )
     state.accelerator.backward(losses["loss"])
     state.accelerator.clip_grad_norm_(state.stage.module.parameters(), settings.largest_gradient)
     state.optimizer.step()
     state.optimizer.zero_grad(set_to_none=True)
     state.step += 1
     state.average.update(state.stage.module, state.step)
-    for name, value in losses.items():
-        state.sums[name] = state.sums.get(name, 0.0) + float(value.detach())
+    for name, value in values.items():
+        state.sums[name] = state.sums.get(name, 0.0) + value
     state.counted += 1
 
 
@@ -209,13 +208,13 @@ def _left(state: _Run, budget: Budget, seconds: float, done: int) -> int:
     return by_time if by_steps is None else min(by_steps, by_time)
 
 
-def _agreed(accelerator: Any, stop: _Stop) -> bool:
-    """Is any process to stop? All ask at the same step, so that none waits for one that has left."""
-    if accelerator.num_processes == 1:
-        return stop.wished
-    wish = torch.tensor(float(stop.wished), device=accelerator.device)
-    stop.wished = float(accelerator.reduce(wish, "sum")) > 0
-    return stop.wished
+def _agreed(accelerator: Any, stop: _Stop, ended: bool) -> bool:
+    """Does any process end here? Clocks differ, and all must leave at the same step, or some would wait for ever."""
+    if accelerator.num_processes > 1:
+        wishes = torch.tensor([float(stop.wished), float(ended)], device=accelerator.device)
+        stopped, over = (accelerator.reduce(wishes, "sum") > 0).tolist()
+        stop.wished, ended = stopped, over
+    return ended or stop.wished
 
 
 class _Stop:
