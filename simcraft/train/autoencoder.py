@@ -29,9 +29,9 @@ _LARGEST = 6.0
 """Pixels that an example is moved by, on each axis."""
 _STRAIN = 0.1
 """Turn, scale and shear of a moved example, in each entry of its matrix."""
-_NOISE = 0.1
+_NOISE = 0.05
 """Largest deviation of what is added to latents: what a diffusion model gives is never exact."""
-_GRADIENT, _MOMENTS = 0.5, 0.01
+_GRADIENT, _MOMENTS = 0.5, 0.05
 """Weights of losses beside the absolute difference."""
 
 
@@ -84,6 +84,7 @@ class AutoencoderStage:
         self.numbers = frame_numbers(self.data, training=True)
         self.examples = len(self.numbers)
         self.crop = min(CROP, *self.data.size)
+        center_latents(autoencoder, to_tensor(self.data.frames[self.numbers[spread(self.examples, 32)]]))
 
     def identity(self) -> dict[str, Any]:
         return {"layout": asdict(self.layout), "data": self.data.digest}
@@ -146,6 +147,19 @@ class AutoencoderStage:
     @staticmethod
     def _random(limit: int, generator: torch.Generator) -> int:
         return int(torch.randint(limit, (), generator=generator))
+
+
+@torch.no_grad()
+def center_latents(autoencoder: Any, picture: torch.Tensor) -> None:
+    """Scale the encoder's last layer so that latents of these pictures have mean 0 and deviation 1 in every channel.
+
+    A fresh network gives a tenth of that, and what is added to latents would drown it (idea: Mishkin and Matas 2016).
+    """
+    z = autoencoder.encode(picture).latents
+    mean, deviation = z.mean((0, 2, 3)), z.std((0, 2, 3)).clamp(min=1e-4)
+    last = autoencoder.encoder.layers[-1]
+    last.weight /= deviation[:, None, None, None]
+    last.bias.copy_((last.bias - mean) / deviation)
 
 
 def frame_numbers(data: PreparedSet, *, training: bool) -> np.ndarray:

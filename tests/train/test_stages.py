@@ -14,6 +14,7 @@ from simcraft.train.evaluate import inversion_errors, paint
 from simcraft.train.frames import FramesStage, carry_noise
 from simcraft.train.inpaint import InpaintStage, condition_of
 from simcraft.train.layout import build_scheduler, layout_of
+from simcraft.train.pictures import to_tensor
 from simcraft.train.prepared import PreparedSet
 from simcraft.train.stage import Stage, step_generator
 
@@ -52,6 +53,15 @@ def test_half_of_the_autoencoders_examples_move(prepared: PreparedSet) -> None:
     flow = stage.batch(np.arange(6), step_generator(1, 0, 0))["flow"]
     assert [bool((each == 0).all()) for each in flow] == [True] * 3 + [False] * 3
     assert smooth_flow(50, 8, step_generator(2, 0, 0)).abs().amax() < 6 + 0.1 * 8
+
+
+def test_a_fresh_autoencoders_latents_are_of_deviation_one(prepared: PreparedSet) -> None:
+    stage = AutoencoderStage(prepared, layout_of("tiny", prepared.size))
+    autoencoder = stage.module.autoencoder
+    with torch.no_grad():
+        z = autoencoder.encode(to_tensor(prepared.frames[stage.numbers])).latents
+    assert z.mean((0, 2, 3)).abs().max() < 0.1
+    assert z.std((0, 2, 3)).tolist() == pytest.approx([1.0] * 8, abs=0.1)
 
 
 def test_what_moves_in_from_outside_does_not_count() -> None:
