@@ -16,7 +16,7 @@ from simcraft.train.diffusion import Material, load_material
 from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of
-from simcraft.train.loop import Budget, train
+from simcraft.train.loop import Budget, train, without_gpu
 from simcraft.train.prepared import open_prepared
 from simcraft.train.stage import Settings, Stage
 
@@ -82,7 +82,7 @@ def train_image(
 def _first_process_first(load: Callable[[], Material]) -> Material:
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=without_gpu())
     with state.main_process_first():
         material = load()
     material.autoencoder.to(state.device)

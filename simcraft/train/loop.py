@@ -80,7 +80,7 @@ def train(
 
     if budget.steps is None and budget.minutes is None:
         raise UserError("Neither --steps nor --minutes is given.", "Say when the training should end.")
-    accelerator = Accelerator(mixed_precision="no")  # `_step` casts itself
+    accelerator = Accelerator(cpu=without_gpu(), mixed_precision="no")  # `_step` casts itself
     identity = {"stage": stage.name, **stage.identity(), **asdict(settings), "processes": accelerator.num_processes}
     done = begin_run(run, identity) if accelerator.is_main_process else 0
     accelerator.wait_for_everyone()
@@ -101,6 +101,11 @@ def train(
             stage.save(out)
     steps = state.step - done
     return {**figures, "steps": state.step, "seconds_a_step": round((time.monotonic() - started) / max(steps, 1), 3)}
+
+
+def without_gpu() -> bool:
+    """Is there none? accelerate lets processes on CPUs work together only where it is told so."""
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
 
 
 def _start(stage: Stage, run: Path, settings: Settings, accelerator: Any) -> _Run:
