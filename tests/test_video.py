@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import signal
@@ -24,14 +25,19 @@ def video() -> Video:
     return Video(sliding_square(height=61, width=83, count=6).frames, 12.5, MADE_BY)
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files_only() -> Iterator[None]:
-    """The operating system refuses to let any file grow beyond 2 kB: what a full disk does, without filling one."""
+    """The operating system refuses to let any file grow beyond 2 kB: what a full disk does, without filling one.
+
+    No fixture: pytest would write its own log while the limit holds.
+    """
     old_limit, old_handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2048, old_limit[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
-    signal.signal(signal.SIGXFSZ, old_handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+        signal.signal(signal.SIGXFSZ, old_handler)
 
 
 @pytest.mark.parametrize(("name", "error"), [("a.mp4", 3.0), ("a.webm", 3.0), ("a.gif", 8.0), ("frames", 0.0)])
@@ -94,9 +100,9 @@ def test_foreign_folders_are_left_alone(video: Video, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.gif", "frames"])
-def test_full_disk(tmp_path: Path, small_files_only: None, name: str) -> None:
+def test_full_disk(tmp_path: Path, name: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (4, 96, 96, 3)).astype(np.uint8)
-    with pytest.raises(Failure, match=f"{name} could not be written.*space"):
+    with pytest.raises(Failure, match=f"{name} could not be written.*space"), small_files_only():
         save_video(Video(noise), tmp_path / name)
     assert not list(tmp_path.iterdir())
 
