@@ -1,4 +1,4 @@
-"""Hatch build hook: a real wheel also carries the add-on, the shipped scenes, their builders, recipes and render_video.py.
+"""Hatch build hook: a real wheel also carries the add-on, the scenes and their builders, recipes, render_video.py.
 
 An editable install must not (it finds them in the checkout), which is why this is no static table.
 """

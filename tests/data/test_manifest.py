@@ -341,7 +341,7 @@ def test_the_effects_of_a_family_can_be_set(family: str, setting: str, wish: Any
 
 
 def test_effects_that_a_family_lacks_cannot_be_set() -> None:
-    with pytest.raises(UserError, match="family 'dominoes': there is no parameter 'smoke.density'"):
+    with pytest.raises(UserError, match="family 'dominoes': there is no parameter"):
         expand(loaded({"name": "effects", "families": {"dominoes": {"set": {"smoke.density": 2}}}}), 1)
 
 
