@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from blender_addon import properties
 from blender_addon.effects import give_role, make_domain
 
 from . import shapes
@@ -55,4 +56,5 @@ def curve(name: str, points: Sequence[Vector3]) -> bpy.types.Object:
 
 def kinds(scene: bpy.types.Scene) -> list[str]:
     """The kinds of effects that the scene asks for, each once."""
+    properties.register()
     return sorted({thing.simcraft.kind for thing in scene.objects if thing.simcraft.kind != "NONE"})
