@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -27,6 +25,7 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from benchmarks import measuring
 from simcraft.sim.agents import crowd, flock, traffic
 
 NEIGHBOURS = 16
@@ -61,7 +60,7 @@ def main() -> None:
     rows = [against_scipy(count) for count in counts]
     rows.append(against_objects(1_000 if options.quick else OBJECTS))
     rows += [time_crowd(10_000 if options.quick else 100_000), time_traffic(200 if options.quick else 2_000)]
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows, machine))
     if options.json:
         numbers = [asdict(row) | {"ratio": row.ratio} for row in rows]

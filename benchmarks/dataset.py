@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import measuring
 from simcraft.data.local_pool import LocalPool
 from simcraft.data.make import make_data_set
 from simcraft.data.manifest import Row, expand
@@ -76,7 +74,7 @@ def main() -> None:
         for processes in (1, 2)
     ]
     rows = annotate(expand(recipe, 2 if options.quick else ANNOTATED))
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(f"{throughput_table(runs)}\n\n{annotation_table(rows)}\n\n{machine}.")
     if options.json:
         numbers = {"machine": machine, "runs": [asdict(r) for r in runs], "annotation": [asdict(r) for r in rows]}
@@ -114,7 +112,7 @@ def annotate(rows: list[Row]) -> list[Annotation]:
                 session=session,
             )
             simulated = time.perf_counter() - start
-            ours = measure(lambda recording=recording: observe(recording, tracks=0))  # type: ignore[misc]
+            ours = measuring.measure(lambda recording=recording: observe(recording, tracks=0))  # type: ignore[misc]
             theirs = cycles_passes(row, Path(folder))
             if number:  # the first one warms both up
                 found.append(Annotation(row.family, ours, theirs, simulated))
@@ -134,14 +132,7 @@ def cycles_passes(row: Row, folder: Path) -> tuple[float, float]:
         scene.frame_set(frame)
     frames = [row.first - 1 + i * row.every for i in range(row.frames)]  # counted from 0
     scene.frame_set(row.first)
-    return measure(lambda: render_passes(scene, frames, folder))
-
-
-def measure(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return measuring.measure(lambda: render_passes(scene, frames, folder))
 
 
 def throughput_table(runs: list[Throughput]) -> str:

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
-import platform
 import tempfile
 import time
 from collections import defaultdict
@@ -26,6 +24,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks import measuring
 from simcraft.data.local_pool import LocalPool
 from simcraft.data.make import Report, make_data_set
 from simcraft.data.recipe import LoadedRecipe, load_recipe
@@ -102,7 +101,7 @@ def main() -> None:
     count = 20 if options.quick else options.clips
     recorder, report = soak(count, options.workers, options.recycle)
     slopes = slopes_of(recorder.samples, options.workers)
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     below = (
         f"{report.made} clips in {report.seconds / 60:.1f} min by {options.workers} processes, a fresh one every "
         f"{options.recycle} clips; {len(report.failed)} failed, {len(report.tried_again)} tried again.\n{machine}."

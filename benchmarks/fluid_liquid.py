@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import measuring
 from simcraft.sim.fluid.grid import Grid
 from simcraft.sim.fluid.liquid import Emitter, LiquidConfig, LiquidState, liquid_solver, liquid_start, liquid_step
 
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     options = parser.parse_args()
     found = rows(options.quick)
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(found), f"\n{machine}.")
     if options.json:
         numbers = [asdict(row) | {"ratio": row.ratio} for row in found]

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import fluid_liquid
+from benchmarks import fluid_liquid, measuring
 from simcraft.sim.fluid import smoke
 from simcraft.sim.fluid.boundary import Obstacle
 from simcraft.sim.fluid.shapes import ball
@@ -61,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = [time_smoke(cells, steps) for cells, steps in (SMOKE_QUICK if options.quick else SMOKE)]
     liquid = fluid_liquid.rows(options.quick)
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows), fluid_liquid.report(liquid), f"Milliseconds a step; {machine}.", sep="\n\n")
     if options.json:
         numbers = [asdict(row) | {"ratio_wall": row.ratio_wall, "ratio_cpu": row.ratio_cpu} for row in rows]

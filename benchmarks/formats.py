@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarks import measuring
 from simcraft.clip import MotionClip
 from simcraft.data.export import export_set
 from simcraft.data.folder import open_set
@@ -65,7 +64,7 @@ def main() -> None:
             for name, keys in (("all keys", None), (", ".join(TYPICAL), TYPICAL)):
                 wall, cpu = loading(shards, workers, keys, 1 if options.quick else EPOCHS)
                 rows.append(Row(f"loader, {workers} workers: {name}", size / 1e3, written, 1e3 * wall, 1e3 * cpu))
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(f"{report(rows)}\n\n{machine}.")
     if options.json:
         options.json.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=1))

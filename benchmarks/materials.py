@@ -14,15 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import measuring
 from benchmarks.mpm_atomics import atomic_stepper
 from simcraft.sim.mpm.obstacles import no_obstacles
 from simcraft.sim.mpm.seeding import fill_box
@@ -57,7 +55,7 @@ def main() -> None:
     options = parser.parse_args()
     sizes, steps = ({2: 96, 3: 28}, 40) if options.quick else ({2: 256, 3: 64}, 200)
     rows = [compare(dimension, cells, law, steps) for dimension, cells in sizes.items() for law in LAWS]
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows, machine))
     if options.json:
         numbers = [asdict(row) | {"ratio": row.ratio} for row in rows]
@@ -80,7 +78,7 @@ def compare(dimension: int, cells: int, law: str, steps: int) -> Row:
     for _ in range(5):  # compiles, and gets it moving
         state = step(setup, state, stable_step(setup, state))
     count = len(state.position)
-    numpy_seconds, _ = measure(lambda: numpy_step(setup, state, stable_step(setup, state)))
+    numpy_seconds, _ = measuring.measure(lambda: numpy_step(setup, state, stable_step(setup, state)))
     atomics: tuple[float | None, float | None] = (None, None)
     if law == "jelly":
         atomic_step = atomic_stepper(setup, state)
@@ -103,17 +101,10 @@ def rates(count: int, once: Callable[[], None], steps: int) -> tuple[float, floa
         for _ in range(steps // 10):
             once()
 
-    stretches = np.array([measure(stretch) for _ in range(10)])
+    stretches = np.array([measuring.measure(stretch) for _ in range(10)])
     wall, cpu = np.median(stretches, axis=0)
     moved = count * (steps // 10) / 1e6
     return float(moved / wall), float(moved / cpu)
-
-
-def measure(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def report(rows: list[Row], machine: str) -> str:

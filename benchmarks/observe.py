@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import measuring
 from simcraft.observe.camera import crop_of
 from simcraft.observe.flow import flow_of
 from simcraft.observe.geometry import layout_of
@@ -62,7 +59,7 @@ def main() -> None:
     sizes, frames = ((1_000,), 6) if options.quick else ((1_000, 50_000, 500_000), 16)
     rows = [compare(swarm(triangles, SIZE, frames)) for triangles in sizes]
     tracks = time_tracks(swarm(50_000, SIZE, 8 if options.quick else TRACK_FRAMES))
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows, tracks, machine))
     if options.json:
         numbers = [asdict(row) | {"ratio_wall": row.ratio_wall, "ratio_cpu": row.ratio_cpu} for row in rows]
@@ -78,7 +75,7 @@ def compare(recording: Recording) -> Row:
     theirs = []
     with tempfile.TemporaryDirectory(prefix="simcraft-benchmark-") as folder:
         for t in range(1, recording.frame_count - 1):
-            theirs.append(measure(lambda t=t: render_passes(scene, [t], Path(folder))))  # type: ignore[misc]
+            theirs.append(measuring.measure(lambda t=t: render_passes(scene, [t], Path(folder))))  # type: ignore[misc]
     (wall, cpu), (cycles_wall, cycles_cpu) = np.median(ours[2:], axis=0), np.median(theirs[2:], axis=0)
     return Row(len(layout.faces), 1e3 * wall, 1e3 * cpu, 1e3 * cycles_wall, 1e3 * cycles_cpu)
 
@@ -94,7 +91,7 @@ def time_observe(recording: Recording) -> list[tuple[float, float]]:
         flow_of(frame, previous[0])
         previous[0] = frame
 
-    return [measure(lambda t=t: step(t)) for t in range(1, recording.frame_count)]  # type: ignore[misc]
+    return [measuring.measure(lambda t=t: step(t)) for t in range(1, recording.frame_count)]  # type: ignore[misc]
 
 
 def time_tracks(recording: Recording) -> dict[str, float]:
@@ -106,8 +103,8 @@ def time_tracks(recording: Recording) -> dict[str, float]:
     raster, tracks = [], []
     for t in range(recording.frame_count):
         frames: list[Frame] = []
-        raster.append(measure(lambda t=t, out=frames: out.append(render_frame(recording, layout, t, crop))))  # type: ignore[misc]
-        tracks.append(measure(lambda frame=frames[0]: track_points(seeds, frame)))  # type: ignore[misc]
+        raster.append(measuring.measure(lambda t=t, out=frames: out.append(render_frame(recording, layout, t, crop))))  # type: ignore[misc]
+        tracks.append(measuring.measure(lambda frame=frames[0]: track_points(seeds, frame)))  # type: ignore[misc]
     (raster_wall, raster_cpu), (tracks_wall, tracks_cpu) = np.sum(raster, axis=0), np.sum(tracks, axis=0)
     return {
         "points": float(len(seeds.sides)),
@@ -117,13 +114,6 @@ def time_tracks(recording: Recording) -> dict[str, float]:
         "raster_wall": raster_wall,
         "raster_cpu": raster_cpu,
     }
-
-
-def measure(work: Callable[[], object]) -> tuple[float, float]:
-    """Wall and CPU seconds of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def report(rows: list[Row], tracks: dict[str, float], machine: str) -> str:

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import measuring
 from simcraft.assets import asset
 from simcraft.observe.preview import preview_frames
 from simcraft.recording import Recording
@@ -54,9 +51,9 @@ def main() -> None:
     options = parser.parse_args()
     scenes, sizes, rounds = (SCENES[:1], SIZES[:1], 1) if options.quick else (SCENES, SIZES, ROUNDS)
     recordings = {name: simulate(name, preview=True) for name in scenes}
-    compile_seconds = measure(lambda: preview_frames(recordings[scenes[0]], (64, 64), [0]))[0]
+    compile_seconds = measuring.measure(lambda: preview_frames(recordings[scenes[0]], (64, 64), [0]))[0]
     rows = [compare(name, recordings[name], size, rounds) for name in scenes for size in sizes]
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(f"{report(rows)}\n\nThe first frame of all compiles the kernels: {compile_seconds:.1f} s. {machine}.")
     if options.json:
         numbers = {"machine": machine, "compile_seconds": compile_seconds, "rows": [asdict(row) for row in rows]}
@@ -65,7 +62,7 @@ def main() -> None:
 
 def compare(name: str, recording: Recording, size: int, rounds: int) -> Row:
     """The median of `rounds` previews of all frames, and of Cycles' frames."""
-    previews = [measure(lambda: preview_frames(recording, (size, size))) for _ in range(rounds)]
+    previews = [measuring.measure(lambda: preview_frames(recording, (size, size))) for _ in range(rounds)]
     wall, cpu = np.median(previews, axis=0) / recording.frame_count
     return Row(name, size, (wall, cpu), tuple(time_cycles(name, size, samples) for samples in CYCLES_SAMPLES))
 
@@ -85,16 +82,9 @@ def time_cycles(name: str, size: int, samples: int) -> Seconds:
     for frame in range(scene.frame_start, CYCLES_FRAMES[-1] + 1):
         scene.frame_set(frame)
         if frame in CYCLES_FRAMES:
-            seconds.append(measure(bpy.ops.render.render))
+            seconds.append(measuring.measure(bpy.ops.render.render))
     wall, cpu = np.median(seconds[1:], axis=0)
     return wall, cpu
-
-
-def measure(work: Callable[[], object]) -> Seconds:
-    """Wall and CPU seconds of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def report(rows: list[Row]) -> str:

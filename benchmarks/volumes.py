@@ -16,8 +16,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -26,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from benchmarks import measuring
 from simcraft.observe.camera import crop_of, view_of
 from simcraft.observe.flow import flow_of
 from simcraft.observe.geometry import layout_of
@@ -80,7 +79,7 @@ def main() -> None:
     bare = median(rounds, lambda: preview_frames(without_volumes(scenes["plume"]), SIZE, [1]))
     counts = QUICK_PARTICLES if options.quick else PARTICLES
     particles = {count: time_particles(count, rounds) for count in counts}
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows, picture, bare, particles, machine))
     if options.json:
         numbers = [asdict(row) | {"ratio_wall": row.ratio_wall, "ratio_cpu": row.ratio_cpu} for row in rows]

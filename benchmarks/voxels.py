@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import measuring
 from simcraft.sim import voxels
 from simcraft.sim.surroundings import Surface
 
@@ -51,7 +50,7 @@ def main() -> None:
     options = parser.parse_args()
     cases = ((10_000, 32),) if options.quick else ((1_000, 64), (10_000, 64), (100_000, 64), (10_000, 128))
     rows = [compare(ring(triangles), cells) for triangles, cells in cases]
-    machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, load {os.getloadavg()[0]:.1f} at the end"
+    machine = measuring.machine()
     print(report(rows, machine))
     if options.json:
         numbers = [asdict(row) | {"ratio": row.ratio} for row in rows]
