@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
+import json
 import os
 import traceback
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +82,38 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """Called last, also after an error: end at once whatever still runs, and return when it has ended."""
+
+
+def pack_outcome(outcome: Outcome) -> bytes:
+    """An outcome for a file: a zip archive of `outcome.json` and the clip's files, for `unpack_outcome`."""
+    made, problem = outcome.made, outcome.problem
+    told = {
+        "id": outcome.row.id,
+        "problem": None if problem is None else asdict(problem),
+        "made": None
+        if made is None
+        else {"captions": made.captions, "statistics": made.statistics, "seconds": made.seconds},
+    }
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:  # clips are compressed already
+        archive.writestr("outcome.json", json.dumps(told))
+        for suffix, content in ({} if made is None else made.files).items():
+            archive.writestr(f"clip{suffix}", content)
+    return data.getvalue()
+
+
+def unpack_outcome(data: bytes, rows: Mapping[str, Row]) -> Outcome | None:
+    """The outcome in `data`, of one of the `rows` by id; None where it is of no such row."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        told = json.loads(archive.read("outcome.json"))
+        if told["id"] not in rows:
+            return None
+        row = rows[told["id"]]
+        if told["problem"] is not None:
+            return Outcome(row, problem=Problem(**told["problem"]))
+        files = {n.removeprefix("clip"): archive.read(n) for n in archive.namelist() if n != "outcome.json"}
+    captions = tuple(told["made"].pop("captions"))
+    return Outcome(row, made=Made(files, captions, **told["made"]))
 
 
 def make_outcome(make: MakeRow, row: Row) -> Outcome:

@@ -8,7 +8,6 @@ ends.
 from __future__ import annotations
 
 import contextlib
-import pickle
 import tempfile
 import time
 from functools import partial
@@ -18,7 +17,7 @@ from typing import Any
 from simcraft.clip.files import complete_file
 from simcraft.data.local_pool import LocalPool
 from simcraft.data.manifest import Row
-from simcraft.data.pool import Outcome
+from simcraft.data.pool import Outcome, pack_outcome, unpack_outcome
 from simcraft.errors import Failure, UserError
 
 
@@ -35,7 +34,7 @@ class SlurmPool:
         self._slices, self._pool, self._cluster = slices, pool, cluster
         self._wishes = {"slurm_partition": partition, "timeout_min": int(60 * hours), "cpus_per_task": pool.workers}
         self._waiting: list[Row] = []
-        self._unfinished: set[str] = set()
+        self._unfinished: dict[str, Row] = {}
         self._jobs: dict[Any, list[Row]] = {}
 
     def start(self, work: Path) -> None:
@@ -64,10 +63,10 @@ class SlurmPool:
         while True:
             ended = [job for job in self._jobs if job.done()]  # all that these have made is there now
             for path in self._exchange.glob("[0-9]*.outcome"):
-                outcome: Outcome = pickle.loads(path.read_bytes())
+                outcome = unpack_outcome(path.read_bytes(), self._unfinished)
                 path.unlink()
-                if outcome.row.id in self._unfinished:  # not so where Slurm has run a job twice
-                    self._unfinished.remove(outcome.row.id)
+                if outcome is not None:  # of no row that is waited for where Slurm has run a job twice
+                    del self._unfinished[outcome.row.id]
                     return outcome
             for job in ended:
                 self._take_back(job, self._jobs.pop(job))
@@ -87,7 +86,7 @@ class SlurmPool:
             self._jobs = dict(zip(self._executor.map_array(make, slices), slices, strict=True))
         except (RuntimeError, OSError) as error:
             raise UserError(f"Slurm takes no jobs: {error}", "Is that the name of a partition?") from None
-        self._unfinished, self._waiting = {row.id for row in self._waiting}, []
+        self._unfinished, self._waiting = {row.id: row for row in self._waiting}, []
 
     def _take_back(self, job: Any, rows: list[Row]) -> None:
         lost = [row for row in rows if row.id in self._unfinished]
@@ -107,4 +106,4 @@ def make_slice(rows: list[Row], pool: LocalPool, exchange: Path) -> None:
             while (outcome := pool.next_finished(timeout=60.0)) is None:
                 pass
             with complete_file(exchange / f"{outcome.row.id}.outcome") as path:
-                path.write_bytes(pickle.dumps(outcome))
+                path.write_bytes(pack_outcome(outcome))

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from simcraft.data.folder import Made
 from simcraft.data.local_pool import LocalPool
 from simcraft.data.make import make_data_set
+from simcraft.data.manifest import expand
+from simcraft.data.pool import Outcome, Problem, pack_outcome, unpack_outcome
 from simcraft.data.slurm import SlurmPool
 from simcraft.errors import Failure, UserError
 from tests.data import makers
@@ -36,6 +39,17 @@ def test_slices_make_the_set_that_one_process_makes(tmp_path: Path) -> None:
         by_process.setdefault(entry["seconds"]["process"], set()).add(entry["id"])
     evens, odds = {"000000", "000002", "000004", "000006"}, {"000001", "000003", "000005"}
     assert sorted(by_process.values(), key=len) == [odds, evens]
+
+
+def test_outcomes_come_back_from_files_as_they_were(tmp_path: Path) -> None:
+    one, other = expand(small_recipe(tmp_path), 2)
+    made = Outcome(
+        one, made=Made({".npz": b"\0clip", ".preview.npz": b""}, ("A ball.",), {"speed": [0.5, 1]}, {"s": 1.5})
+    )
+    lost = Outcome(other, problem=Problem("It crashed.", "Try again.", again=True, details="words"))
+    rows = {one.id: one, other.id: other}
+    assert [unpack_outcome(pack_outcome(outcome), rows) for outcome in (made, lost)] == [made, lost]
+    assert unpack_outcome(pack_outcome(made), {other.id: other}) is None
 
 
 @pytest.mark.slow
