@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -134,6 +134,33 @@ def pairs_of(clips: Sequence[PreparedClip], chosen: Sequence[PreparedClip]) -> l
     """All frames of the `chosen` ones of `clips` that have one before them."""
     numbers = {clip.id: number for number, clip in enumerate(clips)}
     return [Pair(numbers[clip.id], frame) for clip in chosen for frame in range(1, clip.frames)]
+
+
+def numbers_of(material: Material, pairs: Sequence[Pair]) -> np.ndarray:
+    """(n) numbers of the pairs' frames among all frames."""
+    return np.array([material.data.clips[pair.clip].start + pair.frame for pair in pairs])
+
+
+@dataclass
+class PairStage:
+    """What stages share whose examples are the frames that have one before them."""
+
+    material: Material
+    min_snr: float | None = None
+    seed: int = 0
+    inpaint: ClassVar[bool]
+    """Is the network given a mask and known latents?"""
+
+    def __post_init__(self) -> None:
+        self.module = fresh_module(self.material, self.inpaint, self.min_snr, self.seed)
+        data = self.material.data
+        self.pairs = pairs_of(data.clips, data.of_training(True))
+        self.held_out = pairs_of(data.clips, data.of_training(False))
+        self.examples = len(self.pairs)
+
+    def identity(self) -> dict[str, Any]:
+        """See `stage.Stage`."""
+        return {**self.material.identity(), "min_snr": self.min_snr}
 
 
 def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> list[str]:

@@ -19,13 +19,12 @@ from torch.nn import functional
 from simcraft.generate.motioncraft.attention import pattern_for
 from simcraft.generate.motioncraft.warping import to_grid
 from simcraft.train.diffusion import (
-    Material,
+    PairStage,
     draw_captions,
     draw_timesteps,
-    fresh_module,
     latents_of,
     nothing_added,
-    pairs_of,
+    numbers_of,
     places_of,
     save_model,
     tokens_of,
@@ -43,23 +42,11 @@ TAUS = (200, 400, 600, 800)
 
 
 @dataclass
-class FramesStage:
+class FramesStage(PairStage):
     """All frames of the training clips that have one before them."""
 
-    material: Material
-    min_snr: float | None = None
-    seed: int = 0
     name: str = "unet"
-
-    def __post_init__(self) -> None:
-        self.module = fresh_module(self.material, False, self.min_snr, self.seed)
-        data = self.material.data
-        self.pairs = pairs_of(data.clips, data.of_training(True))
-        self.held_out = pairs_of(data.clips, data.of_training(False))
-        self.examples = len(self.pairs)
-
-    def identity(self) -> dict[str, Any]:
-        return {**self.material.identity(), "min_snr": self.min_snr}
+    inpaint = False
 
     def batch(self, indices: np.ndarray, generator: torch.Generator) -> Batch:
         alone = float(torch.rand((), generator=generator)) < _ALONE
@@ -90,7 +77,7 @@ class FramesStage:
     def _batch(self, pairs: list[Any], attention: str, generator: torch.Generator) -> Batch:
         data = self.material.data
         clips = [data.clips[pair.clip] for pair in pairs]
-        target = np.array([clip.start + pair.frame for clip, pair in zip(clips, pairs, strict=True)])
+        target = numbers_of(self.material, pairs)
         earlier = [int(torch.randint(pair.frame, (), generator=generator)) for pair in pairs]
         first = np.array([clip.start + frame for clip, frame in zip(clips, earlier, strict=True)])
         z = latents_of(self.material, np.stack([first, target - 1, target], 1))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,12 @@ from torch.nn import functional
 
 from simcraft.generate.motioncraft.warping import to_grid
 from simcraft.train.diffusion import (
-    Material,
     Pair,
+    PairStage,
     draw_captions,
     draw_timesteps,
-    fresh_module,
     latents_of,
-    pairs_of,
+    numbers_of,
     places_of,
     save_model,
     tokens_of,
@@ -45,23 +43,11 @@ _STEPS = 10
 
 
 @dataclass
-class InpaintStage:
+class InpaintStage(PairStage):
     """All frames of the training clips that have one before them."""
 
-    material: Material
-    min_snr: float | None = None
-    seed: int = 0
     name: str = "inpaint"
-
-    def __post_init__(self) -> None:
-        self.module = fresh_module(self.material, True, self.min_snr, self.seed)
-        data = self.material.data
-        self.pairs = pairs_of(data.clips, data.of_training(True))
-        self.held_out = pairs_of(data.clips, data.of_training(False))
-        self.examples = len(self.pairs)
-
-    def identity(self) -> dict[str, Any]:
-        return {**self.material.identity(), "min_snr": self.min_snr}
+    inpaint = True
 
     def batch(self, indices: np.ndarray, generator: torch.Generator) -> Batch:
         pairs = [self.pairs[i] for i in indices]
@@ -105,8 +91,7 @@ class InpaintStage:
             "composited": decode(self.material.autoencoder, torch.where(new, painted, known)),
             "autoencoder": decode(self.material.autoencoder, self._targets(chosen).to(device)),
         }
-        numbers = np.array([clip.start + pair.frame for clip, pair in zip(clips, chosen, strict=True)])
-        truth = to_tensor(self.material.data.frames[numbers]).to(device)
+        truth = to_tensor(self.material.data.frames[numbers_of(self.material, chosen)]).to(device)
         mask = functional.interpolate(new.float(), truth.shape[2:], mode="nearest") > 0
         figures = {f"{name}, new": psnr(images, truth, mask) for name, images in pictures.items()}
         figures |= {f"{name}, all": psnr(images, truth) for name, images in pictures.items()}
@@ -120,10 +105,7 @@ class InpaintStage:
         save_model(self.material, self.module, out, StableDiffusionInpaintPipeline)
 
     def _targets(self, pairs: list[Pair]) -> torch.Tensor:
-        return latents_of(self.material, self._numbers(pairs))
-
-    def _numbers(self, pairs: list[Pair]) -> np.ndarray:
-        return np.array([self.material.data.clips[pair.clip].start + pair.frame for pair in pairs])
+        return latents_of(self.material, numbers_of(self.material, pairs))
 
     def _known(
         self, pairs: list[Pair], by_first: torch.Tensor, by_previous: torch.Tensor
@@ -132,7 +114,7 @@ class InpaintStage:
 
         And what none of those saw that `by_first` and `by_previous` (B) allow, (B, 1, h, w) bool.
         """
-        data, target = self.material.data, self._numbers(pairs)
+        data, target = self.material.data, numbers_of(self.material, pairs)
         starts = np.array([data.clips[pair.clip].start for pair in pairs])
         first = _warped(latents_of(self.material, starts), places_of(data.first[target]))
         previous = _warped(latents_of(self.material, target - 1), places_of(data.previous[target]))

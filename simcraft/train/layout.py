@@ -146,8 +146,3 @@ def build_scheduler() -> Any:
         set_alpha_to_one=True,
         steps_offset=1,  # unused by this spacing; diffusers warns of another
     )
-
-
-def parameter_count(module: Any) -> int:
-    """Number of parameters of a torch module."""
-    return sum(parameter.numel() for parameter in module.parameters())

@@ -9,7 +9,7 @@ import torch
 
 from simcraft.generate.motioncraft.attention import Frames
 from simcraft.train.autoencoder import AutoencoderStage, came_from_inside, smooth_flow
-from simcraft.train.diffusion import Material, latents_of, snr_weight
+from simcraft.train.diffusion import Material, latents_of, numbers_of, snr_weight
 from simcraft.train.evaluate import inversion_errors, paint
 from simcraft.train.frames import FramesStage, carry_noise
 from simcraft.train.inpaint import InpaintStage, condition_of
@@ -116,11 +116,12 @@ def test_known_latents_are_the_targets_where_seen(prepared: PreparedSet, materia
     told = (np.stack([x, y], -1) + prepared.first).transpose(0, 3, 1, 2).astype(np.float16)
     stage = InpaintStage(replace(material, latents=told))
     both = torch.ones(len(stage.pairs), dtype=torch.bool)
-    target = latents_of(stage.material, stage._numbers(stage.pairs))
+    numbers = numbers_of(stage.material, stage.pairs)
+    target = latents_of(stage.material, numbers)
     sources = {"both": (both, both), "first": (both, ~both), "previous": (~both, both)}
     known = {name: stage._known(stage.pairs, *allowed) for name, allowed in sources.items()}
     # at silhouettes two motions are mixed: compare inside things that move
-    motion = torch.from_numpy(prepared.previous[stage._numbers(stage.pairs)].astype(np.float32)).permute(0, 3, 1, 2)
+    motion = torch.from_numpy(prepared.previous[numbers].astype(np.float32)).permute(0, 3, 1, 2)
     largest, least = torch.nn.functional.max_pool2d(torch.cat([motion, -motion], 1), 3, 1, 1).chunk(2, 1)
     inside = ((largest + least < 0.01) & (motion.abs() > 0.02)).any(1, keepdim=True)
     for name, (warped, new) in known.items():
