@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import struct
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,6 +76,15 @@ def sha256_of(path: PathLike) -> str:
     """The file's SHA-256 in hexadecimal."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(
+    path: PathLike, content: Any, *, indent: int | None = 1, sort_keys: bool = False, allow_nan: bool = True
+) -> None:
+    """Write JSON with a last newline, whole or not at all; the options are those of `json.dumps`."""
+    text = json.dumps(content, indent=indent, sort_keys=sort_keys, allow_nan=allow_nan)
+    with complete_file(path) as temporary:
+        temporary.write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_png(path: PathLike) -> np.ndarray:

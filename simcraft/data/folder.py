@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from simcraft.clip import MotionClip
-from simcraft.clip.files import complete_file, write_errors
+from simcraft.clip.files import complete_file, write_errors, write_json
 from simcraft.data.manifest import RESTORE, Row, expand, read_manifest, write_manifest
 from simcraft.data.recipe import LoadedRecipe
 from simcraft.errors import SimcraftError, UserError
@@ -183,17 +183,15 @@ def commit(data_set: DataSet, row: Row, made: Made) -> None:
             path.write_bytes(data)
     # before the marker, after which nobody looks at the row again
     data_set.failure_path(row).unlink(missing_ok=True)
-    _write_json(data_set.marker_path(row), marker_of(row, made))
+    write_json(data_set.marker_path(row), marker_of(row, made), sort_keys=True)
 
 
 def give_up(data_set: DataSet, row: Row, error: SimcraftError, attempts: int) -> None:
     """Write down why a row could not be made."""
     # of a clip that was lost or damaged since
     data_set.marker_path(row).unlink(missing_ok=True)
-    _write_json(
-        data_set.failure_path(row),
-        {"id": row.id, "hash": row.hash, "message": error.message, "fix": error.fix, "attempts": attempts},
-    )
+    told = {"id": row.id, "hash": row.hash, "message": error.message, "fix": error.fix, "attempts": attempts}
+    write_json(data_set.failure_path(row), told, sort_keys=True)
 
 
 def write_log(data_set: DataSet, **entry: Any) -> None:
@@ -334,8 +332,3 @@ def _read_json(path: Path, *needed: str, fix: str = "Restore it from a copy.") -
     if missing:
         raise UserError(f"{path} is damaged: it has no '{missing[0]}'.", fix)
     return content
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with complete_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

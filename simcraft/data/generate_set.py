@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import complete_file, write_errors
+from simcraft.clip.files import complete_file, write_errors, write_json
 from simcraft.data.folder import DataSet, open_set
 from simcraft.data.make import HOPELESS
 from simcraft.data.manifest import Row
@@ -126,7 +126,9 @@ def generate_set(
             with contextlib.closing(results):
                 _collect(results, data_set, missing, target, failed, progress)
         families = _summary(target, [row for row in done if row.id not in failed])
-        _write_json(target / "summary.json", {name: asdict(errors) for name, errors in families.items()})
+        write_json(
+            target / "summary.json", {name: asdict(errors) for name, errors in families.items()}, allow_nan=False
+        )
     return Report(target, len(missing) - len(failed), len(done) - len(missing), failed, families)
 
 
@@ -184,7 +186,7 @@ def _write(target: Path, data_set: DataSet, row: Row, painted: Painted) -> None:
         "video": hashlib.sha256(painted.video).hexdigest(),
         "report": painted.report,
     }
-    _write_json(target / f"{row.id}.json", marker)
+    write_json(target / f"{row.id}.json", marker, allow_nan=False)
 
 
 def _is_made(target: Path, data_set: DataSet, row: Row) -> bool:
@@ -212,7 +214,7 @@ def _writing(target: Path, about: dict[str, Any]) -> Iterator[None]:
         with only_writer(index):
             if index.exists():
                 _check_same(index, about)
-            _write_json(index, about)
+            write_json(index, about, allow_nan=False)
             for leftover in target.glob(".*.partial*"):
                 leftover.unlink(missing_ok=True)
             yield
@@ -236,11 +238,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with complete_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------------------- the summary

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from simcraft.clip.files import complete_file, read_errors, write_errors
+from simcraft.clip.files import read_errors, write_errors, write_json
 from simcraft.errors import UserError
 from simcraft.train.average import Average
 
@@ -48,8 +48,7 @@ def begin_run(folder: Path, identity: dict[str, Any]) -> int:
         raise UserError(f"{folder} holds something else than a training run.", "Choose another folder with --run.")
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with complete_file(path) as temporary:
-        temporary.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
+    write_json(path, identity)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simcraft.clip.files import complete_file, write_errors
+from simcraft.clip.files import complete_file, write_errors, write_json
 from simcraft.data.statistics import OCTAVES
 
 DARK, BRIGHT, FLAT = 0.1, 0.92, 0.03
@@ -153,9 +152,9 @@ class CheckReport:
         out = self.folder if out is None else Path(out)
         with write_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-        for name, text in (("check.json", json.dumps(to_json(self), indent=1) + "\n"), ("check.html", page_of(self))):
-            with complete_file(out / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        write_json(out / "check.json", to_json(self))
+        with complete_file(out / "check.html") as temporary:
+            temporary.write_text(page_of(self), encoding="utf-8")
         return {"summary": self.summary, "report": str(out / "check.json"), "page": str(out / "check.html")}
 
 

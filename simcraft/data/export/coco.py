@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from simcraft.clip import MotionClip
+from simcraft.clip.files import write_json
 from simcraft.clip.types import InstanceInfo
-from simcraft.data.export.files import read_json, write_json
+from simcraft.data.export.files import read_json
 from simcraft.data.export.format import Clips, ExportFormat, Key, Options, Unfit, Written, one_a_clip
 from simcraft.data.export.rle import compressed, run_lengths
 from simcraft.data.manifest import Row

@@ -6,14 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import complete_file
 from simcraft.errors import UserError
-
-
-def write_json(path: Path, content: Any, indent: int | None = 1) -> None:
-    """Write JSON, whole or not at all, the same text for the same content."""
-    with complete_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

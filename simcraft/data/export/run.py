@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import PathLike, complete_file, sha256_of, write_errors
-from simcraft.data.export.files import read_json, write_json
+from simcraft.clip.files import PathLike, complete_file, sha256_of, write_errors, write_json
+from simcraft.data.export.files import read_json
 from simcraft.data.export.format import Clips, ExportFormat, Options, Part, Unfit, Written, check_options
 from simcraft.data.export.formats import find_format
 from simcraft.data.export.tables import readme
