@@ -120,16 +120,12 @@ class _Story:
             picture = rr.EncodedImage(contents=data, media_type=media_type)
             still = layer.frame_count == 1
             stream.log(path, picture, static=still)
-            if (
-                layer.key == "picture"
-                and has_cameras(self.source)
-                and clip is not None
-                and clip.projection == "perspective"
-            ):
+            if layer.key == "picture" and has_pinhole(self.source):
                 stream.log(f"{root_of(self.source)}/world/camera", picture, static=still)
 
 
 def root_of(source: Input) -> str:
+    """The entity below which all of `source` is logged."""
     import rerun as rr
 
     return rr.escape_entity_path_part(source.name)
