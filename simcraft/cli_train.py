@@ -99,6 +99,9 @@ def image(
     autoencoder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The trained one, for unet and inpaint. Default: OUT/vae.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A model whose weights unet or inpaint starts from.")
+    ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Examples a step and process.", show_default=False)] = None,
     rate: Annotated[float | None, typer.Option(min=0, help="Largest learning rate.", show_default=False)] = None,
     min_snr: Annotated[
@@ -120,8 +123,8 @@ def image(
 
     **unet**: painting, by text and by the frames before: what MotionCraft uses. It writes the whole model.
 
-    **inpaint**: the other candidate; it is given the warped latents and a mask of what is new. Into its own folder:
-    -o models/mine-inpaint --autoencoder models/mine/vae.
+    **inpaint**: painting over the warped picture, of which a mask says what is made up. Into its own folder, and on
+    from the trained unet: -o models/mine-inpaint --autoencoder models/mine/vae --start models/mine.
 
     Stopped by Ctrl-C, killed, or at the end of its time, the same command goes on where it was, exactly. A page with
     curves, figures on held-out clips and sheets is RUN/report.html. On several GPUs: `accelerate launch -m simcraft
@@ -141,6 +144,7 @@ def image(
             Budget(steps, minutes, checkpoint, evaluate),
             layout=layout,
             autoencoder=autoencoder,
+            start=start,
             min_snr=min_snr,
             changes={name: value for name, value in wanted.items() if value is not None},
             threads=threads,

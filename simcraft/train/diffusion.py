@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from simcraft.errors import UserError
@@ -33,7 +34,9 @@ class Material:
     layout: Layout
     autoencoder: Any
     latents: np.ndarray
-    """(F, C, h, w) float16."""
+    """(F, C, h, w) float16, of the true frames."""
+    warped: np.ndarray
+    """(F, C, h, w) float16, of what the generator `warp` paints."""
     tokenizer: Any
 
     def identity(self) -> dict[str, Any]:
@@ -120,14 +123,44 @@ def load_material(
         )
     captions = [caption for clip in data.of_training(True) for caption in clip.captions]
     tokenizer = train_tokenizer(captions, layout.vocabulary, layout.tokens)
-    return Material(data, layout, loaded, ensure_latents(data, loaded, progress=progress), tokenizer)
+    true, warped = (ensure_latents(data, loaded, of, progress=progress) for of in ("frames", "warped"))
+    return Material(data, layout, loaded, true, warped, tokenizer)
 
 
-def fresh_module(material: Material, inpaint: bool, min_snr: float | None, seed: int) -> Denoising:
-    """The network with random weights, the same for the same seed."""
+def fresh_module(
+    material: Material, inpaint: bool, min_snr: float | None, seed: int, start: Path | None = None
+) -> Denoising:
+    """The network with random weights, the same for the same seed, or with those of the model in the folder `start`.
+
+    What an inpainting network sees beside noisy latents begins with weights of 0, where `start` does not.
+
+    Raises `UserError` where `start` is no model of this layout and vocabulary.
+    """
     torch.manual_seed(seed)
     unet = build_unet(material.layout, inpaint)
-    return Denoising(unet, build_text_encoder(material.layout, material.tokenizer), min_snr)
+    text_encoder = build_text_encoder(material.layout, material.tokenizer)
+    if start is not None:
+        load_start(unet, text_encoder, start)
+    return Denoising(unet, text_encoder, min_snr)
+
+
+def load_start(unet: Any, text_encoder: Any, start: Path) -> None:
+    """Give the networks the weights of a trained model; see `fresh_module`."""
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(start / "unet" / "diffusion_pytorch_model.safetensors")
+        texts = load_file(start / "text_encoder" / "model.safetensors")
+        missing = unet.conv_in.in_channels - weights["conv_in.weight"].shape[1]
+        weights["conv_in.weight"] = nn.functional.pad(weights["conv_in.weight"], (0, 0, 0, 0, 0, missing))
+        unet.load_state_dict(weights)
+        text_encoder.load_state_dict(texts)
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{start} is no model of this layout and vocabulary ({reason}).",
+            "Start from one that was trained on the same data with the same layout.",
+        ) from error
 
 
 def pairs_of(clips: Sequence[PreparedClip], chosen: Sequence[PreparedClip]) -> list[Pair]:
@@ -148,11 +181,14 @@ class PairStage:
     material: Material
     min_snr: float | None = None
     seed: int = 0
+    start: Path | None = None
+    """Folder of a model whose weights are where the training starts."""
     inpaint: ClassVar[bool]
     """Is the network given a mask and known latents?"""
 
     def __post_init__(self) -> None:
-        self.module = fresh_module(self.material, self.inpaint, self.min_snr, self.seed)
+        self.module = fresh_module(self.material, self.inpaint, self.min_snr, self.seed, self.start)
+        self.begun_with = None if self.start is None else digest_of(self.module.unet)
         data = self.material.data
         self.pairs = pairs_of(data.clips, data.of_training(True))
         self.held_out = pairs_of(data.clips, data.of_training(False))
@@ -160,7 +196,7 @@ class PairStage:
 
     def identity(self) -> dict[str, Any]:
         """See `stage.Stage`."""
-        return {**self.material.identity(), "min_snr": self.min_snr}
+        return {**self.material.identity(), "min_snr": self.min_snr, "start": self.begun_with}
 
 
 def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> list[str]:
@@ -180,8 +216,13 @@ def draw_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
 
 
 def latents_of(material: Material, frames: np.ndarray) -> torch.Tensor:
-    """(..., C, h, w) float32 latents of frames by number."""
+    """(..., C, h, w) float32 latents of true frames by number."""
     return torch.from_numpy(material.latents[frames].astype(np.float32))
+
+
+def warped_latents_of(material: Material, frames: np.ndarray) -> torch.Tensor:
+    """(..., C, h, w) float32 latents of warped frames by number."""
+    return torch.from_numpy(material.warped[frames].astype(np.float32))
 
 
 def places_of(displacement: np.ndarray) -> torch.Tensor:
@@ -201,8 +242,19 @@ def tokens_of(material: Material, texts: list[str]) -> torch.Tensor:
     return token_ids(material.tokenizer, texts)
 
 
-def save_model(material: Material, module: Denoising, out: Path, pipeline: type | None = None) -> None:
-    """Write the whole model: autoencoder, vocabulary, text encoder and UNet."""
+def save_model(
+    material: Material,
+    module: Denoising,
+    out: Path,
+    suits: dict[str, Any],
+    *,
+    pipeline: type | None = None,
+    painted_hint: bool = False,
+) -> None:
+    """Write the whole model: autoencoder, vocabulary, text encoder and UNet.
+
+    `suits` and `painted_hint` are those of `MotionCraftPipeline`; `pipeline` is the stock class for the model.
+    """
     save_pipeline(
         out,
         vae=material.autoencoder,
@@ -210,4 +262,5 @@ def save_model(material: Material, module: Denoising, out: Path, pipeline: type 
         tokenizer=material.tokenizer,
         unet=module.unet,
         pipeline=pipeline,
+        index={"painted_hint": painted_hint, "suits": suits},
     )

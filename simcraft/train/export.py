@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,21 @@ def save_autoencoder(autoencoder: Any, folder: Path) -> Path:
 
 
 def save_pipeline(
-    folder: Path, *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pipeline: type | None = None
+    folder: Path,
+    *,
+    vae: Any,
+    text_encoder: Any,
+    tokenizer: Any,
+    unet: Any,
+    pipeline: type | None = None,
+    index: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a whole model; files that are no part of it, such as a model card, stay.
 
-    `pipeline`: the class that model_index.json names, `StableDiffusionPipeline` by default.
+    Parameters
+    ----------
+    pipeline: the class that model_index.json names, `StableDiffusionPipeline` by default.
+    index: further entries there: arguments of `MotionCraftPipeline`, which stock pipelines pass over.
     """
     made = build_pipeline(
         vae=_half(vae), text_encoder=_half(text_encoder), tokenizer=tokenizer, unet=_half(unet), pipeline=pipeline
@@ -38,11 +48,14 @@ def save_pipeline(
         made.save_pretrained(temporary)
         save_tokenizer(tokenizer, temporary / "tokenizer")
         # transformers loads in the precision that the config names, diffusers in float32: on a CPU they must agree
-        config = temporary / "text_encoder" / "config.json"
-        content = json.loads(config.read_text(encoding="utf-8"))
-        content["dtype"] = "float32"
-        config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        _update(temporary / "text_encoder" / "config.json", {"dtype": "float32"})
+        _update(temporary / "model_index.json", index or {})
     return folder
+
+
+def _update(path: Path, entries: Mapping[str, Any]) -> None:
+    content = {**json.loads(path.read_text(encoding="utf-8")), **entries}
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def build_pipeline(*, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pipeline: type | None = None) -> Any:

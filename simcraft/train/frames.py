@@ -37,6 +37,8 @@ _ALONE = 0.1
 """Share of batches whose target attends to itself, as in a plain text-to-image model."""
 _CARRIED = 0.5
 """Share of targets whose noise moved with the picture."""
+SUITS = {"guidance": 2.0}
+"""Settings of `motioncraft` for the trained model: it is too small to bear Stable Diffusion's guidance."""
 TAUS = (200, 400, 600, 800)
 """Of 1000 timesteps; inversion and back is evaluated for each."""
 
@@ -72,7 +74,7 @@ class FramesStage(PairStage):
         return figures
 
     def save(self, out: Path) -> None:
-        save_model(self.material, self.module, out)
+        save_model(self.material, self.module, out, SUITS)
 
     def _batch(self, pairs: list[Any], attention: str, generator: torch.Generator) -> Batch:
         data = self.material.data

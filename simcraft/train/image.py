@@ -37,6 +37,7 @@ def train_image(
     *,
     layout: str = "small",
     autoencoder: Path | None = None,
+    start: Path | None = None,
     min_snr: float | None = None,
     changes: dict[str, Any] | None = None,
     threads: int | None = None,
@@ -51,6 +52,7 @@ def train_image(
     out: the model's folder; the stage "autoencoder" writes its vae alone, the others the whole model.
     run: where checkpoints, log and page go.
     autoencoder: folder of the trained one, for the other stages. Default: OUT/vae.
+    start: folder of a model whose weights the stages "unet" and "inpaint" start from.
     changes: fields of `Settings` that differ from the stage's.
     threads: of torch in this process.
 
@@ -72,7 +74,7 @@ def train_image(
             lambda: load_material(opened, sizes, autoencoder or out / "vae", progress=progress)
         )
         kind = FramesStage if stage == "unet" else InpaintStage
-        chosen = kind(material, min_snr, settings.seed)
+        chosen = kind(material, min_snr, settings.seed, start)
     result = train(chosen, run, settings, budget, out=out, progress=progress)
     size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
     warning = [f"{out} has {size / 1e6:.1f} MB; a shipped model may have {BUDGET / 1e6:.0f}."] if size > BUDGET else []

@@ -24,20 +24,24 @@ def digest_of(module: torch.nn.Module) -> str:
     return total.hexdigest()[:12]
 
 
-def ensure_latents(data: PreparedSet, autoencoder: Any, *, progress: Progress = silent) -> np.ndarray:
+def ensure_latents(
+    data: PreparedSet, autoencoder: Any, of: str = "frames", *, progress: Progress = silent
+) -> np.ndarray:
     """(F, C, h, w) float16, of deviation about one; read from the prepared folder, or computed into it.
 
-    They are encode(x) times the autoencoder's `scaling_factor`, as Stable Diffusion has them.
+    They are encode(x) times the autoencoder's `scaling_factor`, as Stable Diffusion has them, of the true "frames" or
+    of the "warped" ones.
     """
-    count, (width, height) = len(data.frames), data.cells
+    pictures = getattr(data, of)
+    count, (width, height) = len(pictures), data.cells
     shape = (count, autoencoder.config.latent_channels, height, width)
-    path = data.folder / f"latents-{digest_of(autoencoder)}.bin"
+    path = data.folder / f"{of}-latents-{digest_of(autoencoder)}.bin"
     if not path.exists():
         device = next(autoencoder.parameters()).device
         starts = range(0, count, _BATCH)
         with complete_file(path) as temporary, temporary.open("wb") as file, torch.no_grad():
-            for start in track(starts, "latents", len(starts), progress):
-                picture = to_tensor(data.frames[start : start + _BATCH]).to(device)
+            for start in track(starts, f"latents of {of}", len(starts), progress):
+                picture = to_tensor(pictures[start : start + _BATCH]).to(device)
                 z = autoencoder.encode(picture).latents * autoencoder.config.scaling_factor
                 file.write(z.half().cpu().numpy().tobytes())
     return map_array(path, shape, np.float16)

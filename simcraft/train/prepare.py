@@ -6,20 +6,26 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from simcraft.clip import MotionClip
 from simcraft.clip.files import write_errors
+from simcraft.cores import core_count
 from simcraft.data.folder import DataSet, open_set
 from simcraft.data.manifest import Row
 from simcraft.errors import UserError
 from simcraft.progress import Progress, silent, track
 from simcraft.train.layout import FACTOR
 from simcraft.train.prepared import FORMAT, TRAIN, PreparedClip, PreparedSet, arrays_of, open_prepared
+
+_CLIPS_A_WORKER = 32
+"""Fewer do not pay for starting another process."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +62,14 @@ def prepare(sets: Sequence[str | Path], out: str | Path, *, progress: Progress =
     if sizes and (sizes[0][0] % FACTOR or sizes[0][1] % FACTOR):
         raise UserError(f"The clips are {sizes[0][0]}x{sizes[0][1]}.", f"Make them in multiples of {FACTOR} pixels.")
     _check_splits((row.split for _, row in rows), ", ".join(map(str, sets)))
-    clips = _ready_clips(track(rows, "prepare", len(rows), progress))
-    return write_prepared(clips, sizes[0], Path(out))
+    return write_prepared(_ready_clips(rows, progress), sizes[0], Path(out))
 
 
 def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
     """The arrays of a clip with frames: see `PreparedSet`, whose frames are this clip's T."""
-    from simcraft.generate.correspondence import pixel_centres
-    from simcraft.generate.motioncraft.warping import first_places, latent_motion
+    from simcraft.generate.correspondence import first_frame, pixel_centres
+    from simcraft.generate.motioncraft.warping import latent_motion, share_of_cells
+    from simcraft.generate.warp import warp
 
     assert clip.frames is not None
     size = (clip.size[0] // FACTOR, clip.size[1] // FACTOR)
@@ -71,18 +77,16 @@ def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
     count, shape = clip.frame_count, (size[1], size[0])
     previous = np.zeros((count, *shape, 2), np.float16)
     previous_seen = np.ones((count, *shape), np.bool_)
-    first, first_seen = np.zeros_like(previous), np.ones_like(previous_seen)
     for t in range(1, count):
         motion = latent_motion(clip, t, size)
         previous[t], previous_seen[t] = motion.places - centres, ~motion.new
-        places, first_seen[t] = first_places(clip, t, size)
-        first[t] = places - centres
+    new = np.stack([share_of_cells(~seen, size) for seen in first_frame(clip).seen])
     return {
         "frames": np.asarray(clip.frames),
         "previous": previous,
         "previous_seen": previous_seen,
-        "first": first,
-        "first_seen": first_seen,
+        "warped": warp(clip).frames,
+        "new": (255 * new).round().astype(np.uint8),
     }
 
 
@@ -123,15 +127,35 @@ def _write(clips: Iterable[ReadyClip], size: tuple[int, int], folder: Path) -> N
     (folder / "prepared.json").write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
 
 
-def _ready_clips(rows: Iterable[tuple[DataSet, Row]]) -> Iterator[ReadyClip]:
-    for data_set, row in rows:
-        clip = data_set.clip(row)
-        if clip.frames is None:
+def _ready_clips(rows: Sequence[tuple[DataSet, Row]], progress: Progress) -> Iterator[ReadyClip]:
+    """In the order of `rows`; clips without frames are left out."""
+    paths = [data_set.clip_path(row) for data_set, row in rows]
+    for (data_set, row), arrays in track(zip(rows, _ready_arrays(paths), strict=True), "prepare", len(rows), progress):
+        if arrays is None:
             continue
         marker = data_set.marker(row)
         digest = marker["files"][f"{row.id}.npz"]
         identity = f"{data_set.name}/{row.id}"
-        yield ReadyClip(identity, row.split, row.family, tuple(marker["captions"]), ready_clip(clip), digest)
+        yield ReadyClip(identity, row.split, row.family, tuple(marker["captions"]), arrays, digest)
+
+
+def _ready_arrays(paths: Sequence[Path]) -> Iterator[dict[str, np.ndarray] | None]:
+    """`ready_clip` of each path's clip, None for those without frames; on all cores where there are many."""
+    workers = min(core_count(), len(paths) // _CLIPS_A_WORKER)
+    if workers < 2:
+        yield from map(_ready_path, paths)
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        # a few at a time: finished ones wait in memory
+        for start in range(0, len(paths), _CLIPS_A_WORKER):
+            yield from pool.map(_ready_path, paths[start : start + _CLIPS_A_WORKER])
+
+
+def _ready_path(path: Path) -> dict[str, np.ndarray] | None:
+    from simcraft.clip.store import load_clip
+
+    clip = load_clip(path)
+    return None if clip.frames is None else ready_clip(clip)
 
 
 def _check_splits(splits: Iterable[str], where: str) -> None:

@@ -3,9 +3,11 @@
 DIR/prepared.json              size, factor, number of frames, digest of the sets
 DIR/clips.jsonl                a line a clip: where its frames are, split, family, captions
 DIR/frames.bin                 (F, H, W, 3) uint8
-DIR/previous.bin, first.bin    (F, h, w, 2) float16, see `PreparedSet`
-DIR/previous_seen.bin, ...     (F, h, w) bool
-DIR/latents-DIGEST.bin         (F, C, h, w) float16, of the autoencoder with that digest; see `latents`
+DIR/warped.bin                 (F, H, W, 3) uint8, see `PreparedSet`
+DIR/new.bin                    (F, h, w) uint8
+DIR/previous.bin               (F, h, w, 2) float16
+DIR/previous_seen.bin          (F, h, w) bool
+DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the autoencoder with that digest, also warped-...; see `latents`
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import numpy as np
 from simcraft.clip.files import read_errors
 from simcraft.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 TRAIN = "train"
 """The split that is trained on; all others are held out."""
 
@@ -56,10 +58,10 @@ class PreparedSet:
     """(F, h, w, 2) float16, in cells: where a cell's content was a frame ago, relative to it; 0 in first frames."""
     previous_seen: np.ndarray
     """(F, h, w) bool: most of the cell was seen one frame ago; true in first frames."""
-    first: np.ndarray
-    """(F, h, w, 2) float16, in cells: where it was in the clip's first frame, relative to the cell."""
-    first_seen: np.ndarray
-    """(F, h, w) bool: most of the cell was seen in the first frame."""
+    warped: np.ndarray
+    """(F, H, W, 3) uint8, what the generator `warp` paints: the clip's first frame, moved along its motion."""
+    new: np.ndarray
+    """(F, h, w) uint8, 255 times the share of a cell that the clip's first frame did not show."""
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -78,8 +80,8 @@ def arrays_of(size: tuple[int, int], factor: int) -> dict[str, tuple[tuple[int, 
         "frames": ((size[1], size[0], 3), np.uint8),
         "previous": ((*cells, 2), np.float16),
         "previous_seen": (cells, np.bool_),
-        "first": ((*cells, 2), np.float16),
-        "first_seen": (cells, np.bool_),
+        "warped": ((size[1], size[0], 3), np.uint8),
+        "new": (cells, np.uint8),
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from simcraft.data.folder import open_set
 from simcraft.errors import UserError
+from simcraft.generate.warp import warp
 from simcraft.train.layout import FACTOR
 from simcraft.train.prepare import prepare
 from simcraft.train.prepared import PreparedSet, open_prepared
@@ -30,28 +31,37 @@ def test_motion_is_the_clips_in_cells(clips: Path, prepared: PreparedSet) -> Non
     compared = 0
     for row, ready in zip(data_set.rows, prepared.clips, strict=True):
         clip = data_set.clip(row)
-        assert clip.to_first is not None and clip.to_first_visible is not None
         assert not prepared.previous[ready.start].any() and prepared.previous_seen[ready.start].all()
-        y, x = np.mgrid[: clip.size[1], : clip.size[0]] + 0.5
-        centres = np.stack([x, y], -1)
         for t in range(1, ready.frames):
             number = ready.start + t
-            for motion, seen, found, found_seen in (
-                (clip.flow_backward[t - 1], clip.visible_backward[t - 1], prepared.previous, prepared.previous_seen),
-                (
-                    clip.to_first[t] - centres,
-                    clip.to_first_visible[t],
-                    prepared.first,
-                    prepared.first_seen,
-                ),
-            ):
-                cells, known = _cells(motion), _cells(seen)
-                alike = known.all(-1) & (np.ptp(cells, axis=2) < 1e-3).all(-1)
-                assert found_seen[number][alike].all()
-                assert not found_seen[number][~known.any(-1)].any()
-                assert np.allclose(found[number][alike], cells[alike][:, 0] / FACTOR, atol=4e-3)
-                compared += int(alike.sum())
-    assert compared > 1000
+            motion, seen = _cells(clip.flow_backward[t - 1]), _cells(clip.visible_backward[t - 1])
+            alike = seen.all(-1) & (np.ptp(motion, axis=2) < 1e-3).all(-1)
+            assert prepared.previous_seen[number][alike].all()
+            assert not prepared.previous_seen[number][~seen.any(-1)].any()
+            assert np.allclose(prepared.previous[number][alike], motion[alike][:, 0] / FACTOR, atol=4e-3)
+            compared += int(alike.sum())
+    assert compared > 500
+
+
+def test_warped_frames_are_those_of_the_generator(clips: Path, prepared: PreparedSet) -> None:
+    data_set = open_set(clips)
+    for row, ready in zip(data_set.rows, prepared.clips, strict=True):
+        clip = data_set.clip(row)
+        there = slice(ready.start, ready.start + ready.frames)
+        assert np.array_equal(prepared.warped[there], warp(clip).frames)
+        shares = np.stack([_cells(~seen).mean(-1) for seen in clip.to_first_visible])
+        assert np.abs(prepared.new[there] / 255 - shares).max() <= 0.5 / 255 + 1e-6
+        assert shares[0].max() == 0 < shares[1:].max()
+
+
+def test_many_clips_in_several_processes_give_the_same(
+    clips: Path, prepared: PreparedSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simcraft.train.prepare._CLIPS_A_WORKER", 3)
+    monkeypatch.setattr("simcraft.train.prepare.core_count", lambda: 2)
+    assert prepare([clips], tmp_path / "out").digest == prepared.digest
+    for path in (tmp_path / "out").iterdir():
+        assert path.read_bytes() == (prepared.folder / path.name).read_bytes(), path.name
 
 
 def _cells(field: np.ndarray) -> np.ndarray:
@@ -64,7 +74,7 @@ def _cells(field: np.ndarray) -> np.ndarray:
 def test_the_same_set_gives_the_same_bytes(clips: Path, prepared: PreparedSet, tmp_path: Path) -> None:
     again = prepare([clips], tmp_path / "again")
     names = {path.name for path in again.folder.iterdir()}
-    assert {"prepared.json", "clips.jsonl", "frames.bin", "first.bin"} <= names
+    assert {"prepared.json", "clips.jsonl", "frames.bin", "warped.bin"} <= names
     for name in names:
         assert (again.folder / name).read_bytes() == (prepared.folder / name).read_bytes(), name
 

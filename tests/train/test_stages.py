@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from simcraft.errors import UserError
 from simcraft.generate.motioncraft.attention import Frames
 from simcraft.train.autoencoder import AutoencoderStage, came_from_inside, smooth_flow
-from simcraft.train.diffusion import Material, latents_of, numbers_of, snr_weight
+from simcraft.train.diffusion import Material, numbers_of, snr_weight
 from simcraft.train.evaluate import inversion_errors, paint
 from simcraft.train.frames import FramesStage, carry_noise
-from simcraft.train.inpaint import InpaintStage, condition_of
+from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import build_scheduler, layout_of
 from simcraft.train.pictures import to_tensor
 from simcraft.train.prepared import PreparedSet
@@ -109,31 +110,38 @@ def test_noise_is_carried_from_where_it_was() -> None:
     assert torch.equal(moved[..., 3, :], fresh[..., 3, :])
 
 
-def test_known_latents_are_the_targets_where_seen(prepared: PreparedSet, material: Material) -> None:
-    """With latents that tell the place in the first frame, warped ones tell the target's."""
-    height, width = prepared.first.shape[1:3]
-    y, x = np.mgrid[:height, :width] + 0.5
-    told = (np.stack([x, y], -1) + prepared.first).transpose(0, 3, 1, 2).astype(np.float16)
-    stage = InpaintStage(replace(material, latents=told))
-    both = torch.ones(len(stage.pairs), dtype=torch.bool)
-    numbers = numbers_of(stage.material, stage.pairs)
-    target = latents_of(stage.material, numbers)
-    sources = {"both": (both, both), "first": (both, ~both), "previous": (~both, both)}
-    known = {name: stage._known(stage.pairs, *allowed) for name, allowed in sources.items()}
-    # at silhouettes two motions are mixed: compare inside things that move
-    motion = torch.from_numpy(prepared.previous[numbers].astype(np.float32)).permute(0, 3, 1, 2)
-    largest, least = torch.nn.functional.max_pool2d(torch.cat([motion, -motion], 1), 3, 1, 1).chunk(2, 1)
-    inside = ((largest + least < 0.01) & (motion.abs() > 0.02)).any(1, keepdim=True)
-    for name, (warped, new) in known.items():
-        off = (warped - target).abs().sum(1, keepdim=True)[inside & ~new]
-        assert len(off) > 5, name
-        assert float(off.max()) < 0.05, name
-    fewest = known["both"][1]
-    assert 0 < int(fewest.sum()) < int(known["first"][1].sum())
-    assert torch.equal(fewest, known["first"][1] & known["previous"][1])
-    condition = condition_of(*known["first"])
-    assert condition.shape[1] == 1 + 2
-    assert not condition[:, 1:][known["first"][1].expand(-1, 2, -1, -1)].any()
+def test_an_inpainting_example_is_given_the_warped_picture_and_what_is_new(material: Material) -> None:
+    """With latents that tell their frame; a tenth of the examples is given nothing."""
+    numbers = np.arange(len(material.latents), dtype=np.float16)
+    told = np.broadcast_to(numbers[:, None, None, None], material.latents.shape)
+    stage = InpaintStage(replace(material, latents=told, warped=told + 100))
+    chosen = np.arange(60) % stage.examples
+    batch = stage.batch(chosen, step_generator(4, 0, 0))
+    targets = numbers_of(stage.material, [stage.pairs[i] for i in chosen])
+    assert np.array_equal(batch["z"][:, 0, 0, 0, 0].numpy(), targets)
+    mask, known = batch["condition"][:, 0].split([1, material.layout.latent_channels], 1)
+    nothing = (mask == 1).flatten(1).all(1)
+    assert 0 < int(nothing.sum()) < len(targets) / 3
+    assert not known[nothing].any()
+    assert torch.equal(known[~nothing][:, 0, 0, 0], torch.from_numpy(targets)[~nothing] + 100.0)
+    shares = torch.from_numpy(material.data.new[targets].astype(np.float32) / 255)
+    assert torch.equal(mask[~nothing][:, 0], shares[~nothing])
+
+
+def test_inpainting_starts_where_a_plain_model_is(material: Material, tmp_path: Path) -> None:
+    """Whatever it is given beside noisy latents changes nothing before it is trained."""
+    plain = FramesStage(material)
+    plain.save(tmp_path / "plain")
+    stage = InpaintStage(material, start=tmp_path / "plain")
+    assert stage.identity()["start"] is not None
+    z, t = torch.randn(2, 8, 8, 12), torch.tensor(300)
+    text = torch.randn(2, 5, material.layout.text_width)
+    with torch.no_grad():
+        given = stage.module.unet(torch.cat([z, torch.randn(2, 9, 8, 12)], 1), t, text).sample
+        # what is saved is in float16
+        assert torch.allclose(given, plain.module.unet(z, t, text).sample, atol=2e-2)
+    with pytest.raises(UserError, match="is no model of this layout"):
+        InpaintStage(material, start=tmp_path)
 
 
 def test_the_first_frames_of_an_example_come_before_its_target(material: Material) -> None:

@@ -96,6 +96,11 @@ def cell_samples(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return block.reshape(size[1], size[0], rows.shape[1] * columns.shape[1], *field.shape[2:])
 
 
+def share_of_cells(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) float32, 0 to 1: how much of each cell an (H, W) bool `mask` covers."""
+    return cell_samples(mask, size).mean(-1, dtype=np.float32)
+
+
 def to_grid(places: torch.Tensor) -> torch.Tensor:
     """Places (..., h, w, 2) in cells as a grid; see the module's head."""
     height, width = places.shape[-3:-1]
