@@ -13,13 +13,18 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusio
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.generate.correspondence import first_frame
+from simcraft.generate.motioncraft.composite import composited
 from simcraft.generate.motioncraft.generator import motioncraft, paint_clip
 from simcraft.generate.motioncraft.loading import load_pipeline
 from simcraft.generate.motioncraft.options import GENERATOR
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, resized, working_size
-from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline, Settings
+from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
+from simcraft.generate.motioncraft.settings import Settings
 from simcraft.generate.motioncraft.text import encode_prompt
+from simcraft.generate.motioncraft.warping import share_of_cells
 from simcraft.generate.registry import complete_options
+from simcraft.generate.warp import warp
 from simcraft.video import load_video
 from tests.analytic import sliding_square
 from tests.generate import tiny
@@ -110,6 +115,63 @@ def test_sources_and_warps_all_give_frames(pipeline: MotionCraftPipeline, clip: 
         made[str(changes)] = list(pipeline.stream(clip, Settings("a ball", **changes, **QUICK)))[1].z_0
     different = list(made.values())
     assert all(not torch.allclose(a, b) for k, a in enumerate(different) for b in different[k + 1 :])
+
+
+def test_what_suits_a_checkpoint_is_kept_with_it(pipeline: MotionCraftPipeline, tmp_path: Path) -> None:
+    parts = pipeline.components
+    suited = MotionCraftPipeline(**parts, suits={"guidance": 2.0, "steps": 3, "attention": "first"})
+    suited.save_pretrained(tmp_path)
+    loaded = MotionCraftPipeline.from_pretrained(tmp_path)
+    assert loaded.settings(prompt="x", attention=None) == Settings("x", guidance=2.0, steps=3, attention="first")
+    assert loaded.settings(guidance=4.0, steps=None).guidance == 4
+    assert loaded.settings(mode="turbo") == Settings(mode="turbo", guidance=2.0, attention="first")
+    assert loaded.settings(mode="reference") == Settings(mode="reference")
+    assert pipeline.settings() == Settings()
+
+
+def test_an_inpainting_network_sees_the_warped_picture_and_what_is_made_up(
+    pipeline: MotionCraftPipeline, clip: MotionClip
+) -> None:
+    """Nine channels: noisy latents, share of each cell that is made up, latents of what `warp` paints."""
+    parts = {**pipeline.components, "unet": tiny.unet(in_channels=9)}
+    painted = MotionCraftPipeline(**parts, painted_hint=True)
+    hints = []
+    painted.unet.conv_in.register_forward_pre_hook(lambda _, given: hints.append(given[0][-1, 4:]))
+    settings = Settings("a ball", invert=False, attention="none", **QUICK)
+    made = next(painted.stream(clip, settings))
+    size = (made.z_0.shape[3], made.z_0.shape[2])
+    hint, first = hints[-1], hints[0]
+    assert not first[0].any()
+    assert torch.equal(hint[0], torch.from_numpy(share_of_cells(~first_frame(clip).seen[1], size)))
+    assert 0 < hint[0].max() <= 1
+    pixels = resized(warp(clip).frames[1], (size[0] * painted.factor, size[1] * painted.factor))
+    expected = encode_image(painted.vae, pixels, torch.device("cpu"), torch.float32)[0]
+    assert torch.allclose(hint[1:], expected, atol=1e-5)
+
+
+def test_composited_frames_are_the_warped_ones_where_diffusion_changes_nothing(clip: MotionClip) -> None:
+    warped = warp(clip).frames[1]
+    lossy = np.roll(warped, 1, 0)
+    nothing = np.zeros(warped.shape[:2], bool)
+    assert np.array_equal(composited(lossy, warped, lossy, nothing), warped)
+    assert np.array_equal(composited(lossy, warped, warped, nothing), lossy)
+    new = nothing.copy()
+    new[:, : new.shape[1] // 2] = True
+    half = composited(lossy, warped, lossy, new)
+    # the edge between them is soft
+    assert np.array_equal(half[:, : new.shape[1] // 2 - 5], lossy[:, : new.shape[1] // 2 - 5])
+    assert np.array_equal(half[:, new.shape[1] // 2 + 5 :], warped[:, new.shape[1] // 2 + 5 :])
+
+
+def test_compositing_brings_back_what_the_autoencoder_loses(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:
+    """An untrained autoencoder loses nearly everything."""
+
+    def error(composite: bool) -> float:
+        settings = Settings("a ball", strength=0.01, composite=composite, **QUICK)
+        frames = [made.image for made in pipeline.stream(clip, settings)]
+        return float(np.abs(np.stack(frames).astype(float) - warp(clip).frames[1:]).mean())
+
+    assert error(True) < error(False) / 2
 
 
 def test_prompts_matter(pipeline: MotionCraftPipeline, clip: MotionClip) -> None:

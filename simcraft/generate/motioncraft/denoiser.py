@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from simcraft.generate.motioncraft.attention import Frames, install
 from simcraft.generate.motioncraft.schedule import guided
+from simcraft.generate.motioncraft.warping import share_of_cells
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,19 @@ def inpainting_hint(clean: torch.Tensor, new: torch.Tensor | None = None) -> tor
     """
     mask = torch.zeros_like(clean[:, :1]) if new is None else new.to(clean)[None, None]
     return torch.cat([mask, clean * (1 - mask)], 1)
+
+
+def painted_hint_of(picture: torch.Tensor, new: np.ndarray, cells: tuple[int, int]) -> torch.Tensor:
+    """(1, C + 1, h, w): how much of each cell is made up, and the latents of the whole picture.
+
+    Parameters
+    ----------
+    picture: (1, C, h, w) latents of the frame as the generator `warp` paints it.
+    new: (H, W) bool, what it makes up.
+    cells: (w, h).
+    """
+    share = torch.from_numpy(share_of_cells(new, cells)).to(picture)
+    return torch.cat([share[None, None], picture], 1)
 
 
 def _added(conditions: Sequence[Condition], device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor] | None:

@@ -66,6 +66,8 @@ class Motion:
     """Flow and importance of the frame before; needed by "splat" only."""
     picture: torch.Tensor | None = None
     """(1, C, h, w) clean latents of the frame as the generator `warp` paints it; needed by "picture" only."""
+    hint: torch.Tensor | None = None
+    """(1, C + 1, h, w) of an inpainting network, where it is not made of what is new; see `denoiser`."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def advance(
     """Make the frame after `before`. Its features take the place of `before`'s, which is used up by this."""
     z, clean, new, remainder = warped_start(first, before, motion, schedule, settings, generator)
     eta = spatial_eta(new, settings.eta).to(z)
-    hint = inpainting_hint(clean, new) if denoiser.takes_hint else None
+    hint = motion.hint
+    if hint is None and denoiser.takes_hint:
+        hint = inpainting_hint(clean, new)
     # the first frame's features serve all others: frame 1 must not overwrite them
     kept = [{} for _ in schedule.timesteps] if before.features is first.features else before.features
     record = None if settings.invert else kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ from diffusers.utils import BaseOutput
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.motioncraft import fast, reference
-from simcraft.generate.motioncraft.attention import KINDS, pattern_for
-from simcraft.generate.motioncraft.denoiser import Condition, Denoiser
+from simcraft.generate.motioncraft.attention import pattern_for
+from simcraft.generate.motioncraft.composite import Warped, composited
+from simcraft.generate.motioncraft.denoiser import Condition, Denoiser, painted_hint_of
 from simcraft.generate.motioncraft.pickles import refuse_pickles
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, latent_factor, resized, working_size
 from simcraft.generate.motioncraft.reference import StepDone
 from simcraft.generate.motioncraft.schedule import Eta, Schedule, placed_schedule, published_schedule
+from simcraft.generate.motioncraft.settings import STEPS, Settings
 from simcraft.generate.motioncraft.text import encode_prompt, nothing_like
 from simcraft.generate.motioncraft.warping import (
-    MODES,
     carry,
     first_places,
     forward_motion,
@@ -34,53 +35,8 @@ from simcraft.generate.motioncraft.warping import (
     to_grid,
 )
 
-STEPS = {"fast": 20, "turbo": 5, "reference": 80}
-"""Denoising steps of a frame, by mode."""
 _ENCODER_SEED = 184750
 """The authors' seed for sampling the first frame's latents."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a clip is painted. Whatever the method has can be switched off: `attention`, `eta`, `renew`, `invert`."""
-
-    prompt: str = ""
-    negative_prompt: str = ""
-    mode: str = "fast"
-    """"fast", "turbo" (few steps) or "reference" (the published procedure)."""
-    strength: float = 0.4
-    """tau as a share of the training timesteps: how much is painted anew, 0 to 1."""
-    steps: int | None = None
-    """Denoising steps a frame; None takes the mode's."""
-    guidance: float = 7.5
-    """Classifier-free guidance; 1 is none, and costs half."""
-    attention: str = "both"
-    """The frames that a new one attends to: "none", "first", "previous" or "both"."""
-    source: str = "picture"
-    """Where latents start from: "previous", "first" or "picture"; see `fast.SOURCES`. In reference mode "previous"."""
-    warp: str = "nearest"
-    """"nearest", "bilinear", "bicubic", or "splat" (not in reference mode)."""
-    eta: float = 1.0
-    """Noise where content is new, 0 (DDIM) to 1 (DDPM)."""
-    invert: bool = True
-    """Invert each frame for the next one; else that is warped from this one's warped latents."""
-    renew: bool = True
-    """Start new content from fresh noise; not in reference mode."""
-    resolution: int | None = None
-    """Pixels of the shorter side inside the model; None takes what the model was trained with."""
-    seed: int = 0
-    """Of the noise, where no generator is given."""
-
-    def __post_init__(self) -> None:
-        for name, known in (("mode", tuple(STEPS)), ("attention", KINDS), ("warp", MODES), ("source", fast.SOURCES)):
-            if getattr(self, name) not in known:
-                raise UserError(f"{name} is {getattr(self, name)!r}.", f"Choose from: {', '.join(known)}.")
-        if not 0 < self.strength <= 1 or not 0 <= self.eta <= 1:
-            raise UserError(f"strength is {self.strength}, eta {self.eta}; expected above 0 to 1, and 0 to 1.")
-        if self.steps is not None and self.steps < 1:
-            raise UserError(f"steps is {self.steps}; expected 1 or more.")
-        if self.mode == "reference" and self.warp == "splat":
-            raise UserError("The reference mode does not splat.", "Use another warp, or the fast mode.")
 
 
 @dataclass(frozen=True)
@@ -129,7 +85,17 @@ class MotionCraftPipeline(DiffusionPipeline):
         text_encoder_2: Any = None,
         tokenizer_2: Any = None,
         force_zeros_for_empty_prompt: bool = True,
+        painted_hint: bool = False,
+        suits: dict[str, Any] | None = None,
     ) -> None:
+        """Take the networks.
+
+        Parameters
+        ----------
+        painted_hint: an inpainting UNet was trained on whole pictures, as `warp` paints them, and a mask that says
+            where they are made up; stock ones see nothing there.
+        suits: fields of `Settings` that suit this checkpoint, for `settings`.
+        """
         super().__init__()
         self.register_modules(
             vae=vae,
@@ -140,7 +106,9 @@ class MotionCraftPipeline(DiffusionPipeline):
             text_encoder_2=text_encoder_2,
             tokenizer_2=tokenizer_2,
         )
-        self.register_to_config(force_zeros_for_empty_prompt=force_zeros_for_empty_prompt)
+        self.register_to_config(
+            force_zeros_for_empty_prompt=force_zeros_for_empty_prompt, painted_hint=painted_hint, suits=suits or {}
+        )
         self.evaluations = 0
         """Samples that went through the UNet in the latest run, and"""
         self.first_evaluations = 0
@@ -164,8 +132,8 @@ class MotionCraftPipeline(DiffusionPipeline):
         callback_on_step_end: Callable[..., Any] | None = None,
         **settings: Any,
     ) -> MotionCraftOutput:
-        """Paint a clip; `settings` are those of `Settings`. See `stream` for the rest."""
-        chosen = Settings(prompt, negative_prompt, **settings)
+        """Paint a clip; `settings` as in `settings()`. See `stream` for the rest."""
+        chosen = self.settings(prompt=prompt, negative_prompt=negative_prompt, **settings)
         frames = [clip.image]
         for made in self.stream(clip, chosen, generator=generator, callback_on_step_end=callback_on_step_end):
             frames.append(made.image)
@@ -189,7 +157,7 @@ class MotionCraftPipeline(DiffusionPipeline):
         callback_on_step_end: called as `(pipeline, step, timestep, {"latents": z})` after every denoising step.
         after: the last frame of earlier work with the same clip and settings, to go on from.
         """
-        settings = settings or Settings()
+        settings = settings or self.settings()
         size = working_size(clip.size, settings.resolution, self.factor, self.unet)
         if settings.mode != "reference":
             return self._stream_fast(clip, settings, size, generator, self._reporter(callback_on_step_end), after)
@@ -239,6 +207,17 @@ class MotionCraftPipeline(DiffusionPipeline):
         """Of the latest run, for a clip of `frame_count` frames: all but those spent on inverting the first."""
         return (self.evaluations - self.first_evaluations) / max(frame_count - 1, 1)
 
+    def settings(self, **given: Any) -> Settings:
+        """`Settings` of which what is not given, or None, is what suits this checkpoint, else the usual.
+
+        In reference mode nothing but the paper's own suits; and what suits the fast mode's steps is not for turbo.
+        """
+        mode = given.get("mode") or Settings.mode
+        suited = {} if mode == "reference" else dict(self.config["suits"])
+        if mode == "turbo":
+            suited.pop("steps", None)
+        return Settings(**{**suited, **{name: value for name, value in given.items() if value is not None}})
+
     @property
     def factor(self) -> int:
         """Pixels to a latent cell, per axis."""
@@ -267,7 +246,9 @@ class MotionCraftPipeline(DiffusionPipeline):
         schedule = self.schedule(settings)
         same = ("guidance", "attention", "source", "warp", "eta", "renew", "invert")
         chosen = fast.Fast(**{name: getattr(settings, name) for name in same})
-        pictures = _pictures(clip) if settings.source == "picture" else None
+        painted_hint = self.config["painted_hint"]
+        needed = settings.source == "picture" or settings.composite or painted_hint
+        warped = Warped.of(clip) if needed else None
         cells = self._latent_size(size)
         with self._running() as denoiser:
             prompt, negative = self._conditions(settings, size)
@@ -278,12 +259,17 @@ class MotionCraftPipeline(DiffusionPipeline):
                 state = fast.State(state.z_0, after.z_tau.to(first.z_0), after.remainder, state.features)
             self.first_evaluations = denoiser.evaluations
             for t in range(1 if after is None else after.index + 1, clip.frame_count):
-                picture = None if pictures is None else self._encoded(pictures[t], size)
+                picture = None if warped is None else self._encoded(warped.frames[t], size)
                 motion = fast_motion(clip, t, cells, settings.warp, picture)
+                if warped is not None and picture is not None and painted_hint:
+                    motion = replace(motion, hint=painted_hint_of(picture, warped.new[t], cells))
                 source = generator or _frame_generator(settings.seed, t)
                 state = fast.advance(denoiser, first, state, motion, schedule, chosen, prompt, negative, source, report)
                 self.evaluations = denoiser.evaluations
                 image = resized(decode_latents(self.vae, state.z_0), clip.size)
+                if warped is not None and picture is not None and settings.composite:
+                    lossy = resized(decode_latents(self.vae, picture), clip.size)
+                    image = composited(image, warped.frames[t], lossy, warped.new[t])
                 yield Finished(t, image, state.z_0, state.z_tau, state.remainder)
 
     @torch.no_grad()
@@ -359,13 +345,6 @@ def fast_motion(
     """The motion of frame `t` for latents of (w, h) `cells`."""
     forward = forward_motion(clip, t, cells) if warp == "splat" else None
     return fast.Motion(latent_motion(clip, t, cells), *first_places(clip, t, cells), forward, picture)
-
-
-def _pictures(clip: MotionClip) -> np.ndarray:
-    """(T, H, W, 3) uint8, the first frame moved along the exact motion."""
-    from simcraft.generate.warp import warp
-
-    return warp(clip).frames
 
 
 def _reference_motion(
