@@ -5,8 +5,9 @@ To add a generator, write a function `(clip, *, progress, **options) -> Video` i
     from simcraft.generate.registry import Generator, Option, register
     register(Generator("mine", "What it does.", "my_package.my_module:my_function", (Option("strength", float, 0.5),)))
 
-One with a model, which takes long to load, is a function `(**options)` instead that loads it and returns a function
-`(clip, *, progress) -> Video`; it is registered with `loads=True`.
+One with a model, which takes long to load, is a function `(**loading)` instead that loads it and returns a function
+`(clip, *, progress, **others) -> Video`; it is registered with `loads=True`, and `loading` are the options marked so.
+One that makes frame after frame says `streams=True`, and its function also takes `keep` and `frame_done`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,20 @@ class Option:
     choices: tuple[Any, ...] = ()
     """All that is accepted; empty where everything of the type is."""
     minimum: float | None = None
+    maximum: float | None = None
+    unset: str = ""
+    """What a default of None stands for, in words."""
+    loading: bool = False
+    """Does it choose or place the model? The model is loaded again where such an option changes."""
+
+    @property
+    def usual(self) -> str:
+        """The default, in words."""
+        if self.default is None:
+            return self.unset or "none"
+        if isinstance(self.default, bool):
+            return "yes" if self.default else "no"
+        return str(self.default) or "none"
 
 
 @dataclass(frozen=True)
@@ -48,16 +63,41 @@ class Generator:
     """"module:function"; imported on first use."""
     options: tuple[Option, ...] = ()
     loads: bool = False
-    """Does `home` take the options alone, load a model, and return the function that generates?"""
+    """Does `home` take the loading options alone, load a model, and return the function that generates?"""
+    streams: bool = False
+    """Does the function also take `keep` and `frame_done`, of `simcraft.generate.generate`?"""
+    checks: str = ""
+    """"module:function" `(**options)` that raises `UserError` for what can be known to be wrong without loading, such
+    as a model that is not there; it imports nothing heavy. Empty where there is nothing to check."""
+
+    def check(self, options: Mapping[str, Any]) -> None:
+        """Raise `UserError` for options (all of them) that cannot work here. Cheap: call it before the work."""
+        if self.checks:
+            _imported(self.checks)(**options)
+
+    def open(self, options: Mapping[str, Any]) -> Callable[..., Video]:
+        """A function `(clip, *, progress, **painting) -> Video`, where `painting` are the options that do not load.
+
+        Imports the generator, and loads its model where it has one. Of `options` only the loading ones are read.
+        """
+        function = _imported(self.home)
+        return function(**self.split(options)[0]) if self.loads else function
 
     def load(self, options: Mapping[str, Any]) -> Callable[..., Video]:
-        """A function `(clip, *, progress) -> Video` with these options (all of them), for any number of clips.
+        """A function `(clip, *, progress) -> Video` with these options (all of them), for any number of clips."""
+        return partial(self.open(options), **self.split(options)[1])
 
-        Imports the generator, and loads its model where it has one.
-        """
-        module, _, name = self.home.partition(":")
-        function = getattr(importlib.import_module(module), name)
-        return function(**options) if self.loads else partial(function, **options)
+    def split(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The options that load, and the others."""
+        loading = {option.name for option in self.options if option.loading}
+        first = {name: value for name, value in options.items() if name in loading}
+        return first, {name: value for name, value in options.items() if name not in loading}
+
+
+def _imported(home: str) -> Callable[..., Any]:
+    """The function at "module:function"."""
+    module, _, name = home.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 _GENERATORS: dict[str, Generator] = {}
@@ -106,6 +146,8 @@ def _checked(option: Option, value: Any) -> Any:
         raise UserError(f"Option '{option.name}' is {value!r}.", f"Choose from: {', '.join(map(str, option.choices))}.")
     if option.minimum is not None and not value >= option.minimum:
         raise UserError(f"Option '{option.name}' is {value!r}; expected {option.minimum} or more.")
+    if option.maximum is not None and not value <= option.maximum:
+        raise UserError(f"Option '{option.name}' is {value!r}; expected {option.maximum} or less.")
     return value
 
 
@@ -123,22 +165,3 @@ def _converted(kind: type, value: Any) -> Any:
     if kind is str and not isinstance(value, str):
         raise TypeError
     return kind(value)
-
-
-register(
-    Generator(
-        "warp",
-        "The first frame, moved along the exact motion; holes are inpainted. The baseline of every generator.",
-        "simcraft.generate.warp:warp",
-        (
-            Option(
-                "interpolation",
-                str,
-                "bicubic",
-                "How colours between pixels are found.",
-                ("bicubic", "bilinear", "nearest"),
-            ),
-            Option("inpaint_radius", int, 4, "Neighbourhood of the inpainting, in pixels.", minimum=1),
-        ),
-    )
-)

@@ -17,7 +17,7 @@ from simcraft.generate.warp import warp
 from simcraft.progress import Progress, silent
 from simcraft.video import Video
 
-NOTES = Option("notes", str, "", "Folder of the notes.")
+NOTES = Option("notes", str, "", "Folder of the notes.", loading=True)
 
 
 def load_counted(notes: str) -> Callable[..., Video]:

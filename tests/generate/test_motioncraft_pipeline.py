@@ -12,24 +12,20 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from simcraft.clip.types import MotionClip
-from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.errors import UserError
 from simcraft.generate.correspondence import first_frame
 from simcraft.generate.motioncraft.composite import composited
-from simcraft.generate.motioncraft.generator import motioncraft, paint_clip
 from simcraft.generate.motioncraft.loading import load_pipeline
-from simcraft.generate.motioncraft.options import GENERATOR
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, resized, working_size
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
 from simcraft.generate.motioncraft.settings import Settings
 from simcraft.generate.motioncraft.text import encode_prompt
 from simcraft.generate.motioncraft.warping import share_of_cells
-from simcraft.generate.registry import complete_options
 from simcraft.generate.warp import warp
-from simcraft.video import load_video
 from tests.analytic import sliding_square
 from tests.generate import tiny
+from tests.generate.checkpoints import save_checkpoint
 from tests.generate.published import published_frame, published_inversion, published_schedulers
-from tests.generate.single_file import save_single_file
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = {"steps": 2, "guidance": 2.0}
@@ -48,18 +44,7 @@ def pipeline() -> MotionCraftPipeline:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Stable Diffusion checkpoint as others save it."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    StableDiffusionPipeline(**tiny.stable_diffusion(), **nothing).save_pretrained(folder)
-    index = json.loads((folder / "model_index.json").read_text())
-    # as in published checkpoints, a part that MotionCraft has no use for; here it is not even there
-    index["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
-    (folder / "model_index.json").write_text(json.dumps(index))
-    return folder
-
-
-def options(checkpoint: Path, **given: Any) -> dict[str, Any]:
-    return complete_options(GENERATOR, {"model": str(checkpoint), "device": "cpu", **QUICK, **given})
+    return save_checkpoint(tmp_path_factory.mktemp("checkpoint") / "tiny")
 
 
 @pytest.mark.parametrize("mode", ["fast", "turbo", "reference"])
@@ -295,126 +280,6 @@ def test_prompts_are_encoded_as_by_stock_pipelines(pipeline: MotionCraftPipeline
         torch.testing.assert_close(encode_prompt(pipeline, text, (16, 16), torch.device("cpu")).text, expected)
 
 
-def test_pickles_are_refused_with_the_way_to_convert_them(checkpoint: Path, tmp_path: Path) -> None:
-    import shutil
-
-    unsafe = tmp_path / "unsafe"
-    shutil.copytree(checkpoint, unsafe)
-    weights = next((unsafe / "unet").glob("*.safetensors"))
-    weights.rename(weights.with_suffix(".bin"))
-    with pytest.raises(UserError, match=r"unet/diffusion_pytorch_model.bin holds a pickle.*save_pretrained"):
-        load_pipeline(str(unsafe), device="cpu")
-    with pytest.raises(UserError, match="holds a pickle"):
-        MotionCraftPipeline.from_pretrained(unsafe)
-    (tmp_path / "model.ckpt").write_bytes(b"\x80\x04")
-    with pytest.raises(UserError, match=r"model.ckpt is a pickle.*weights_only=True"):
-        load_pipeline(str(tmp_path / "model.ckpt"), device="cpu")
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("nowhere", "no checkpoint at nowhere"),
-        ("org/name", "nothing is downloaded unasked.*--hub"),
-    ],
-)
-def test_nothing_is_downloaded_silently(name: str, text: str) -> None:
-    with pytest.raises(UserError, match=text):
-        load_pipeline(name, device="cpu")
-
-
-def test_incomplete_checkpoints_are_named(checkpoint: Path, tmp_path: Path) -> None:
-    import shutil
-
-    with pytest.raises(UserError, match=r"no model_index\.json"):
-        load_pipeline(str(tmp_path), device="cpu")
-    shutil.copytree(checkpoint, tmp_path / "part")
-    shutil.rmtree(tmp_path / "part" / "unet")
-    with pytest.raises(UserError, match="part is not a complete Stable Diffusion checkpoint"):
-        load_pipeline(str(tmp_path / "part"), device="cpu")
-    (tmp_path / "model.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="--model-config FOLDER"):
-        load_pipeline(str(tmp_path / "model.safetensors"), device="cpu")
-    with pytest.raises(UserError, match="not a readable safetensors file"):
-        load_pipeline(str(tmp_path / "model.safetensors"), device="cpu", config=str(checkpoint))
-
-
-@pytest.mark.parametrize(
-    ("given", "text"),
-    [
-        ({"device": "gpu"}, "no device 'gpu'"),
-        ({"dtype": "int8"}, "dtype is 'int8'"),
-        ({"offload": "some"}, "offload is 'some'"),
-        ({"offload": "model"}, "this runs on the CPU"),
-    ],
-)
-def test_wrong_places(checkpoint: Path, given: dict[str, str], text: str) -> None:
-    with pytest.raises(UserError, match=text):
-        load_pipeline(str(checkpoint), **{"device": "cpu", **given})
-
-
-# -------------------------------------------------------------------------------------------------------- the generator
-
-
-def test_the_generator_loads_once_and_paints_clips(checkpoint: Path, clip: MotionClip) -> None:
-    paint = GENERATOR.load(options(checkpoint, prompt="a ball", attention="first", warp="bilinear"))
-    seen: list[tuple[int, int]] = []
-    video = paint(clip, progress=lambda stage, step, steps, detail="": seen.append((step, steps)))
-    assert video.frame_count == clip.frame_count and np.array_equal(video.frames[0], clip.image)
-    assert seen[0] == (0, 6) and seen[-1] == (6, 6) and len(seen) == 7
-    made_by = video.made_by
-    assert made_by["evaluations_per_frame"] == 6 and made_by["evaluations_first_frame"] == 2
-    assert made_by["options"]["attention"] == "first" and made_by["model"] == str(checkpoint)
-    json.dumps(made_by)
-    assert np.array_equal(paint(clip).frames, video.frames)
-
-
-def test_the_prompt_defaults_to_the_caption(checkpoint: Path, clip: MotionClip) -> None:
-    from dataclasses import replace
-
-    titled = replace(clip, captions=("A ball falls.", "Another."))
-    assert motioncraft(**options(checkpoint))(titled).made_by["options"]["prompt"] == "A ball falls."
-    assert motioncraft(**options(checkpoint))(clip).made_by["options"]["prompt"] == ""
-
-
-def test_frames_are_kept_and_work_resumes(checkpoint: Path, clip: MotionClip, tmp_path: Path) -> None:
-    folder = tmp_path / "kept"
-    whole = motioncraft(**options(checkpoint))(clip)
-
-    def stop(stage: str, step: int, steps: int, detail: str = "") -> None:
-        if step == 5:
-            raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled):
-        motioncraft(**options(checkpoint, keep=str(folder)))(clip, progress=stop)
-    assert sorted(path.name for path in folder.glob("*.png")) == ["frame_0000.png", "frame_0001.png", "frame_0002.png"]
-    resumed = motioncraft(**options(checkpoint, keep=str(folder)))(clip)
-    assert np.array_equal(resumed.frames, whole.frames)
-    assert resumed.made_by["evaluations_per_frame"] == 6
-    with pytest.raises(UserError, match="another clip or of other settings"):
-        motioncraft(**options(checkpoint, keep=str(folder), seed=9))(clip)
-
-
-@pytest.mark.parametrize("keep", [True, False])
-def test_out_of_memory_keeps_the_frames(clip: MotionClip, tmp_path: Path, keep: bool) -> None:
-    small = MotionCraftPipeline(**tiny.stable_diffusion())
-    folder = str(tmp_path / "kept") if keep else None
-
-    def full(stage: str, step: int, steps: int, detail: str = "") -> None:
-        if step == 3:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-    with pytest.raises(
-        Failure, match=r"Out of memory at frame 2; the 2 frames before are in .*--offload model"
-    ) as told:
-        paint_clip(small, clip, Settings(**QUICK), keep=folder, progress=full)
-    where = Path(told.value.message.split(" are in ")[1].rstrip("."))
-    if keep:
-        assert where == tmp_path / "kept" and len(list(where.glob("*.png"))) == 2
-    else:
-        assert load_video(where).frame_count == 2
-
-
 @pytest.mark.parametrize(
     ("given", "text"),
     [
@@ -430,15 +295,6 @@ def test_out_of_memory_keeps_the_frames(clip: MotionClip, tmp_path: Path, keep: 
 def test_wrong_settings(given: dict[str, Any], text: str) -> None:
     with pytest.raises(UserError, match=text):
         Settings(**given)
-
-
-def test_a_single_file_loads(checkpoint: Path, clip: MotionClip, tmp_path: Path) -> None:
-    path = tmp_path / "tiny.safetensors"
-    save_single_file(tiny.stable_diffusion(), path)
-    loaded = load_pipeline(str(path), device="cpu", config=str(checkpoint))
-    expected = load_pipeline(str(checkpoint), device="cpu")
-    frames = [which(clip, "a ball", **QUICK).frames.astype(int) for which in (loaded, expected)]
-    assert np.abs(frames[0] - frames[1]).max() <= 1  # weights lie elsewhere in memory: sums differ in the last digit
 
 
 @pytest.mark.parametrize("mode", ["fast", "reference"])

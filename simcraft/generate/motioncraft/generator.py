@@ -1,11 +1,11 @@
-"""The generator `motioncraft`: its options, and a function that loads a model once and paints any number of clips."""
+"""The generator `motioncraft`: a function that loads a model once, and one that paints any number of clips with it."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +14,57 @@ import torch
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Failure
-from simcraft.generate.motioncraft.kept import Kept
-from simcraft.generate.motioncraft.loading import EMBEDDED, load_pipeline
-from simcraft.generate.motioncraft.pipeline import STEPS, MotionCraftPipeline, Settings
+from simcraft.generate.motioncraft.checkpoints import find_checkpoint
+from simcraft.generate.motioncraft.kept import Kept, kept_frames
+from simcraft.generate.motioncraft.loading import load_pipeline
+from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
+from simcraft.generate.motioncraft.settings import STEPS, Settings
+from simcraft.generate.streaming import FrameDone
 from simcraft.progress import Progress, silent
 from simcraft.video import Video, save_video
 
-LOADING = ("model", "device", "dtype", "offload", "hub", "model_config")
-"""Options that choose and place the model; the others, but for `keep`, are `Settings`."""
+_MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
 
 
-def motioncraft(**options: Any) -> Callable[..., Video]:
-    """Load the model; returns `(clip, *, progress) -> Video`.
+def motioncraft(
+    *, model: str | None, device: str, dtype: str, offload: str, hub: bool, model_config: str | None
+) -> Callable[..., Video]:
+    """Load the model; returns `(clip, *, keep=None, frame_done=None, progress, **painting) -> Video`.
 
-    Parameters are those of `options.GENERATOR`. Raises `UserError` for a model that is missing or unsafe.
+    Parameters are `options.LOADING`, those of the result `options.PAINTING`.
+
+    Raises `UserError` for a model that is missing or unsafe, `Failure` where there is no memory for it.
     """
-    loading = {name: options.pop(name) for name in LOADING}
-    keep = options.pop("keep")
-    pipeline = load_pipeline(config=loading.pop("model_config"), **loading)
+    checkpoint = find_checkpoint(model, hub=hub, config=model_config)
+    try:
+        pipeline = load_pipeline(model, device=device, dtype=dtype, offload=offload, hub=hub, config=model_config)
+    except Exception as error:
+        if not _out_of_memory(error):
+            raise
+        raise Failure(
+            f"Out of memory while {checkpoint.name} was loaded.",
+            "Try --offload model or sequential, --dtype bfloat16, or --device cpu.",
+        ) from error
 
-    name = str(loading["model"] or EMBEDDED.name)
-
-    def paint(clip: MotionClip, *, progress: Progress = silent) -> Video:
-        prompt = options["prompt"] if options["prompt"] is not None else (clip.captions or ("",))[0]
-        settings = Settings(**{**options, "prompt": prompt})
-        return paint_clip(pipeline, clip, settings, model=name, keep=keep, progress=progress)
+    def paint(
+        clip: MotionClip,
+        *,
+        keep: Path | None = None,
+        frame_done: FrameDone | None = None,
+        progress: Progress = silent,
+        **painting: Any,
+    ) -> Video:
+        settings = settings_for(pipeline, clip, painting)
+        about = {"name": checkpoint.name, "weights": checkpoint.stamp()}
+        return paint_clip(pipeline, clip, settings, model=about, keep=keep, frame_done=frame_done, progress=progress)
 
     return paint
+
+
+def settings_for(pipeline: MotionCraftPipeline, clip: MotionClip, painting: dict[str, Any]) -> Settings:
+    """The settings for a clip: what is None the checkpoint chooses, and the prompt is the clip's caption."""
+    prompt = painting.get("prompt")
+    return pipeline.settings(**{**painting, "prompt": (clip.captions or ("",))[0] if prompt is None else prompt})
 
 
 def paint_clip(
@@ -48,76 +72,125 @@ def paint_clip(
     clip: MotionClip,
     settings: Settings,
     *,
-    model: str = "",
-    keep: str | None = None,
+    model: dict[str, str] | None = None,
+    keep: Path | None = None,
+    frame_done: FrameDone | None = None,
     progress: Progress = silent,
 ) -> Video:
     """The clip's video; frame 0 is its image.
 
     Parameters
     ----------
-    model: what to call the model in the video's description.
+    model: "name" is what the video's description calls it, "weights" tells one state of its files from another.
     keep: a folder where finished frames are kept; where it has some of the same clip, model and settings, the work
         goes on from the last one.
+    frame_done: called with the index of each finished frame and the frame, which `keep` has by then.
     progress: counts denoising steps; the detail names the frame.
 
     Raises
     ------
     Failure: out of memory; the finished frames are in the folder that it names.
-    UserError: `keep` has frames of something else.
+    OtherWork: `keep` has frames of something else.
     """
-    kept = None if keep is None else Kept(Path(keep), clip, {"model": model, **asdict(settings)})
-    frames = [clip.image] if kept is None else kept.frames()
-    after = None if kept is None else kept.last()
-    steps = pipeline.schedule(settings).steps
-    total = steps * (clip.frame_count - 1)
-    done = steps * (len(frames) - 1)
-    made_by = _made_by(clip, settings, model)
-
-    def step_done(_: Any, step: int, timestep: int, values: dict[str, Any]) -> None:
-        nonlocal done
-        done += 1
-        progress("motioncraft", done, total, f"frame {len(frames)} of {clip.frame_count - 1}")
-
-    progress("motioncraft", done, total)
-    resumed = len(frames)
-    with _out_of_memory(frames, clip.fps, made_by, keep):
-        for made in pipeline.stream(clip, settings, callback_on_step_end=step_done, after=after):
-            frames.append(made.image)
-            if kept is not None:
-                kept.add(made)
-    made_by["evaluations_per_frame"] = round(pipeline.evaluations_per_frame(clip.frame_count - resumed + 1), 3)
+    model = model or {"name": "", "weights": ""}
+    made_by = _made_by(clip, settings, model["name"])
+    work = {"model": model, "settings": asdict(settings), "simcraft": made_by["simcraft"]}
+    frames = np.empty((clip.frame_count, *clip.image.shape), np.uint8)
+    frames[0] = clip.image
+    with nullcontext() if keep is None else kept_frames(keep, clip, work) as kept:
+        after = _resume(kept, frames)
+        first = 1 if after is None else after.index + 1
+        count = _StepCounter(pipeline.schedule(settings).steps, first, clip.frame_count, progress)
+        done = first
+        with _told_of_memory(lambda: frames[:done], clip.fps, made_by, pipeline, keep):
+            for made in pipeline.stream(clip, settings, callback_on_step_end=count.step_done, after=after):
+                frames[made.index] = made.image
+                if kept is not None:
+                    kept.add(made)
+                if frame_done is not None:
+                    frame_done(made.index, made.image)
+                done = count.frame = made.index + 1
+    made_by["evaluations_per_frame"] = round(pipeline.evaluations_per_frame(clip.frame_count - first + 1), 3)
     made_by["evaluations_first_frame"] = pipeline.first_evaluations
-    return Video(np.stack(frames), clip.fps, made_by)
+    if after is not None:
+        made_by["resumed_after_frame"] = after.index
+    return Video(frames, clip.fps, made_by)
+
+
+def _resume(kept: Kept | None, frames: np.ndarray) -> Any:
+    """The last kept frame, None where there is none; it and those before it are put into `frames`."""
+    last = None if kept is None else kept.last()
+    if kept is not None and last is not None:
+        for t in range(1, last.index + 1):
+            frames[t] = kept.frame(t)
+    return last
+
+
+class _StepCounter:
+    """Counts the denoising steps of all frames, from the frame `first` on, and reports them."""
+
+    def __init__(self, steps: int, first: int, frame_count: int, progress: Progress) -> None:
+        self.frame, self.last, self.progress = first, frame_count - 1, progress
+        self.done, self.total = steps * (first - 1), steps * self.last
+        self._report("" if first == 1 else f"goes on after frame {first - 1} of {self.last}")
+
+    def step_done(self, *_: Any) -> None:
+        self.done += 1
+        self._report(f"frame {self.frame} of {self.last}")
+
+    def _report(self, detail: str) -> None:
+        self.progress("motioncraft", self.done, self.total, detail)
+
+
+# ------------------------------------------------------------------------------------------------------- out of memory
 
 
 @contextmanager
-def _out_of_memory(frames: list[np.ndarray], fps: float, made_by: dict[str, Any], keep: str | None) -> Iterator[None]:
-    """Turn running out of memory into a `Failure` that keeps the frames and says what to try."""
+def _told_of_memory(
+    finished: Callable[[], np.ndarray],
+    fps: float,
+    made_by: dict[str, Any],
+    pipeline: MotionCraftPipeline,
+    keep: Path | None,
+) -> Iterator[None]:
+    """Turn running out of memory into a `Failure` that keeps the `finished` frames and says what to try."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        if isinstance(error, RuntimeError) and not ("out of memory" in text or "not enough memory" in text):
+    except Exception as error:
+        if not _out_of_memory(error):
             raise
         torch.cuda.empty_cache()
-        folder = keep
+        frames, folder = finished(), keep
         if folder is None:
-            folder = str(Path(tempfile.mkdtemp(prefix="simcraft-motioncraft-")) / "frames")
-            save_video(Video(np.stack(frames), fps, made_by), folder)
+            folder = Path(tempfile.mkdtemp(prefix="simcraft-motioncraft-")) / "frames"
+            save_video(Video(frames, fps, made_by), folder)
         raise Failure(
             f"Out of memory at frame {len(frames)}; the {len(frames)} frames before are in {folder}.",
-            "Try --offload model, a smaller --resolution, --dtype bfloat16, or --guidance 1 (half the batch).",
+            _memory_advice(pipeline.device.type, keep is not None),
         ) from error
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    # libraries of the GPU's maker, and torch on a CPU, raise plain errors
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def _memory_advice(device: str, resumes: bool) -> str:
+    same = "--dtype bfloat16" if device == "cpu" else "--offload model or --dtype bfloat16"
+    other = "a smaller --resolution or --guidance 1 (half the batch)"
+    if resumes:
+        return f"With {same} the same command goes on from them; with {other} it begins anew."
+    return f"Try {same}, {other}."
 
 
 def _made_by(clip: MotionClip, settings: Settings, model: str) -> dict[str, Any]:
     from simcraft import __version__
 
-    options = {**asdict(settings), "steps": settings.steps or STEPS[settings.mode]}
     return {
         "generator": "motioncraft",
-        "options": options,
+        "options": asdict(replace(settings, steps=settings.steps or STEPS[settings.mode])),
         "model": model,
         "clip": clip.name,
         "seed": clip.seed,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from simcraft.clip.files import complete_file, read_errors, read_png, write_errors, write_json, write_png
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.motioncraft.pipeline import Finished
+from simcraft.generate.streaming import OtherWork, kept_frame
+from simcraft.recording.format import BeingWritten, only_writer
 
 _WORK = "work.json"
 _STATE = "state.npz"
@@ -22,61 +26,58 @@ _STATE = "state.npz"
 class Kept:
     """A folder: `frame_0000.png` and so on, work.json (what is being made), state.npz (latents of the last frame)."""
 
-    def __init__(self, folder: Path, clip: MotionClip, work: dict[str, Any]) -> None:
-        """Raises `UserError` where `folder` has frames of other work."""
-        self.folder, self.clip = folder, clip
-        work = {**work, "clip": _fingerprint(clip)}
-        path = folder / _WORK
-        folder.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and json.loads(path.read_text("utf-8")) != work:
-            raise UserError(f"{folder} has frames of another clip or of other settings.", "Choose another folder.")
-        _replace(path, json.dumps(work, indent=1).encode())
-        if not self._frame(0).is_file():
-            self._write_image(0, clip.image)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def last(self) -> Finished | None:
-        """The last finished frame after the first one, None where there is none."""
+        """The last finished frame after the first one, None where there is none; `UserError` where it is damaged."""
         path = self.folder / _STATE
         if not path.is_file():
             return None
-        with np.load(path, allow_pickle=False) as state:
+        with read_errors(path, "the state of kept frames"), np.load(path, allow_pickle=False) as state:
             index = int(state["index"])
             z_0, z_tau, remainder = (torch.from_numpy(state[name]) for name in ("z_0", "z_tau", "remainder"))
-        return Finished(index, self._read_image(index), z_0, z_tau, remainder)
+        return Finished(index, self.frame(index), z_0, z_tau, remainder)
 
-    def frames(self) -> list[np.ndarray]:
-        """(H, W, 3) uint8, frame 0 and those up to the last finished one."""
-        last = self.last()
-        return [self._read_image(t) for t in range(1 if last is None else last.index + 1)]
+    def frame(self, index: int) -> np.ndarray:
+        """(H, W, 3) uint8; `UserError` where it is missing or damaged."""
+        return read_png(kept_frame(self.folder, index))
 
     def add(self, made: Finished) -> None:
         """Keep a frame; its picture is there before the state says so."""
-        import io
-
-        self._write_image(made.index, made.image)
-        data = io.BytesIO()
+        write_png(kept_frame(self.folder, made.index), made.image)
         z_0, z_tau, remainder = (tensor.cpu().numpy() for tensor in (made.z_0, made.z_tau, made.remainder))
-        np.savez(data, index=made.index, z_0=z_0, z_tau=z_tau, remainder=remainder)
-        _replace(self.folder / _STATE, data.getvalue())
-
-    def _frame(self, index: int) -> Path:
-        return self.folder / f"frame_{index:04d}.png"
-
-    def _write_image(self, index: int, image: np.ndarray) -> None:
-        import cv2
-
-        _replace(self._frame(index), cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
-
-    def _read_image(self, index: int) -> np.ndarray:
-        import cv2
-
-        image = cv2.imread(str(self._frame(index)), cv2.IMREAD_COLOR)
-        if image is None:
-            raise UserError(f"{self._frame(index)} is missing or damaged.", "Remove the folder and begin anew.")
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+        with complete_file(self.folder / _STATE) as temporary:
+            np.savez(temporary, index=made.index, z_0=z_0, z_tau=z_tau, remainder=remainder)
 
 
-def _fingerprint(clip: MotionClip) -> str:
+@contextmanager
+def kept_frames(folder: Path, clip: MotionClip, work: dict[str, Any]) -> Iterator[Kept]:
+    """The frames of `clip` in `folder`, made as `work` (JSON values) says; nobody else writes them meanwhile.
+
+    Raises
+    ------
+    OtherWork: the folder has frames of another clip or of other work.
+    UserError: it holds something else, or another process is writing it.
+    """
+    index = folder / _WORK
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not index.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+            raise UserError(f"{folder} holds something else than kept frames.", "Choose another folder.")
+    try:
+        with only_writer(index):
+            work = {**work, "clip": fingerprint(clip)}
+            if index.exists() and _read(index) != work:
+                raise OtherWork(f"{folder} has frames of another clip or of other settings.", "Choose another folder.")
+            write_json(index, work)
+            write_png(kept_frame(folder, 0), clip.image)
+            yield Kept(folder)
+    except BeingWritten:
+        raise UserError(f"Another process is writing frames to {folder}.", "Wait for it, or choose another.") from None
+
+
+def fingerprint(clip: MotionClip) -> str:
     """Of what frames depend on: picture and motion."""
     digest = hashlib.sha256()
     for array in (clip.image, clip.flow_backward, clip.flow_valid_backward):
@@ -84,7 +85,9 @@ def _fingerprint(clip: MotionClip) -> str:
     return digest.hexdigest()
 
 
-def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+def _read(path: Path) -> Any:
+    """None where it is damaged: that is other work."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None

@@ -1,23 +1,22 @@
-"""Finding a checkpoint: a folder, a single .safetensors file, or, only when asked for, a hub. Never a pickle."""
+"""Loading a checkpoint: a folder, a single .safetensors file, or, only when asked for, a hub. Never a pickle."""
 
 from __future__ import annotations
 
 import importlib
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from simcraft.errors import UserError
-from simcraft.generate.motioncraft.pickles import PICKLES, refuse_pickles
+from simcraft.generate.motioncraft.checkpoints import find_checkpoint
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OFFLOADS = ("none", "model", "sequential")
 """Networks stay on the device; each goes there when it is used; each layer does (slow, smallest)."""
-EMBEDDED = Path(__file__).resolve().parents[3] / "models" / "simcraft-image"
-"""The project's own model, in a checkout."""
 
 
 def load_pipeline(
@@ -33,8 +32,8 @@ def load_pipeline(
 
     Parameters
     ----------
-    model: a folder in diffusers' layout, a .safetensors file, or an "organisation/name" of the hub; None is the
-        project's own.
+    model: what `checkpoints.find_checkpoint` takes: a folder, a .safetensors file, an embedded model's name, an
+        "organisation/name" of the hub; None is the embedded model.
     device: "auto" (a GPU where there is one) or a torch device.
     dtype: "auto" (float32 on a CPU, bfloat16 or float16 on a GPU) or one of `DTYPES`.
     offload: one of `OFFLOADS`.
@@ -44,24 +43,41 @@ def load_pipeline(
 
     Raises `UserError` for what is missing, unknown, or pickled.
     """
+    checkpoint = find_checkpoint(model, hub=hub, config=config)
     where = _device(device)
     kind = _dtype(dtype, where)
-    model = str(EMBEDDED) if model is None else model
-    path = Path(model)
-    if path.is_dir():
-        pipeline = _from_folder(path, kind)
-    elif path.is_file():
-        pipeline = _from_file(path, kind, hub, config)
-    else:
-        pipeline = _from_hub(model, kind, hub)
+    with _quiet():
+        if checkpoint.folder is not None:
+            pipeline = _from_folder(checkpoint.folder, kind)
+        elif checkpoint.file is not None:
+            pipeline = _from_file(checkpoint.file, kind, hub, config)
+        else:
+            pipeline = _from_hub(checkpoint.name, kind)
     pipeline.set_progress_bar_config(disable=True)
     return _placed(pipeline, where, offload)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' own progress bars and hints: the stage has one line, and errors are told as ours."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        yield
+    finally:
+        for library, (verbosity, bar) in zip(libraries, before, strict=True):
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()
+
+
 def _from_folder(folder: Path, dtype: torch.dtype) -> MotionCraftPipeline:
-    if not (folder / "model_index.json").is_file():
-        raise UserError(f"{folder} has no model_index.json.", "Give a folder in diffusers' layout.")
-    refuse_pickles(folder)
     try:
         return MotionCraftPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
@@ -75,18 +91,6 @@ def _from_file(path: Path, dtype: torch.dtype, hub: bool, config: str | None) ->
     from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
     from safetensors import SafetensorError, safe_open
 
-    if path.suffix in PICKLES:
-        raise UserError(
-            f"{path} is a pickle, which can run any program when it is opened.",
-            'If you trust where it comes from, convert it: python -c "import torch, safetensors.torch as s; '
-            f"w = torch.load('{path}', weights_only=True); s.save_file({{k: v.contiguous() for k, v in "
-            f"w.get('state_dict', w).items() if hasattr(v, 'shape')}}, '{path.with_suffix('.safetensors')}')\"",
-        )
-    if config is None and not hub:
-        raise UserError(
-            f"{path} has no tokenizer and no configuration in it.",
-            "Name a folder that has them (--model-config FOLDER), or allow --hub yes to download them.",
-        )
     try:
         with safe_open(path, "pt") as weights:
             large = any(key.startswith("conditioner.embedders.1.") for key in weights.keys())  # noqa: SIM118
@@ -110,16 +114,7 @@ def _from_file(path: Path, dtype: torch.dtype, hub: bool, config: str | None) ->
 _UNCHECKED = {"safety_checker": None}
 
 
-def _from_hub(model: str, dtype: torch.dtype, hub: bool) -> MotionCraftPipeline:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
-        raise UserError(
-            f"There is no checkpoint at {model}.", "Give one with --model: a folder, a .safetensors file or a hub id."
-        )
-    if not hub:
-        raise UserError(
-            f"There is no folder {model}, and nothing is downloaded unasked.",
-            "Give a folder, or allow it with --hub yes.",
-        )
+def _from_hub(model: str, dtype: torch.dtype) -> MotionCraftPipeline:
     try:
         return MotionCraftPipeline.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError) as error:
