@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from simcraft.errors import Cancelled, SimcraftError
-from simcraft.progress import Progress, silent
+from simcraft.progress import Pace, Progress, silent
 
 
 @contextmanager
@@ -46,7 +46,8 @@ def _bars() -> Iterator[Progress]:
 
         def report(stage: str, step: int, steps: int, detail: str = "") -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=steps, detail="")
+                # what was done before the work went on is no measure of its speed
+                tasks[stage] = bars.add_task(stage, total=steps, completed=step, detail="")
             bars.update(tasks[stage], completed=step, total=steps, detail=detail)
 
         yield report
@@ -54,17 +55,17 @@ def _bars() -> Iterator[Progress]:
 
 def line_reporter(every: float = 2.0) -> Progress:
     """A `Progress` that prints a line when a stage starts, ends, and every `every` seconds between."""
-    started: dict[str, float] = {}
+    pace = Pace()
     printed = 0.0
 
     def report(stage: str, step: int, steps: int, detail: str = "") -> None:
         nonlocal printed
-        now = time.monotonic()
-        begin = started.setdefault(stage, now)
-        if 0 < step < steps and now - printed < every:
+        now, new = time.monotonic(), stage not in pace.begun
+        left = pace.seconds_left(stage, step, steps)
+        if not new and 0 < step < steps and now - printed < every:
             return
         printed = now
-        eta = f", ETA {(now - begin) / step * (steps - step):.0f} s" if 0 < step < steps else ""
+        eta = f", ETA {left:.0f} s" if left is not None and step < steps else ""
         figures = f" ({detail})" if detail else ""
         print(f"{stage}: {step} of {steps}{eta}{figures}", file=sys.stderr, flush=True)
 

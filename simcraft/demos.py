@@ -26,7 +26,7 @@ def run(
     folder: Path,
     *,
     size: tuple[int, int] = (256, 256),
-    generator: str = "warp",
+    generator: str = "auto",
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,

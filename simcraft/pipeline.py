@@ -12,6 +12,7 @@ from simcraft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from simcraft.clip import MotionClip
+    from simcraft.paint import FrameWritten
     from simcraft.recording import Recording
 
 
@@ -26,6 +27,7 @@ class RenderRequest:
     size: tuple[int, int] | None = None
     """(width, height) in pixels; None for the recording's own."""
     generator: str = "warp"
+    """A generator's name, or "auto"."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The generator's own options, as text or values."""
     clip: Path | None = None
@@ -62,11 +64,11 @@ def check_report_path(path: Path) -> None:
 def check_request(request: RenderRequest) -> None:
     """Raise `UserError` for everything that can be known to be wrong before any work: names, formats, options."""
     from simcraft.clip.store import check_clip_path
-    from simcraft.generate.registry import complete_options, find_generator
+    from simcraft.paint import check_choice
     from simcraft.sheet import check_sheet_path
     from simcraft.video import check_video_path
 
-    complete_options(find_generator(request.generator), request.options)
+    check_choice(request.generator, request.options)
     check_video_path(request.out)
     if request.clip is not None:
         check_clip_path(request.clip)
@@ -100,11 +102,14 @@ def check_output(path: Path, force: bool) -> None:
         raise UserError(f"{parent} cannot be written to: {error.strerror}.", "Write elsewhere with --out.") from None
 
 
-def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any]:
+def render(
+    request: RenderRequest, progress: Progress = silent, frame_written: FrameWritten | None = None
+) -> dict[str, Any]:
     """Observe the recording, generate the video and write everything that the request names.
 
-    Returns the paths written, by name ("video", "clip", "sheet", "report"), plus "summary" (one sentence on adherence)
-    and "warnings". Raises `UserError`, `Failure` or `Cancelled`; what was written before stays.
+    `frame_written` is called as in `simcraft.paint.paint_to`. Returns the paths written, by name ("video", "clip",
+    "sheet", "report"), plus "summary" (one sentence on adherence), "generator", where that was to be chosen "chosen"
+    (one sentence on it) and "warnings". Raises `UserError`, `Failure` or `Cancelled`; what was written before stays.
     """
     from simcraft.observe import moves, observe
     from simcraft.recording import load_recording
@@ -116,22 +121,27 @@ def render(request: RenderRequest, progress: Progress = silent) -> dict[str, Any
     )
     if not moves(clip):
         raise UserError(*why_still(recording, clip))
-    return render_clip(clip, request, progress)
+    return render_clip(clip, request, progress, frame_written)
 
 
-def render_clip(clip: MotionClip, request: RenderRequest, progress: Progress = silent) -> dict[str, Any]:
+def render_clip(
+    clip: MotionClip,
+    request: RenderRequest,
+    progress: Progress = silent,
+    frame_written: FrameWritten | None = None,
+) -> dict[str, Any]:
     """Generate the video of `clip` and write everything that the request names; results and errors as of `render`."""
     from simcraft.clip.store import save_clip
-    from simcraft.generate import generate
     from simcraft.metrics import evaluate
+    from simcraft.paint import check_choice, paint_to
     from simcraft.sheet import save_sheet
-    from simcraft.video import save_video
 
     result: dict[str, Any] = {}
     if request.clip is not None:
         result["clip"] = str(save_clip(clip, request.clip, force=request.force, progress=progress))
-    video = generate(clip, request.generator, progress=progress, **request.options)
-    result["video"] = str(save_video(video, request.out, progress=progress))
+    choice = check_choice(request.generator, request.options)
+    video = paint_to(request.out, clip, choice, frame_written=frame_written, progress=progress)
+    result["video"] = str(request.out)
     if request.sheet is not None:
         result["sheet"] = str(save_sheet(clip, video, request.sheet, progress=progress))
     if request.report is not None:
@@ -140,7 +150,9 @@ def render_clip(clip: MotionClip, request: RenderRequest, progress: Progress = s
         report.save_picture(report_picture(request.report))
         result["report"] = str(request.report)
         result["summary"] = report.summary
-    result["generator"] = request.generator
+    result["generator"] = choice.generator
+    if choice.why:
+        result["chosen"] = choice.sentence
     result["warnings"] = list(clip.metadata.get("warnings", ()))
     return result
 

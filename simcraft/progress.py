@@ -7,7 +7,8 @@ line draws bars from it, the worker writes JSON lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -21,6 +22,24 @@ class Progress(Protocol):
 
 def silent(stage: str, step: int, steps: int, detail: str = "") -> None:
     """Report nothing."""
+
+
+class Pace:
+    """How long stages still take, judged by the steps that were done since each was first heard of.
+
+    Work that goes on where it once stopped begins in the middle: what was done before took no time now.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.begun: dict[str, tuple[float, int]] = {}
+
+    def seconds_left(self, stage: str, step: int, steps: int) -> float | None:
+        """After `step` of `steps`; None before the first one is done."""
+        start, before = self.begun.setdefault(stage, (self.clock(), step))
+        if step <= before:
+            return None
+        return (self.clock() - start) / (step - before) * (steps - step)
 
 
 def track(items: Iterable[Item], stage: str, steps: int, progress: Progress) -> Iterator[Item]:

@@ -16,13 +16,16 @@ Events (stdout), each with the request's id::
     {"event": "ready", "version": 1, "simcraft": "0.1.0", "python": "3.11.7"}
     {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null,
      "detail": "dt 0.02 s, ..." or ""}
+    {"event": "preview", "id": "a", "frame": 3, "frames": 16, "path": PNG}   a finished frame of "render", from
+     generators that make one after the other; frame 0 is the first of all `frames`, and PNG is there until the result
     {"event": "result", "id": "a", "video": FILE, ...}         of "render"
     {"event": "result", "id": "a", "warnings": [...]}          of "solve"
     {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2}
 
-A "check" that finds nothing wrong has an empty result. Jobs run one after the other, in order. When stdin closes
-(Blender quit or died) the running job stops and the process leaves. Nothing but events is ever written to stdout: what
-libraries print goes to stderr.
+Finished frames are kept where a "render" is stopped, fails or dies: the same request goes on from them. A "check"
+that finds nothing wrong has an empty result. Jobs run one after the other, in order. When stdin closes (Blender quit or
+died) the running job stops and the process leaves. Nothing but events is ever written to stdout: what libraries print
+goes to stderr.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ import simcraft
 from simcraft.console import explain
 from simcraft.errors import Cancelled, UserError
 from simcraft.pipeline import RenderRequest, check_request, render
-from simcraft.progress import Progress
+from simcraft.progress import Pace, Progress
 from simcraft.recording import load_recording
 
 VERSION = 1
@@ -193,7 +196,7 @@ def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) ->
         if kind == "check":
             check_request(request)
             return {"event": "result"}
-        return {"event": "result", **render(request, progress)}
+        return {"event": "result", **render(request, progress, progress.preview)}
     except (Exception, KeyboardInterrupt) as error:
         known = explain(error)
         if known is None:
@@ -217,19 +220,22 @@ class JobProgress:
 
     def __init__(self, job: str, mailbox: Mailbox, send: Any) -> None:
         self.job, self.mailbox, self.send = job, mailbox, send
-        self.started: dict[str, float] = {}
+        self.pace = Pace()
         self.sent = 0.0
 
     def __call__(self, stage: str, step: int, steps: int, detail: str = "") -> None:
         if self.mailbox.stop_requested(self.job):
             raise Cancelled("Stopped.", "What was finished is kept.")
-        now = time.monotonic()
-        begin = self.started.setdefault(stage, now)
-        if 0 < step < steps and now - self.sent < PROGRESS_SECONDS:
+        now, new = time.monotonic(), stage not in self.pace.begun
+        eta = self.pace.seconds_left(stage, step, steps)
+        if not new and 0 < step < steps and now - self.sent < PROGRESS_SECONDS:
             return
         self.sent = now
-        eta = (now - begin) / step * (steps - step) if step else None
         self.send(event="progress", id=self.job, stage=stage, step=step, steps=steps, eta_seconds=eta, detail=detail)
+
+    def preview(self, frame: int, frames: int, path: Path) -> None:
+        """A finished frame, and the picture of it."""
+        self.send(event="preview", id=self.job, frame=frame, frames=frames, path=str(path.absolute()))
 
 
 def read_requests(descriptor: int, mailbox: Mailbox) -> None:
