@@ -152,3 +152,26 @@ def image(
         )
 
     finish(work, as_json, quiet)
+
+
+@app.command()
+def card(
+    model: Annotated[Path, typer.Argument(help="Folder of the model.")],
+    runs: Annotated[list[Path], typer.Option("--run", metavar="DIR", help="A run that made it; in order, once each.")],
+    hardware: Annotated[
+        str | None, typer.Option(help="What it was trained on. Default: this machine.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model card: MODEL/README.md with curves, held-out figures, sheets, hours and limits.
+
+    For example: simcraft train card models/mine --run out/train/mine-autoencoder --run out/train/mine-unet
+    """
+
+    def work(progress: Any) -> dict[str, Any]:
+        from simcraft.train.card import write_card
+
+        return {"card": str(write_card(model, runs, hardware=hardware))}
+
+    finish(work, as_json, quiet)

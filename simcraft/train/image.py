@@ -13,6 +13,7 @@ from simcraft.errors import UserError
 from simcraft.progress import Progress, silent
 from simcraft.train.autoencoder import AutoencoderStage
 from simcraft.train.diffusion import Material, load_material
+from simcraft.train.export import model_bytes
 from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of
@@ -76,7 +77,7 @@ def train_image(
         kind = FramesStage if stage == "unet" else InpaintStage
         chosen = kind(material, min_snr, settings.seed, start)
     result = train(chosen, run, settings, budget, out=out, progress=progress)
-    size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
+    size = model_bytes(out, "*.safetensors")
     warning = [f"{out} has {size / 1e6:.1f} MB; a shipped model may have {BUDGET / 1e6:.0f}."] if size > BUDGET else []
     return {"model": str(out), "page": str(run / "report.html"), **result, "warnings": warning}
 

@@ -62,8 +62,8 @@ class Log:
 
 def page(identity: dict[str, Any], lines: list[dict[str, Any]], sheets: list[str]) -> str:
     """The whole page, of the log's lines and the names of pictures beside it."""
-    losses = _series(lines, "losses")
-    figures = _series(lines, "figures")
+    losses = series_of(lines, "losses")
+    figures = series_of(lines, "figures")
     title = html.escape(f"{identity.get('stage', 'training')}: {lines[-1]['step'] if lines else 0} steps")
     parts = [f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"]
     parts.append(f"<h2>Losses</h2>{curves(losses, logarithmic=True)}")
@@ -111,7 +111,8 @@ def curves(series: dict[str, Line], logarithmic: bool = False) -> str:
     return "".join(parts) + "</svg>"
 
 
-def _series(lines: list[dict[str, Any]], kind: str) -> dict[str, Line]:
+def series_of(lines: list[dict[str, Any]], kind: str) -> dict[str, Line]:
+    """Name -> (step, value) of all log lines that have `kind`, "losses" or "figures"."""
     series: dict[str, Line] = {}
     for line in lines:
         for name, value in line.get(kind, {}).items():

@@ -31,6 +31,12 @@ def test_from_a_set_to_a_model(clips: Path, tmp_path: Path, monkeypatch: pytest.
     assert json.loads(trained.stdout)["steps"] == 1
     pipeline = StableDiffusionPipeline.from_pretrained("model", local_files_only=True)
     assert pipeline.unet.config.in_channels == 8
+    runs = [f"out/train/model-{stage}" for stage in ("autoencoder", "unet")]
+    assert simcraft("card", "model", "--run", runs[0], "--run", runs[1], "--hardware", "an abacus", "-q").exit_code == 0
+    card = Path("model/README.md").read_text()
+    assert "an abacus" in card and "1 steps, 2 examples" in card and "inverted to 400" in card
+    for picture in re.findall(r"\]\((.*?)\)", card):
+        assert (Path("model") / picture).stat().st_size > 500, picture
     again = simcraft("image", "--stage", "unet", *common, "--steps", 2, "--rate", 0.5)
     assert again.exit_code == 2
     assert "has learning_rate 0.0004, not 0.5" in again.stderr

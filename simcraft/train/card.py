@@ -1,0 +1,137 @@
+"""A model card: what a model's runs logged, in words, tables and pictures, beside its weights.
+
+MODEL/README.md, MODEL/card/STAGE-loss.svg, MODEL/card/STAGE.png
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from simcraft.clip.files import complete_file, read_errors, write_errors
+from simcraft.cores import core_count
+from simcraft.errors import UserError
+from simcraft.train.checkpoint import checkpoints
+from simcraft.train.export import model_bytes
+from simcraft.train.report import curves, series_of
+
+_LICENSE = "GPL-3.0-or-later"
+_LIMITS = """\
+- It knows simple bodies, cloth, flocks and streets as simulated and previewed here, and nothing else of the world: no people
+  near by, no photographs, no text.
+- It is small. What it paints anew is plausible in colour and shading, and soft in detail.
+- It was trained on previews, whose shadows are sharp and which have no reflections."""
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run's folder tells."""
+
+    stage: str
+    settings: dict[str, Any]
+    """What the run was begun with."""
+    steps: int
+    hours: float
+    losses: dict[str, list[tuple[float, float]]]
+    """Name -> (step, value)."""
+    figures: dict[str, float]
+    """Of the last evaluation."""
+    sheet: Path | None
+    """The last one."""
+
+
+def read_run(folder: Path) -> RunSummary:
+    """Raises `UserError` where `folder` is no training run that came to an evaluation."""
+    if not (folder / "run.json").is_file() or not checkpoints(folder):
+        raise UserError(
+            f"{folder} holds no training run.", "Name the folder that --run gave to `simcraft train image`."
+        )
+    with read_errors(folder, "a training run"):
+        settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    figures = [line["figures"] for line in lines if "figures" in line]
+    if not figures:
+        raise UserError(f"The run in {folder} was never evaluated.", "Go on with it; `--minutes 0` evaluates it.")
+    sheets = sorted((folder / "sheets").glob("*.png"))
+    return RunSummary(
+        stage=str(settings["stage"]),
+        settings=settings,
+        steps=int(checkpoints(folder)[-1].name),
+        hours=_hours([line["seconds"] for line in lines if "seconds" in line]),
+        losses=series_of(lines, "losses"),
+        figures=figures[-1],
+        sheet=sheets[-1] if sheets else None,
+    )
+
+
+def write_card(model: Path, runs: Sequence[Path], *, hardware: str | None = None) -> Path:
+    """Write MODEL/README.md and its pictures; a card that is there is replaced.
+
+    Parameters
+    ----------
+    runs: folders of the runs that made the model, in their order.
+    hardware: what it was trained on; by default this machine.
+
+    Raises `UserError` where there is no model or no run.
+    """
+    if not (model / "model_index.json").is_file():
+        raise UserError(f"{model} has no model_index.json.", "Name the folder of a trained model.")
+    summaries = [read_run(folder) for folder in runs]
+    place = model / "card"
+    with write_errors(place):
+        place.mkdir(exist_ok=True)
+    for summary in summaries:
+        with complete_file(place / f"{summary.stage}-loss.svg") as temporary:
+            temporary.write_text(curves(summary.losses, logarithmic=True), encoding="utf-8")
+        if summary.sheet is not None:
+            with complete_file(place / f"{summary.stage}.png") as temporary:
+                temporary.write_bytes(summary.sheet.read_bytes())
+    with complete_file(model / "README.md") as temporary:
+        temporary.write_text(card(model, summaries, hardware or machine()), encoding="utf-8")
+    return model / "README.md"
+
+
+def card(model: Path, runs: Sequence[RunSummary], hardware: str) -> str:
+    """The card's text, Markdown with the head that model hubs read."""
+    index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+    parts = [
+        f"---\nlicense: {_LICENSE.lower()}\nlibrary_name: diffusers\ntags: [motioncraft, simulation]\n---",
+        f"# {model.name}",
+        f"A small image diffusion model in the layout of diffusers' `{index['_class_name']}`, made by SimCraft's "
+        "`simcraft train image` from renders of its own simulations alone; see docs/training.md. Weights are float16 "
+        f"safetensors, {model_bytes(model, '*.safetensors') / 1e6:.1f} MB. The generator `motioncraft` paints with it.",
+        f"License: {_LICENSE}, as all of SimCraft. What you make with it is yours.",
+        *(_stage_text(summary) for summary in runs),
+        f"## Hardware\n\n{hardware}; {sum(run.hours for run in runs):.1f} hours in all.",
+        f"## Limits\n\n{_LIMITS}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine() -> str:
+    """This one: its GPU, or its cores."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+    return f"{core_count()} CPU cores ({platform.machine()})"
+
+
+def _stage_text(run: RunSummary) -> str:
+    examples = run.steps * int(run.settings["batch"]) * int(run.settings["processes"])
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in run.figures.items())
+    return (
+        f"## Stage {run.stage}\n\n{run.steps:,} steps, {examples:,} examples, {run.hours:.2f} hours.\n\n"
+        f"![losses](card/{run.stage}-loss.svg)\n\nOn held-out clips (levels in dB):\n\n| | |\n| --- | --- |\n{rows}\n\n"
+        f"![held-out pictures](card/{run.stage}.png)"
+    )
+
+
+def _hours(seconds: Sequence[float]) -> float:
+    """Of all calls together: the clock of each begins at 0."""
+    ends = [now for now, after in zip(seconds, [*seconds[1:], 0.0], strict=True) if after < now]
+    return sum(ends) / 3600
