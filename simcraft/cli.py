@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from simcraft import __version__
+from simcraft.cli_compare import compare
 from simcraft.cli_dataset import app as dataset_app
 from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
 from simcraft.cli_simulators import counterfactual, image_plane, simulate
@@ -38,6 +39,7 @@ PASSING = ("generate", "demo", "compare")
 app.command(context_settings={"help_option_names": []})(simulate)
 app.command("image-plane", context_settings={"help_option_names": []})(image_plane)
 app.command()(counterfactual)
+app.command()(compare)
 app.command()(view)
 app.add_typer(dataset_app)
 app.add_typer(train_app)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcraft.errors import Cancelled
 from simcraft.generate.embedded import Choice, choose
-from simcraft.generate.registry import Generator, complete_options, find_generator
-from simcraft.generate.streaming import OtherWork, kept_frame, loaded, streaming_arguments
+from simcraft.generate.registry import complete_options, find_generator
+from simcraft.generate.streaming import OtherWork, kept_frame, kept_index, opened, streaming_arguments
 from simcraft.progress import Progress, silent
+from simcraft.recording.format import BeingWritten, only_writer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +48,7 @@ def paint_to(
     clip: MotionClip,
     choice: Choice,
     *,
+    painter: Callable[..., Video] | None = None,
     keep: Path | None = None,
     frame_written: FrameWritten | None = None,
     progress: Progress = silent,
@@ -54,7 +57,8 @@ def paint_to(
 
     A generator that makes frame after frame keeps them as PNGs in `kept_folder(out)`, or in `keep`. When the same work
     is asked for again it goes on after the last of them, whatever ended it: Ctrl-C, a kill, too little memory. The
-    folder is removed when the video is written; `keep` stays.
+    folder is removed when the video is written; `keep` stays. `painter` is what the generator's `open` returned for
+    these options, where that has been called.
 
     Raises what the generator raises, `Cancelled` in place of Ctrl-C where frames were kept, `OtherWork` where `keep`
     has frames of other work (in `kept_folder(out)` they are replaced), `UserError` for a `keep` that has no use.
@@ -63,45 +67,41 @@ def paint_to(
     options = complete_options(generator, choice.options)
     if not generator.streams:
         streaming_arguments(generator, keep, None)
-        return _saved(loaded(generator, options, progress)(clip, progress=progress), out, progress)
+    if painter is None:
+        painter = opened(generator, options, progress)
+    paint = partial(painter, clip, progress=progress, **generator.split(options)[1])
+    if not generator.streams:
+        return _saved(paint(), out, progress)
     folder = keep or kept_folder(out)
     try:
         with _told_where(folder):
-            video = _paint_streaming(generator, options, clip, folder, keep is None, frame_written, progress)
+            video = _paint_frames(paint, clip.frame_count, folder, keep is None, frame_written)
             _saved(video, out, progress)
     except BaseException:
         if keep is None and not _finished(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         raise
     if keep is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     return video
 
 
-def _paint_streaming(
-    generator: Generator,
-    options: Mapping[str, Any],
-    clip: MotionClip,
-    folder: Path,
-    replace: bool,
-    frame_written: FrameWritten | None,
-    progress: Progress,
+def _paint_frames(
+    paint: Callable[..., Video], count: int, folder: Path, replace: bool, frame_written: FrameWritten | None
 ) -> Video:
-    """Frames are kept in `folder`; where it has those of other work they are removed if `replace` says so."""
+    """Frames are kept in `folder`; where it has those of other work they are removed, if `replace` says so."""
 
     def frame_done(index: int, image: np.ndarray) -> None:
         if frame_written is not None:
-            frame_written(index, clip.frame_count, kept_frame(folder, index))
+            frame_written(index, count, kept_frame(folder, index))
 
-    paint = loaded(generator, options, progress)
-    arguments = streaming_arguments(generator, folder, frame_done)
     try:
-        return paint(clip, progress=progress, **arguments)
+        return paint(keep=folder, frame_done=frame_done)
     except OtherWork:
         if not replace:
             raise
-    shutil.rmtree(folder)
-    return paint(clip, progress=progress, **arguments)
+    _remove(folder)
+    return paint(keep=folder, frame_done=frame_done)
 
 
 def _saved(video: Video, out: Path, progress: Progress) -> Video:
@@ -111,7 +111,7 @@ def _saved(video: Video, out: Path, progress: Progress) -> Video:
     return video
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told_where(folder: Path) -> Iterator[None]:
     """Say where the finished frames are when the work is stopped."""
     try:
@@ -127,3 +127,9 @@ def _told_where(folder: Path) -> Iterator[None]:
 def _finished(folder: Path) -> int:
     """How many frames after the first one are in the folder."""
     return sum(1 for path in folder.glob("frame_*.png") if path != kept_frame(folder, 0))
+
+
+def _remove(folder: Path) -> None:
+    """Unless another process is at work there."""
+    with contextlib.suppress(BeingWritten, OSError), only_writer(kept_index(folder)):
+        shutil.rmtree(folder)

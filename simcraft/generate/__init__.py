@@ -14,7 +14,7 @@ from simcraft.generate.registry import complete_options, find_generator
 from simcraft.generate.registry import generator_names as generator_names
 from simcraft.generate.registry import register as register
 from simcraft.generate.shipped import SHIPPED
-from simcraft.generate.streaming import FrameDone, loaded, streaming_arguments
+from simcraft.generate.streaming import FrameDone, opened, streaming_arguments
 from simcraft.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def generate(
         from simcraft.clip.store import load_clip
 
         clip = load_clip(clip)
-    return loaded(chosen, complete, progress)(clip, progress=progress, **streaming)
+    painter = opened(chosen, complete, progress)
+    return painter(clip, progress=progress, **streaming, **chosen.split(complete)[1])
 
 
 def __getattr__(name: str) -> Any:

@@ -67,13 +67,15 @@ class Generator:
     streams: bool = False
     """Does the function also take `keep` and `frame_done`, of `simcraft.generate.generate`?"""
     checks: str = ""
-    """"module:function" `(**options)` that raises `UserError` for what can be known to be wrong without loading, such
-    as a model that is not there; it imports nothing heavy. Empty where there is nothing to check."""
+    """"module:function" `(**options) -> str` that imports nothing heavy: see `check`. Empty where there is no need."""
 
-    def check(self, options: Mapping[str, Any]) -> None:
-        """Raise `UserError` for options (all of them) that cannot work here. Cheap: call it before the work."""
-        if self.checks:
-            _imported(self.checks)(**options)
+    def check(self, options: Mapping[str, Any]) -> str:
+        """What a video depends on besides clip and options (all of them): the state of the model's files, as text.
+
+        Cheap: call it before the work. Raises `UserError` for what can be known to be wrong without loading anything,
+        such as a model that is not there.
+        """
+        return _imported(self.checks)(**options) if self.checks else ""
 
     def open(self, options: Mapping[str, Any]) -> Callable[..., Video]:
         """A function `(clip, *, progress, **painting) -> Video`, where `painting` are the options that do not load.
@@ -89,7 +91,7 @@ class Generator:
 
     def split(self, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The options that load, and the others."""
-        loading = {option.name for option in self.options if option.loading}
+        loading = {option.name for option in self.options if self.loads and option.loading}
         first = {name: value for name, value in options.items() if name in loading}
         return first, {name: value for name, value in options.items() if name not in loading}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.registry import Generator
 from simcraft.progress import Progress
@@ -29,6 +31,19 @@ def kept_frame(folder: Path, index: int) -> Path:
     return folder / f"frame_{index:04d}.png"
 
 
+def kept_index(folder: Path) -> Path:
+    """The file in the folder `keep` that says what is being made; its lock is held meanwhile."""
+    return folder / "work.json"
+
+
+def fingerprint(clip: MotionClip) -> str:
+    """Of what frames depend on: picture and motion."""
+    digest = hashlib.sha256()
+    for array in (clip.image, clip.flow_backward, clip.flow_valid_backward):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
 def streaming_arguments(
     generator: Generator, keep: str | os.PathLike[str] | None, frame_done: FrameDone | None
 ) -> dict[str, Any]:
@@ -43,11 +58,11 @@ def streaming_arguments(
     return {}
 
 
-def loaded(generator: Generator, options: Mapping[str, Any], progress: Progress) -> Callable[..., Video]:
-    """`generator.load(options)`, with a stage of its own where there is a model to load."""
+def opened(generator: Generator, options: Mapping[str, Any], progress: Progress) -> Callable[..., Video]:
+    """`generator.open(options)`, with a stage of its own where there is a model to load."""
     if not generator.loads:
-        return generator.load(options)
+        return generator.open(options)
     progress("load model", 0, 1)
-    paint = generator.load(options)
+    painter = generator.open(options)
     progress("load model", 1, 1)
-    return paint
+    return painter

@@ -71,9 +71,9 @@ def find_checkpoint(model: str | None, *, hub: bool = False, config: str | None 
     return Checkpoint(model)
 
 
-def check_model(model: str | None, hub: bool, model_config: str | None, **_: Any) -> None:
-    """Raise `UserError` where `find_checkpoint` does: what the registry calls before any work."""
-    find_checkpoint(model, hub=hub, config=model_config)
+def check_model(model: str | None, hub: bool, model_config: str | None, **_: Any) -> str:
+    """The stamp of the model's weights; raises as `find_checkpoint` does. The registry calls it before any work."""
+    return find_checkpoint(model, hub=hub, config=model_config).stamp()
 
 
 def _size_and_time(path: Path) -> tuple[int, int]:

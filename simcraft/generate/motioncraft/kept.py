@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,9 @@ from simcraft.clip.files import complete_file, read_errors, read_png, write_erro
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.motioncraft.pipeline import Finished
-from simcraft.generate.streaming import OtherWork, kept_frame
+from simcraft.generate.streaming import OtherWork, fingerprint, kept_frame, kept_index
 from simcraft.recording.format import BeingWritten, only_writer
 
-_WORK = "work.json"
 _STATE = "state.npz"
 
 
@@ -60,7 +58,7 @@ def kept_frames(folder: Path, clip: MotionClip, work: dict[str, Any]) -> Iterato
     OtherWork: the folder has frames of another clip or of other work.
     UserError: it holds something else, or another process is writing it.
     """
-    index = folder / _WORK
+    index = kept_index(folder)
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not index.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -75,14 +73,6 @@ def kept_frames(folder: Path, clip: MotionClip, work: dict[str, Any]) -> Iterato
             yield Kept(folder)
     except BeingWritten:
         raise UserError(f"Another process is writing frames to {folder}.", "Wait for it, or choose another.") from None
-
-
-def fingerprint(clip: MotionClip) -> str:
-    """Of what frames depend on: picture and motion."""
-    digest = hashlib.sha256()
-    for array in (clip.image, clip.flow_backward, clip.flow_valid_backward):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> Any:
