@@ -1,0 +1,138 @@
+"""The clips that the benchmark of MotionCraft measures on; made once, and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from simcraft.clip import MotionClip
+from simcraft.clip.store import load_clip
+from simcraft.clip.types import ARRAYS
+from simcraft.data.clips import CLIP, make_row
+from simcraft.data.folder import is_data_set, open_set
+from simcraft.data.local_pool import LocalPool
+from simcraft.data.make import make_data_set
+from simcraft.data.manifest import Row
+from simcraft.data.recipe import load_recipe
+from simcraft.errors import Failure
+from simcraft.generate.correspondence import first_frame
+from simcraft.picture import write_bytes
+
+GROUPS = ("scenes", "short", "physion")
+"""The six scenes; twelve held-out clips, cut short for what takes long; all fifty."""
+SCENES = ("satellite", "earth", "melting", "pour", "dragon", "birds")
+"""Those of the MotionCraft paper, as shipped."""
+RECIPE = "motioncraft-benchmark"
+CLIPS, SHORT_CLIPS, SHORT_FRAMES = 50, 12, 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip."""
+
+    name: str
+    """"earth", or family and number: "dominoes 000004"."""
+    path: Path
+    frames: int
+    """So many of its first frames."""
+
+    @cached_property
+    def clip(self) -> MotionClip:
+        """The clip, cut to its frames."""
+        return cut_clip(load_clip(self.path), self.frames)
+
+    @cached_property
+    def truth(self) -> np.ndarray | None:
+        """(T, H, W, 3) uint8, the true frames; None where the scene is a photo that flows."""
+        return None if self.clip.frames is None else np.asarray(self.clip.frames)
+
+    @cached_property
+    def new(self) -> np.ndarray:
+        """(T, H, W) bool: the first frame does not show this surface."""
+        return ~first_frame(self.clip).seen
+
+    @property
+    def prompt(self) -> str:
+        """Its caption."""
+        return self.clip.captions[0] if self.clip.captions else ""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file, and the number of frames."""
+        return f"{hashlib.sha256(self.path.read_bytes()).hexdigest()}-{self.frames}"
+
+
+def cases_of(group: str, folder: Path, quick: bool, workers: int) -> list[Case]:
+    """The cases of a group; made in `folder` where they are not there. `quick`: few of them, of four frames."""
+    if group == "scenes":
+        names = ("earth",) if quick else SCENES
+        return [Case(name, scene_clip(name, folder), 4 if quick else SHORT_FRAMES) for name in names]
+    clips = held_out_clips(folder, 2 if quick else CLIPS, workers)
+    if group == "short":
+        return [Case(name, path, 4 if quick else SHORT_FRAMES) for name, path in clips[:SHORT_CLIPS]]
+    return [Case(name, path, 4 if quick else 16) for name, path in clips]
+
+
+def held_out_clips(folder: Path, count: int, workers: int) -> list[tuple[str, Path]]:
+    """Names and files of the first `count` clips of the recipe; raises `Failure` where one cannot be made."""
+    recipe = load_recipe(RECIPE)
+    # another recipe makes another set; a set of another length is another folder, for sets never shrink
+    out = folder / f"physion-{count}-{recipe.digest[:12]}"
+    if not _is_complete(out):
+        report = make_data_set(recipe, count, out, pool=LocalPool(workers))
+        if report.failed:
+            raise Failure(f"{len(report.failed)} clips could not be made: {next(iter(report.failed.values()))}")
+    data_set = open_set(out)
+    return [(f"{row.family} {row.id}", data_set.clip_path(row)) for row in data_set.rows]
+
+
+def _is_complete(folder: Path) -> bool:
+    """Is everything there? Then it serves, whatever versions of the simulators made it."""
+    if not is_data_set(folder):
+        return False
+    data_set = open_set(folder)
+    return len(data_set.done()) == len(data_set.rows)
+
+
+def scene_clip(name: str, folder: Path) -> Path:
+    """The file of a shipped scene's clip: frames 9, 13, 17, ... of 48, when things are under way."""
+    from simcraft.sim.blender import blender_session
+
+    row = Row(
+        id="000000",
+        split="scenes",
+        family=name,
+        seed=7,  # of the shipped scenes
+        settings={},
+        size=(128, 128),
+        frames=SHORT_FRAMES,
+        first=9,
+        every=4,
+        renderer="preview",
+        samples=1,
+        tracks=0,
+        annotations=("visibility", "depth", "instances", "to_first", "frames"),
+    )
+    path = folder / "scenes" / f"{name}-{row.hash[:12]}.npz"
+    if not path.is_file():
+        with blender_session() as session:
+            write_bytes(make_row(row, session=session).files[CLIP], path)
+    return path
+
+
+def cut_clip(clip: MotionClip, frames: int) -> MotionClip:
+    """The first `frames` frames of a clip, without tracks."""
+    if frames >= clip.frame_count:
+        return clip
+    lengths = {"T": frames, "T-1": frames - 1}
+    cut = {
+        name: np.asarray(getattr(clip, name)[: lengths[str(shape[0])]])
+        for name, (shape, _) in ARRAYS.items()
+        if shape[0] in lengths and getattr(clip, name) is not None
+    }
+    return dataclasses.replace(clip, **{**cut, "tracks": None, "track_visible": None})  # type: ignore[arg-type]

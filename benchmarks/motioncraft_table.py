@@ -1,0 +1,206 @@
+"""The tables of the benchmark of MotionCraft, in Markdown, and what they say of its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.motioncraft_measures import Measures
+from benchmarks.motioncraft_store import Result
+
+OURS = ("fast", "fast, composited", "turbo", "inpaint", "inpaint, composited")
+MARGIN = 0.1
+""""Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
+EIGHTH = 8.0
+_SAMPLES = 10_000
+"""Of the bootstrap."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head, and what it takes from a result."""
+
+    head: str
+    value: Callable[[Result], float | None]
+    digits: int = 2
+
+
+def of(name: str) -> Callable[[Result], float | None]:
+    """The measure `name` of a result."""
+    return lambda result: result.measures.get(name)
+
+
+LIKENESS = (
+    Column("PSNR", of("psnr")),
+    Column("SSIM", of("ssim"), 3),
+    Column("GMSD", of("edge_deviation"), 3),
+    Column("sharpness", of("sharpness")),
+    Column("new: PSNR", of("new_psnr")),
+    Column("new: sharpness", of("new_sharpness")),
+    Column("elsewhere: PSNR", of("elsewhere_psnr")),
+)
+MOTION = (
+    Column("motion consistency", of("motion_consistency"), 3),
+    Column("end-point error, px", of("end_point_error")),
+    Column("frame consistency", of("frame_consistency"), 4),
+    Column("evaluations a frame", lambda result: result.evaluations_per_frame, 0),
+    Column("s a frame", lambda result: result.seconds_per_frame, 3),
+)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two methods on the clips that both have a value of: a - b."""
+
+    clips: int
+    mean: float
+    low: float
+    """Of the mean's 95 % interval, by bootstrap over clips."""
+    high: float
+    better: float
+    """Share of the clips in which a is above b."""
+
+
+def paired(results: Sequence[Result], a: str, b: str, value: Callable[[Result], float | None]) -> Paired | None:
+    """Compare two methods clip by clip; None where no clip has both."""
+    ours, theirs = _values(results, a, value), _values(results, b, value)
+    both = sorted(ours.keys() & theirs.keys())
+    if not both:
+        return None
+    differences = np.array([ours[case] - theirs[case] for case in both])
+    drawn = np.random.default_rng(0).integers(len(both), size=(_SAMPLES, len(both)))
+    low, high = np.percentile(differences[drawn].mean(1), [2.5, 97.5])
+    return Paired(len(both), float(differences.mean()), float(low), float(high), float((differences > 0).mean()))
+
+
+def table(results: Sequence[Result], names: Sequence[str], columns: Sequence[Column]) -> str:
+    """Means over clips, a row a method; a number in brackets says over how many where a column knows not all."""
+    rows = []
+    for name in names:
+        mine = [result for result in results if result.method == name]
+        if mine:
+            cells = [_mean_text([column.value(r) for r in mine], column.digits) for column in columns]
+            rows.append([name, str(len(mine)), *cells])
+    return markdown(["method", "clips", *(column.head for column in columns)], rows)
+
+
+def speed_table(results: Sequence[Result], names: Sequence[str]) -> str:
+    """How many times fewer evaluations, and less time, a method takes than the reference, on the same clips."""
+    rows = []
+    for name in names:
+        evaluations = _ratio(results, name, lambda result: result.evaluations_per_frame)
+        seconds = _ratio(results, name, lambda result: result.seconds_per_frame)
+        if evaluations is not None and seconds is not None:
+            rows.append([name, f"{evaluations:.1f}", f"{seconds:.1f}"])
+    return markdown(["method", "evaluations: reference / method", "seconds: reference / method"], rows)
+
+
+def paired_table(results: Sequence[Result], names: Sequence[str], other: str, columns: Sequence[Column]) -> str:
+    """Mean difference to the method `other`, its 95 % interval, and the share of clips in which it is higher."""
+    rows = []
+    for name in names:
+        found = [paired(results, name, other, column.value) for column in columns]
+        if name != other and any(pair is not None for pair in found):
+            texts = [
+                "-" if p is None else _paired_text(p, column.digits) for p, column in zip(found, columns, strict=True)
+            ]
+            rows.append([name, *texts])
+    return markdown(["method", *(f"{column.head} against {other}" for column in columns)], rows)
+
+
+def floor_line(results: Sequence[Result]) -> str:
+    """What the estimator of flow errs by itself, and what a frozen video errs."""
+    cases = {result.case: result for result in results}.values()
+    floor = _mean_text([r.measures.get("floor") for r in cases], 2)
+    still = _mean_text([r.measures.get("standstill_error") for r in cases], 2)
+    share = _mean_text([100 * (r.measures.get("new_share") or 0.0) for r in cases], 1)
+    return (
+        f"{len(cases)} clips. The estimator of flow errs by {floor} px on the true frames; a video that stands still "
+        f"would err by {still} px. {share} % of the pixels are new."
+    )
+
+
+def latent_motion_table(measures: dict[str, Measures]) -> str:
+    """Likeness of the motion of pictures to that of latents, means over clips, and to the exact motion as a ceiling."""
+    rows = []
+    for name, label in (("exact", "the exact motion"), ("latents", "latents"), ("noisy_latents", "inverted latents")):
+        values = [[m.get(f"pictures_and_{name}{end}") for m in measures.values()] for end in ("", "_cosine")]
+        rows.append([label, str(len(measures)), *(_mean_text(column, 3) for column in values)])
+    return markdown(["motion of pictures against", "clips", "correlation", "cosine where things move"], rows)
+
+
+def claims(results: dict[str, list[Result]]) -> list[str]:
+    """One line a claim and method: does it hold, and with which numbers?"""
+    everything = results.get("physion") or results.get("short") or []
+    shared = [*results.get("scenes", []), *results.get("short", [])]
+    lines = ["Better than warp where content is new, and not worse elsewhere (means over clips, 95 % intervals):"]
+    lines += [line for name in OURS if (line := _against_warp(everything, name))]
+    lines += ["", "Better than the reference at an eighth of its cost:"]
+    lines += [line for name in OURS if (line := _against_reference(shared, name))]
+    return lines
+
+
+def _against_warp(results: Sequence[Result], name: str) -> str | None:
+    new = paired(results, name, "warp", of("new_psnr"))
+    elsewhere = paired(results, name, "warp", of("elsewhere_psnr"))
+    if new is None or elsewhere is None:
+        return None
+    inside, outside = new.low > 0, elsewhere.low > -MARGIN
+    return (
+        f"- {name}: new content {_verdict(inside)} ({_paired_text(new)} dB, {new.clips} clips), "
+        f"elsewhere {_verdict(outside)} ({_paired_text(elsewhere)} dB, worse than -{MARGIN:g} dB would not); "
+        f"the claim {_verdict(inside and outside)}."
+    )
+
+
+def _against_reference(results: Sequence[Result], name: str) -> str | None:
+    cost = _ratio(results, name, lambda result: result.evaluations_per_frame)
+    seconds = _ratio(results, name, lambda result: result.seconds_per_frame)
+    psnr = paired(results, name, "reference", of("psnr"))
+    motion = paired(results, name, "reference", of("motion_consistency"))
+    frame = paired(results, name, "reference", of("frame_consistency"))
+    if cost is None or seconds is None or psnr is None or motion is None or frame is None:
+        return None
+    better, cheap = psnr.low > 0 and motion.mean >= 0 and frame.mean >= 0, cost >= EIGHTH
+    return (
+        f"- {name}: {cost:.1f} times fewer evaluations {_verdict(cheap)}, {seconds:.1f} times less time; "
+        f"better {_verdict(better)} (PSNR {_paired_text(psnr)} dB, motion consistency {_paired_text(motion, 3)}, "
+        f"frame consistency {_paired_text(frame, 4)}, {psnr.clips} clips); the claim {_verdict(better and cheap)}."
+    )
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _verdict(holds: bool) -> str:
+    return "HOLDS" if holds else "DOES NOT HOLD"
+
+
+def _paired_text(pair: Paired, digits: int = 2) -> str:
+    return f"{pair.mean:+.{digits}f} [{pair.low:+.{digits}f}, {pair.high:+.{digits}f}], {pair.better:.0%} higher"
+
+
+def _mean_text(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    text = f"{np.mean(known):.{digits}f}"
+    return text if len(known) == len(values) else f"{text} ({len(known)})"
+
+
+def _values(results: Sequence[Result], method: str, value: Callable[[Result], float | None]) -> dict[str, float]:
+    found = {result.case: value(result) for result in results if result.method == method}
+    return {case: number for case, number in found.items() if number is not None}
+
+
+def _ratio(results: Sequence[Result], name: str, value: Callable[[Result], float]) -> float | None:
+    """The reference's sum over the method's, on the clips that both have."""
+    ours, theirs = _values(results, name, value), _values(results, "reference", value)
+    both = ours.keys() & theirs.keys()
+    total = sum(ours[case] for case in both)
+    return sum(theirs[case] for case in both) / total if total > 0 else None
