@@ -8,7 +8,9 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 
 import simcraft
 from simcraft.errors import SimcraftError
@@ -54,7 +56,7 @@ def examine() -> list[Check]:
     ]
     for name, look in (("Blender", blender), ("System libraries", system_libraries), ("Device", device)):
         checks.append(attempt(name, look))
-    return [*checks, attempt("Shipped scenes", scenes)]
+    return [*checks, attempt("Shipped scenes", scenes), *models()]
 
 
 def attempt(name: str, look: Callable[[], Check]) -> Check:
@@ -132,6 +134,36 @@ def scenes() -> Check:
     from simcraft.demos import titles
 
     return Check("Shipped scenes", "ok", ", ".join(titles()))
+
+
+def models() -> list[Check]:
+    """The embedded models, one line each, and which generator is the best here."""
+    from simcraft.generate.embedded import best_generator, embedded_models
+
+    def best() -> Check:
+        choice = best_generator()
+        return Check("Best generator", "ok", choice.sentence)
+
+    try:
+        found = embedded_models()
+    except SimcraftError as error:
+        return [Check("Embedded models", "missing", error.message, error.fix)]
+    if not found:
+        fix = "Only motioncraft needs them: train them (docs/training.md), or name their folder in SIMCRAFT_MODELS"
+        return [Check("Embedded models", "note", "none", fix)]
+    checks = [attempt(f"Model {name}", partial(model, name, folder)) for name, folder in found.items()]
+    return [*checks, attempt("Best generator", best)]
+
+
+def model(name: str, folder: Path) -> Check:
+    """How large a model is, and which one: its UNet's fingerprint."""
+    from simcraft.clip.files import sha256_of
+
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    weights = sorted((folder / "unet").glob("*.safetensors"))
+    if not weights:
+        return Check(f"Model {name}", "missing", f"{folder} has no unet/*.safetensors", "Get it again, or train it")
+    return Check(f"Model {name}", "ok", f"{size:.1f} MB, UNet sha256 {sha256_of(weights[0])[:12]}, in {folder}")
 
 
 def show(checks: list[Check]) -> None:
