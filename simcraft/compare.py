@@ -59,8 +59,8 @@ class Outcome:
     """Of the model's files; see `registry.Generator.check`."""
     seconds_per_frame: float
     """Without loading the model."""
-    evaluations_per_frame: float | None
-    """Samples that went through the network, where the generator has one and counts them."""
+    made_by: dict[str, Any]
+    """Of the video: the model, the options as they were in the end, how often the network was evaluated."""
     report: dict[str, Any]
     """`metrics.report.Report.to_dict()`."""
 
@@ -101,7 +101,7 @@ class Comparison:
                     _figure(report["motion_consistency"], 11, 3),
                     _figure(like.get("psnr"), 7, 1),
                     _figure(like.get("ssim"), 5, 3),
-                    _figure(outcome.evaluations_per_frame, 11, 0),
+                    _figure(outcome.made_by.get("evaluations_per_frame"), 11, 0),
                     _figure(outcome.seconds_per_frame, 7, 2),
                 )
             )
@@ -237,7 +237,7 @@ def _carry_out(
         video=path.name,
         state=state,
         seconds_per_frame=round(seconds / max(made, 1), 4),
-        evaluations_per_frame=video.made_by.get("evaluations_per_frame"),
+        made_by=video.made_by,
         report=evaluate(video, clip, progress=progress).to_dict(),
     )
 
@@ -297,7 +297,7 @@ def _show(comparison: Comparison, clip: MotionClip, progress: Progress) -> None:
     option = comparison.about["option"]
     columns = []
     if clip.frames is not None:
-        columns.append(Column(f"true frames ({clip.frames_source or 'render'})", "", clip.frames))
+        columns.append(Column(f"truth ({clip.frames_source or 'render'})", "", clip.frames))
     for outcome in comparison.outcomes:
         label = outcome.label if outcome.label == BASELINE_LABEL else f"{option} {outcome.label}"
         frames = load_video(comparison.folder / outcome.video).frames
@@ -317,7 +317,7 @@ def _note(report: Mapping[str, Any]) -> str:
     """The two figures to look at, below a picture."""
     error, psnr = typical(report["end_point_error"]), (report["likeness"] or {}).get("psnr")
     figures = [] if error is None else [f"error {error:.2f} px"]
-    return "  ·  ".join([*figures, *([] if psnr is None else [f"PSNR {psnr:.1f} dB"])])
+    return ", ".join([*figures, *([] if psnr is None else [f"{psnr:.1f} dB"])])
 
 
 def _figure(value: float | None, width: int, digits: int) -> str:

@@ -14,7 +14,7 @@ from simcraft.video import Video, save_video
 
 _PAPER, _INK, _FAINT = (18, 20, 24), (236, 238, 242), (150, 156, 168)
 _GAP, _HEADER, _LABEL = 10, 40, 44
-_WIDEST = 1600
+_WIDEST = 1920
 """Pixels of a row of videos."""
 _LARGEST, _SMALLEST = 384, 160
 """Pixels: no cell is wider, or less wide where more rows can prevent that."""
@@ -80,11 +80,25 @@ def save_side_by_side(
     moments = range(count)
     frames = np.stack([_moment(canvas, columns, t, fps, place) for t in track(moments, "draw", count, progress)])
     save_video(Video(frames, fps, {"comparison": title}), video, progress)
-    # the first frame is the same for all
-    shown = np.unique(np.linspace(0, count - 1, 5).round().astype(int)[1:])
-    untitled = _canvas(columns, "", place)
-    rows = [_moment(canvas if k == 0 else untitled, columns, int(t), fps, place) for k, t in enumerate(shown)]
-    save_png(np.concatenate(rows), picture)
+    save_png(_still(frames, place), picture)
+
+
+def _still(frames: np.ndarray, place: Layout) -> np.ndarray:
+    """Four of the `frames`, one below the other; not the first one, which is the same for all."""
+    count = len(frames)
+    first, *others = (frames[t] for t in np.unique(np.linspace(0, count - 1, 5).round().astype(int)[1:]))
+    if place.rows > 1:
+        return np.concatenate([first, *others])
+    # labels once; the moment stays, and has its line to itself
+    moments = [np.concatenate([_without_title(frame[:_HEADER]), frame[_HEADER + _LABEL :]]) for frame in others]
+    return np.concatenate([first, *moments])
+
+
+def _without_title(header: np.ndarray) -> np.ndarray:
+    """The lower part of a header, with what stands on the right of it."""
+    part = header[10:34].copy()
+    part[:, : part.shape[1] // 2] = _PAPER
+    return part
 
 
 def _canvas(columns: Sequence[Column], title: str, place: Layout) -> np.ndarray:
