@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import make_effect_tables, make_gallery, make_scene_tables
+from scripts import make_effect_tables, make_gallery, make_option_tables, make_scene_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -60,6 +60,11 @@ def test_the_pages_of_scenes_are_those_of_the_index() -> None:
     assert (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8") == make_gallery.page()
     pictures = list((ROOT / "docs" / "images" / "gallery").glob("*.webp"))
     assert sum(path.stat().st_size for path in pictures) < 2e6
+
+
+@pytest.mark.parametrize("path", make_option_tables.PAGES, ids=lambda path: path.name)
+def test_tables_of_options_are_those_of_the_registry(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == make_option_tables.page(path)
 
 
 def test_links_between_pages_exist() -> None:
