@@ -13,7 +13,7 @@ import pytest
 from simcraft.cli import split_arguments
 from tests.cli.conftest import Run
 
-COMMANDS = ("observe", "generate", "generators", "evaluate", "demo", "counterfactual", "doctor", "worker")
+COMMANDS = ("observe", "generate", "generators", "compare", "evaluate", "demo", "counterfactual", "doctor", "worker")
 TEACHING = ("simulate", "image-plane")
 """Their help also lists what --set can change, for which it has to read tables."""
 
@@ -72,6 +72,12 @@ def test_version(simcraft: Run) -> None:
         (("generate", "nowhere.zarr", "--stray"), "--stray"),
         (("evaluate", "a.mp4", "b.zarr"), "a.mp4"),
         (("demo", "no-such-scene"), "dominoes"),
+        (("demo", "roll", "-g", "motioncraft", "--model", "nowhere"), "no checkpoint at nowhere"),
+        (("generate", "nowhere.zarr", "-g", "motioncraft", "--model", "org/name"), "--hub yes"),
+        (("generate", "nowhere.zarr", "-g", "motioncraft", "--strength", "2"), "expected 1 or less"),
+        (("compare", "nowhere.zarr", "-g", "warp", "--vary", "interpolation=nearest,bicubic"), "nowhere.zarr"),
+        (("compare", "nowhere.zarr", "-g", "warp", "--vary", "interpolation=nearest,cubic"), "bicubic, bilinear"),
+        (("compare", "nowhere.zarr", "-g", "warp", "--vary", "interpolation"), "OPTION=VALUE"),
     ],
 )
 def test_a_mistake_is_one_clear_error(simcraft: Run, arguments: tuple[str, ...], words: str) -> None:
@@ -108,6 +114,25 @@ def test_unknown_option_of_a_generator_names_the_known_ones(simcraft: Run, movin
     assert done.returncode == 2
     assert "no_such_option" in done.stderr or "no-such-option" in done.stderr
     assert "interpolation" in done.stderr
+
+
+def test_generators_are_listed_with_what_they_do_by_themselves(simcraft: Run) -> None:
+    listed = simcraft("generators").stdout
+    assert {"motioncraft", "warp"} <= set(listed.split())
+    strength = listed[listed.index("--strength number") :]
+    assert "Default: the model's, or 0.4." in strength.splitlines()[1]
+
+
+def test_compare_makes_a_table_and_reads_options_of_the_generator(
+    simcraft: Run, moving_clip: Path, tmp_path: Path
+) -> None:
+    words = ("compare", moving_clip, "-g", "warp", "--vary", "interpolation=nearest,bicubic", "--inpaint-radius", "2")
+    done = simcraft(*words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[3].split()[:2] == ["interpolation", "error"]
+    assert {"nearest", "bicubic"} <= {line.split()[0] for line in done.stdout.splitlines()[4:]}
+    content = json.loads((tmp_path / "moving_interpolation" / "comparison.json").read_text())
+    assert content["options"] == {"inpaint_radius": 2}
 
 
 def test_generate_and_evaluate(simcraft: Run, moving_clip: Path, tmp_path: Path) -> None:
