@@ -98,7 +98,7 @@ def _options() -> argparse.Namespace:
 
 
 def _main(options: argparse.Namespace) -> None:
-    _use_threads(options.threads)
+    _prepare(options.threads)
     run = Run(
         models=_models(options),
         methods=_chosen(methods(options.quick), options.methods),
@@ -121,12 +121,15 @@ def _main(options: argparse.Namespace) -> None:
         draw(run, options.pictures)
 
 
-def _use_threads(count: int) -> None:
+def _prepare(threads: int) -> None:
+    """So many threads everywhere, and nothing of diffusers' about the age of Text2Video-Zero."""
     import cv2
     import torch
+    from diffusers.utils import logging
 
-    torch.set_num_threads(count)
-    cv2.setNumThreads(count)
+    logging.set_verbosity_error()
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
 
 
 def _models(options: argparse.Namespace) -> dict[str, Model]:

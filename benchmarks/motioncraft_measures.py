@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.motioncraft_cases import Case
+from simcraft.clip import MotionClip
 from simcraft.generate.motioncraft import reference
 from simcraft.generate.motioncraft.denoiser import Denoiser
 from simcraft.generate.motioncraft.pictures import encode_image, resized, working_size
@@ -17,8 +19,8 @@ from simcraft.generate.motioncraft.text import encode_prompt
 from simcraft.generate.motioncraft.warping import cell_samples
 from simcraft.metrics import evaluate
 from simcraft.metrics.embedding import histogram_consistency
-from simcraft.metrics.flow_error import comparable, estimated_flow
-from simcraft.metrics.latent_flow import flow_likeness, matched_flow
+from simcraft.metrics.flow_error import comparable
+from simcraft.metrics.latent_flow import cell_pixels, flow_likeness, matched_flow
 from simcraft.metrics.new_content import parts
 from simcraft.metrics.sharpness import edge_deviation, sharpness
 from simcraft.video import Video
@@ -26,6 +28,9 @@ from simcraft.video import Video
 Measures = dict[str, float | None]
 """Name -> value; None where the case does not allow it."""
 
+LATENT_PAIRS = (("pictures", "exact"), ("latents", "exact"), ("inverted", "exact"))
+LATENT_PAIRS += (("latents", "pictures"), ("inverted", "pictures"))
+"""Fields of motion that are compared: of pictures, of their latents, of latents inverted to tau, and the exact one."""
 _MOVING = 0.5
 """Cells a frame from which a cell counts as moving: less is hard to tell between latents."""
 
@@ -60,41 +65,46 @@ def measure(case: Case, frames: np.ndarray, clip_model: Path | None) -> Measures
 
 @torch.no_grad()
 def latent_motion_measures(case: Case, pipeline: MotionCraftPipeline, steps: int = 20) -> Measures:
-    """Correlation and cosine of motion between pictures, between their latents, and the exact one, in latent cells.
+    """Correlation and cosine of the motion of pictures, of latents, and the exact one, in cells of latents that move.
 
-    Of the true frames and their latents, clean and inverted to tau = 400 by `steps` DDIM steps. Motion of pictures is
-    estimated by DIS, that of latents by matching blocks; each cell takes the median of its pixels.
+    Of the true frames and their latents, clean and DDIM-inverted to tau = 400 in `steps` steps, with the caption.
     """
     clip, truth = case.clip, case.truth
     assert truth is not None
     size = working_size(clip.size, None, pipeline.factor, pipeline.unet)
     cells = size[0] // pipeline.factor, size[1] // pipeline.factor
-    latents = [encode_image(pipeline.vae, resized(frame, size), pipeline.device, torch.float32) for frame in truth]
+    pictures = [resized(frame, size) for frame in truth]
+    clean = [encode_image(pipeline.vae, picture, pipeline.device, torch.float32) for picture in pictures]
     schedule = pipeline.schedule(pipeline.settings(mode="reference", strength=0.4, steps=steps))
     condition = encode_prompt(pipeline, case.prompt, size, pipeline.device)
-    denoiser = Denoiser(pipeline.unet)
-    noisy = [reference.invert(denoiser, z, schedule, condition) for z in latents]
-    pairs = range(len(truth) - 1)
-    pixels_a_cell = np.array(clip.size) / cells
-    exact = np.stack([_by_cell(np.asarray(clip.flow_forward[t]), cells) for t in pairs]) / pixels_a_cell
-    pictures = np.stack([_by_cell(estimated_flow(truth[t], truth[t + 1]), cells) for t in pairs]) / pixels_a_cell
-    known = np.stack([cell_samples(comparable(clip, t), cells).mean(-1) > 0.5 for t in pairs])
-    moving = np.linalg.norm(exact, axis=-1) >= _MOVING
-    fields = {"latents": _motion_between(latents), "noisy_latents": _motion_between(noisy), "exact": exact}
+    noisy = [reference.invert(Denoiser(pipeline.unet), z, schedule, condition) for z in clean]
+    exact, chosen = _exact_motion(clip, cells)
+    fields = {
+        "exact": exact,
+        "pictures": _motion_between([cell_pixels(picture, cells) for picture in pictures]),
+        "latents": _motion_between([_array(z) for z in clean]),
+        "inverted": _motion_between([_array(z) for z in noisy]),
+    }
     found: Measures = {}
-    for name, field in fields.items():
-        alike = flow_likeness(pictures, field, moving, known)
-        found[f"pictures_and_{name}"] = alike.correlation
-        found[f"pictures_and_{name}_cosine"] = alike.cosine
+    for one, other in LATENT_PAIRS:
+        alike = flow_likeness(fields[one], fields[other], chosen)
+        found |= {f"{one}, {other}": alike.correlation, f"{one}, {other}, cosine": alike.cosine}
     return found
 
 
-def _motion_between(latents: list[torch.Tensor]) -> np.ndarray:
-    """(T - 1, h, w, 2) cells."""
-    arrays = [z[0].double().cpu().numpy() for z in latents]
-    return np.stack([matched_flow(a, b) for a, b in pairwise(arrays)])
+def _exact_motion(clip: MotionClip, cells: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(T - 1, h, w, 2) cells, the median of each cell's pixels; (T - 1, h, w) bool, it moves and stays visible."""
+    pairs = range(clip.frame_count - 1)
+    flow = np.stack([np.median(cell_samples(np.asarray(clip.flow_forward[t]), cells), axis=2) for t in pairs])
+    flow /= np.array(clip.size) / cells
+    known = np.stack([cell_samples(comparable(clip, t), cells).mean(-1) > 0.5 for t in pairs])
+    return flow, known & (np.linalg.norm(flow, axis=-1) >= _MOVING)
 
 
-def _by_cell(flow: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
-    """(h, w, 2) the median of a flow (H, W, 2) in each cell, in pixels."""
-    return np.asarray(np.median(cell_samples(flow, cells), axis=2))
+def _motion_between(frames: Sequence[np.ndarray]) -> np.ndarray:
+    """(T - 1, h, w, 2) cells, of T arrays (C, h, w)."""
+    return np.stack([matched_flow(a, b) for a, b in pairwise(frames)])
+
+
+def _array(z: torch.Tensor) -> np.ndarray:
+    return np.asarray(z[0].double().cpu())

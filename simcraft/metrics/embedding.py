@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from simcraft.metrics.sharpness import gradient
+from simcraft.metrics.sharpness import grey
 
-_GRID = (1, 2, 4)
-"""Cells on each side, by level of the pyramid."""
-_LEVELS = 4
-"""Of each colour channel."""
+_FINEST = 4
+"""Cells on each side at the finest of the pyramid's three levels; 2 and 1 at the others."""
+_COLOURS = 6
+"""Levels of each colour channel."""
 _DIRECTIONS = 8
 """Of edges, over half a turn."""
-_FLAT = 8.0
+_FLAT = 4.0
 """Grey values a pixel: the weight of having no edge, so that blur and noise change the histogram of edges too."""
 
 
@@ -33,36 +33,49 @@ def histogram_consistency(frames: np.ndarray) -> float | None:
 def embedding(frame: np.ndarray) -> np.ndarray:
     """(N,) float64 of length one: the roots of all histograms of an (H, W, 3) uint8 frame.
 
-    The product of two embeddings so is the mean Bhattacharyya coefficient of their histograms.
+    The product of two embeddings so is the mean Bhattacharyya coefficient of their histograms, in which each level of
+    the pyramid weighs the same.
     """
-    votes = np.concatenate([_colour_votes(frame), _edge_votes(frame)], -1)
-    colours = _LEVELS**3
-    rows = []
-    for cells in _GRID:
-        for band in np.array_split(votes, cells, axis=0):
-            for cell in np.array_split(band, cells, axis=1):
-                total = cell.sum((0, 1))
-                # each level of the pyramid weighs the same
-                rows += [np.sqrt(part / part.sum()) / cells for part in (total[:colours], total[colours:])]
-    joined = np.concatenate(rows)
-    return joined / np.linalg.norm(joined)
+    parts = []
+    for votes in (_colours(frame), _edges(frame)):
+        for cells in (_FINEST, 2, 1):
+            joined = (
+                votes.reshape(cells, _FINEST // cells, cells, _FINEST // cells, -1).sum((1, 3)).reshape(cells**2, -1)
+            )
+            parts.append((np.sqrt(joined / joined.sum(-1, keepdims=True)) / cells).ravel())
+    together = np.concatenate(parts)
+    return together / np.linalg.norm(together)
 
 
-def _colour_votes(frame: np.ndarray) -> np.ndarray:
-    """(H, W, levels^3): each pixel's vote for the colours around its own, eight at most, linearly shared."""
-    place = frame.astype(np.float64) / 255 * (_LEVELS - 1)
-    # (H, W, 3, levels): hat functions
-    shares = np.clip(1 - np.abs(place[..., None] - np.arange(_LEVELS)), 0, None)
-    joint = np.einsum("hwi,hwj,hwk->hwijk", shares[:, :, 0], shares[:, :, 1], shares[:, :, 2])
-    return joint.reshape(*frame.shape[:2], -1)
+def _colours(frame: np.ndarray) -> np.ndarray:
+    """(cells, cells, colours^3): how often each colour is in each cell; a pixel votes for the eight around its own."""
+    place = frame.reshape(-1, 3) / 255.0 * (_COLOURS - 1)
+    below = np.minimum(place.astype(np.int64), _COLOURS - 2)
+    over = place - below
+    counts = np.zeros(_FINEST**2 * _COLOURS**3)
+    for corner in np.ndindex(2, 2, 2):
+        red, green, blue = (below + corner).T
+        share = np.where(np.array(corner, bool), over, 1 - over).prod(-1)
+        colour = (red * _COLOURS + green) * _COLOURS + blue
+        counts += np.bincount(_cells(frame) * _COLOURS**3 + colour, share, len(counts))
+    return counts.reshape(_FINEST, _FINEST, -1)
 
 
-def _edge_votes(frame: np.ndarray) -> np.ndarray:
-    """(H, W, directions + 1): the gradient's length in the two nearest directions, and the vote for no edge."""
-    down, right = np.gradient(frame.astype(np.float64).mean(-1))
-    turn = (np.arctan2(down, right) % np.pi) / np.pi * _DIRECTIONS
-    apart = np.abs(turn[..., None] - np.arange(_DIRECTIONS))
-    apart = np.minimum(apart, _DIRECTIONS - apart)
-    directed = np.clip(1 - apart, 0, None) * gradient(frame)[..., None]
-    flat = np.full((*frame.shape[:2], 1), _FLAT)
-    return np.concatenate([directed, flat], -1)
+def _edges(frame: np.ndarray) -> np.ndarray:
+    """(cells, cells, directions + 1): gradients by direction, weighted by length, and the weight of having none."""
+    down, right = np.gradient(grey(frame))
+    turn = ((np.arctan2(down, right) % np.pi) / np.pi * _DIRECTIONS).ravel()
+    length = np.hypot(down, right).ravel()
+    below = turn.astype(np.int64)
+    counts = np.zeros(_FINEST**2 * (_DIRECTIONS + 1))
+    for nearest, share in ((below, 1 - turn + below), (below + 1, turn - below)):
+        direction = _cells(frame) * (_DIRECTIONS + 1) + nearest % _DIRECTIONS
+        counts += np.bincount(direction, share * length, len(counts))
+    counts += np.bincount(_cells(frame) * (_DIRECTIONS + 1) + _DIRECTIONS, minlength=len(counts)) * _FLAT
+    return counts.reshape(_FINEST, _FINEST, -1)
+
+
+def _cells(frame: np.ndarray) -> np.ndarray:
+    """(H W,) int: the cell, at the finest level, of each pixel."""
+    rows, columns = (np.arange(side) * _FINEST // side for side in frame.shape[:2])
+    return (rows[:, None] * _FINEST + columns).ravel()

@@ -1,8 +1,8 @@
 """Do latents move as pictures do? MotionCraft warps latents by the motion of pictures, and stands on this.
 
-The motion between the latents of two frames is found by block matching over all their channels, and compared with the
-motion of the pictures, cell by cell: the correlation of both fields (the motivating figure of MotionCraft, Montanaro et
-al., NeurIPS 2024, shows such a pair of fields).
+The motion between the latents of two frames is found by matching blocks over all their channels, that between the
+pictures in the same way over all pixels of a cell, and both fields are compared, cell by cell: what the motivating
+figure of MotionCraft (Montanaro et al., NeurIPS 2024) shows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _REACH = 4
 """Cells, the largest motion on each axis that is looked for."""
 _WINDOW = 5
 """Cells, the side of the blocks that are compared."""
-_REST = 1e-3
+_REST = 1e-2
 """Share of the cost added per square cell of motion: of equal matches, the nearest."""
 
 
@@ -26,7 +26,7 @@ class FlowLikeness:
     correlation: float | None
     """Pearson's, -1 to 1, of x and y together; None where one field is constant."""
     cosine: float | None
-    """Mean cosine of the angle between them; None where there is nothing that moves."""
+    """Mean cosine of the angle between them; None where there is nothing to compare."""
 
 
 def matched_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -45,16 +45,22 @@ def matched_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.stack([x, y], -1) - _REACH
 
 
-def flow_likeness(one: np.ndarray, other: np.ndarray, moving: np.ndarray, known: np.ndarray) -> FlowLikeness:
-    """Compare two fields (..., 2): the correlation where `known`, the cosine where `moving`, (...) bool both."""
-    a, b = one[known].ravel(), other[known].ravel()
-    correlation = None
-    if len(a) > 1 and a.std() > 0 and b.std() > 0:
-        correlation = float(np.corrcoef(a, b)[0, 1])
-    a, b = one[moving & known], other[moving & known]
+def flow_likeness(one: np.ndarray, other: np.ndarray, chosen: np.ndarray) -> FlowLikeness:
+    """Compare two fields (..., 2) where `chosen` (...) bool: rather where things move; what stands still is easy."""
+    a, b = one[chosen], other[chosen]
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     cosines = (a * b).sum(-1) / np.where(lengths > 0, lengths, 1)
+    correlation = None
+    if len(a) > 1 and a.std() > 0 and b.std() > 0:
+        correlation = float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
     return FlowLikeness(correlation, float(cosines.mean()) if len(cosines) else None)
+
+
+def cell_pixels(frame: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """(C, h, w) all pixels of each of (w, h) `cells` of an (H, W, 3) frame as channels; sizes have to divide."""
+    rows, columns = len(frame) // cells[1], frame.shape[1] // cells[0]
+    blocks = frame.astype(np.float64).reshape(cells[1], rows, cells[0], columns, -1)
+    return blocks.transpose(1, 3, 4, 0, 2).reshape(-1, cells[1], cells[0])
 
 
 def _costs(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_GREY = np.array([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114])
 _C = 170.0
 """Xue et al. 2014, for grey values of 0 to 255: keeps the similarity of two flat places at 1."""
 
@@ -29,8 +29,13 @@ def sharpness(frames: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = N
 
 def gradient(frame: np.ndarray) -> np.ndarray:
     """(H, W) length of the grey values' gradient, per pixel, of an (H, W, 3) frame; central differences."""
-    down, right = np.gradient(frame @ _GREY)
+    down, right = np.gradient(grey(frame))
     return np.hypot(down, right)
+
+
+def grey(frame: np.ndarray) -> np.ndarray:
+    """(H, W) float64, the luma of an (H, W, 3) frame (ITU-R BT.601), 0 to 255."""
+    return np.asarray(frame @ _LUMA)
 
 
 def edge_deviation(frames: np.ndarray, truth: np.ndarray) -> float:
@@ -52,5 +57,5 @@ def _prewitt(frame: np.ndarray) -> np.ndarray:
     """(H / 2, W / 2) length of the Prewitt gradient of the grey values, averaged 2 by 2 and halved as published."""
     from scipy.ndimage import prewitt, uniform_filter
 
-    half = uniform_filter(frame @ _GREY, 2)[::2, ::2]
+    half = uniform_filter(grey(frame), 2)[::2, ::2]
     return np.hypot(prewitt(half, 0) / 3, prewitt(half, 1) / 3)
