@@ -17,6 +17,7 @@ import torch
 import simcraft as sc
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.generate import embedded
 from simcraft.generate.motioncraft.checkpoints import find_checkpoint
 from simcraft.generate.motioncraft.generator import paint_clip, settings_for
 from simcraft.generate.motioncraft.loading import load_pipeline
@@ -81,7 +82,7 @@ def test_the_inpainting_model_comes_first(models: Path, tmp_path: Path, monkeypa
 def test_a_model_that_is_not_there_is_said_with_the_ways_to_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simcraft.generate.embedded.asset", missing)
+    monkeypatch.setattr(embedded, "asset", missing)
     with pytest.raises(UserError, match=r"simcraft-image is not here.*docs/training.md.*SIMCRAFT_MODELS.*--model PATH"):
         GENERATOR.check(complete_options(GENERATOR, {}))
     monkeypatch.setenv("SIMCRAFT_MODELS", str(tmp_path / "nowhere"))

@@ -18,6 +18,7 @@ import simcraft as sc
 from simcraft.clip.store import save_clip
 from simcraft.clip.types import MotionClip
 from simcraft.errors import Cancelled, Failure, UserError
+from simcraft.generate import embedded
 from simcraft.generate.embedded import Choice, best_generator, choose
 from simcraft.generate.streaming import OtherWork
 from simcraft.paint import check_choice, kept_folder, paint_to
@@ -152,7 +153,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def missing(relative: str) -> Path:
         raise Failure(f"{relative} is missing.")
 
-    monkeypatch.setattr("simcraft.generate.embedded.asset", missing)
+    monkeypatch.setattr(embedded, "asset", missing)
     return tmp_path
 
 
