@@ -66,7 +66,9 @@ def test_embedded_models_are_found_by_name_and_by_default(models: Path, monkeypa
     monkeypatch.setenv("SIMCRAFT_MODELS", str(models))
     named = find_checkpoint("simcraft-image")
     assert named.folder == models / "simcraft-image" and named.name == "simcraft-image"
-    assert GENERATOR.check(complete_options(GENERATOR, {"model": "simcraft-image"})) is None
+    by_name, by_path = ({"model": model} for model in ("simcraft-image", str(models / "simcraft-image")))
+    stamps = [GENERATOR.check(complete_options(GENERATOR, given)) for given in (by_name, by_path)]
+    assert stamps[0] == stamps[1] != ""
 
 
 def test_the_inpainting_model_comes_first(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
