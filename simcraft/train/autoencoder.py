@@ -1,7 +1,7 @@
-"""Stage "autoencoder": pictures to latents and back, such that moved latents decode to the moved picture.
+"""Stage "autoencoder": latents are fitted, not trained; what is trained is the decoder.
 
-The second half is what MotionCraft stands on, decode(warp(encode x)) = warp(x), and no autoencoder has it for free.
-Half of the examples of every batch are therefore moved, their latents and their targets alike; the others are not.
+MotionCraft stands on decode(warp(encode x)) = warp(x). Patches give it for whole cells; for parts of a cell the decoder
+has to learn it. Half of the examples of every batch are therefore moved, their latents and their targets alike.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ _STRAIN = 0.1
 """Turn, scale and shear of a moved example, in each entry of its matrix."""
 _NOISE = 0.05
 """Largest deviation of what is added to latents: what a diffusion model gives is never exact."""
-_GRADIENT, _MOMENTS = 0.5, 0.05
-"""Weights of losses beside the absolute difference."""
+_GRADIENT = 0.5
+"""Weight of neighbouring pixels' differences beside the absolute difference."""
+_FITTED = 256
+"""Frames, spread over all, that the latents are fitted to."""
 
 
 class AutoencoderLoss(nn.Module):
@@ -56,12 +58,9 @@ class AutoencoderLoss(nn.Module):
         difference = (decoded - target).abs() * inside
         each = difference.mean((1, 2, 3))
         edges = sum(((decoded - target).diff(dim=axis).abs() * _both(inside, axis)).mean() for axis in (2, 3))
-        # for the diffusion that follows: every channel centred, and of deviation one
-        mean, deviation = z.mean((0, 2, 3)), z.std((0, 2, 3))
-        moments = mean.pow(2).mean() + (deviation - 1).pow(2).mean()
         still = (flow == 0).flatten(1).all(1)
         return {
-            "loss": each.mean() + _GRADIENT * edges + _MOMENTS * moments,
+            "loss": each.mean() + _GRADIENT * edges,
             "still": each[still].mean() if still.any() else each.mean() * torch.nan,
             "moved": each[~still].mean() if (~still).any() else each.mean() * torch.nan,
         }
@@ -78,13 +77,14 @@ class AutoencoderStage:
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)
-        # this order of axes halves the time on a CPU, and serves GPUs
-        autoencoder: Any = build_autoencoder(self.layout)
-        self.module = AutoencoderLoss(autoencoder.to(memory_format=torch.channels_last))
         self.numbers = frame_numbers(self.data, training=True)
         self.examples = len(self.numbers)
         self.crop = min(CROP, *self.data.size)
-        center_latents(autoencoder, to_tensor(self.data.frames[self.numbers[spread(self.examples, 32)]]))
+        autoencoder: Any = build_autoencoder(self.layout)
+        autoencoder.fit(to_tensor(self.data.frames[self.numbers[spread(self.examples, _FITTED)]]))
+        autoencoder.encoder.requires_grad_(False)
+        # this order of axes halves the time on a CPU, and serves GPUs
+        self.module = AutoencoderLoss(autoencoder.to(memory_format=torch.channels_last))
 
     def identity(self) -> dict[str, Any]:
         return {"layout": asdict(self.layout), "data": self.data.digest}
@@ -135,31 +135,12 @@ class AutoencoderStage:
         return figures
 
     def save(self, out: Path) -> None:
-        """Write OUT/vae, with the factor that brings its latents to deviation one."""
-        autoencoder: Any = self.module.autoencoder
-        device = next(self.module.parameters()).device
-        with torch.no_grad():
-            picture = to_tensor(self.data.frames[self.numbers[spread(len(self.numbers), 64)]]).to(device)
-            deviation = float(autoencoder.encode(picture).latents.std())
-        autoencoder.register_to_config(scaling_factor=round(1 / max(deviation, 1e-3), 4))
-        save_autoencoder(autoencoder, out)
+        """Write OUT/vae."""
+        save_autoencoder(self.module.autoencoder, out)
 
     @staticmethod
     def _random(limit: int, generator: torch.Generator) -> int:
         return int(torch.randint(limit, (), generator=generator))
-
-
-@torch.no_grad()
-def center_latents(autoencoder: Any, picture: torch.Tensor) -> None:
-    """Scale the encoder's last layer so that latents of these pictures have mean 0 and deviation 1 in every channel.
-
-    A fresh network gives a tenth of that, and what is added to latents would drown it (idea: Mishkin and Matas 2016).
-    """
-    z = autoencoder.encode(picture).latents
-    mean, deviation = z.mean((0, 2, 3)), z.std((0, 2, 3)).clamp(min=1e-4)
-    last = autoencoder.encoder.layers[-1]
-    last.weight /= deviation[:, None, None, None]
-    last.bias.copy_((last.bias - mean) / deviation)
 
 
 def frame_numbers(data: PreparedSet, *, training: bool) -> np.ndarray:

@@ -23,8 +23,8 @@ from simcraft.train.report import curves, series_of
 
 _LICENSE = "GPL-3.0-or-later"
 _LIMITS = """\
-- It knows simple bodies, cloth, flocks and streets as simulated and previewed here, and nothing else of the world: no people
-  near by, no photographs, no text.
+- It knows simple bodies, cloth, flocks and streets as simulated and previewed here, and nothing else of the world: no
+  people near by, no photographs, no text.
 - It is small. What it paints anew is plausible in colour and shading, and soft in detail.
 - It was trained on previews, whose shadows are sharp and which have no reflections."""
 
@@ -49,9 +49,7 @@ class RunSummary:
 def read_run(folder: Path) -> RunSummary:
     """Raises `UserError` where `folder` is no training run that came to an evaluation."""
     if not (folder / "run.json").is_file() or not checkpoints(folder):
-        raise UserError(
-            f"{folder} holds no training run.", "Name the folder that --run gave to `simcraft train image`."
-        )
+        raise UserError(f"{folder} holds no training run.", "Name what --run gave to `simcraft train image`.")
     with read_errors(folder, "a training run"):
         settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -44,7 +44,7 @@ class Material:
         return {
             "layout": asdict(self.layout),
             "data": self.data.digest,
-            "autoencoder": digest_of(self.autoencoder),
+            "encoder": digest_of(self.autoencoder.encoder),
         }
 
 

@@ -77,14 +77,14 @@ def build_pipeline(*, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pi
 
 def load_autoencoder(folder: Path) -> Any:
     """The autoencoder in `folder`, ready to be used and not to be trained; `UserError` where there is none."""
-    from diffusers import AutoencoderTiny
+    from simcraft.generate.patch_autoencoder import PatchAutoencoder
 
     if not (folder / "config.json").is_file():
         raise UserError(
             f"There is no autoencoder in {folder}.",
             "Train one first with --stage autoencoder, or name the folder of one with --autoencoder.",
         )
-    autoencoder = AutoencoderTiny.from_pretrained(folder, local_files_only=True)
+    autoencoder = PatchAutoencoder.from_pretrained(folder, local_files_only=True)
     return autoencoder.float().eval().requires_grad_(False)
 
 

@@ -35,7 +35,7 @@ def ensure_latents(
     pictures = getattr(data, of)
     count, (width, height) = len(pictures), data.cells
     shape = (count, autoencoder.config.latent_channels, height, width)
-    path = data.folder / f"{of}-latents-{digest_of(autoencoder)}.bin"
+    path = data.folder / f"{of}-latents-{digest_of(autoencoder.encoder)}.bin"
     if not path.exists():
         device = next(autoencoder.parameters()).device
         starts = range(0, count, _BATCH)

@@ -21,11 +21,9 @@ class Layout:
     """(width, height) in pixels of the pictures that it is trained on; multiples of 4 * 2^(levels - 1)."""
     latent_channels: int = 16
     """Four blur small objects at this factor, whatever else is done."""
-    autoencoder_channels: int = 64
-    encoder_blocks: tuple[int, ...] = (0, 2, 4)
-    """Residual blocks at full, half and quarter resolution; at full resolution a block costs as much as 16 inside."""
-    decoder_blocks: tuple[int, ...] = (4, 2, 1)
-    """The same from quarter to full."""
+    autoencoder_channels: int = 128
+    autoencoder_blocks: int = 6
+    """Residual blocks of the decoder, all at the resolution of the latents."""
     channels: tuple[int, ...] = (64, 128, 192)
     """Of the UNet's levels; fewer than 64, and heads narrower than 32, hardly run faster."""
     attention: tuple[bool, ...] = (False, True, True)
@@ -47,8 +45,7 @@ LAYOUTS = {
         size=(64, 32),
         latent_channels=8,
         autoencoder_channels=16,
-        encoder_blocks=(0, 1, 1),
-        decoder_blocks=(1, 1, 0),
+        autoencoder_blocks=1,
         channels=(32, 64),
         attention=(False, True),
         groups=16,
@@ -77,16 +74,14 @@ def layout_of(name: str, size: tuple[int, int]) -> Layout:
 
 
 def build_autoencoder(layout: Layout) -> Any:
-    """A fresh `AutoencoderTiny`: convolutions alone, so that what moves by whole cells decodes the same."""
-    from diffusers import AutoencoderTiny
+    """A fresh `PatchAutoencoder`."""
+    from simcraft.generate.patch_autoencoder import PatchAutoencoder
 
-    width = (layout.autoencoder_channels,) * len(layout.encoder_blocks)
-    return AutoencoderTiny(
-        encoder_block_out_channels=width,
-        decoder_block_out_channels=width,
-        num_encoder_blocks=layout.encoder_blocks,
-        num_decoder_blocks=layout.decoder_blocks,
+    return PatchAutoencoder(
         latent_channels=layout.latent_channels,
+        patch=FACTOR,
+        width=layout.autoencoder_channels,
+        blocks=layout.autoencoder_blocks,
     )
 
 

@@ -7,7 +7,7 @@ DIR/warped.bin                 (F, H, W, 3) uint8, see `PreparedSet`
 DIR/new.bin                    (F, h, w) uint8
 DIR/previous.bin               (F, h, w, 2) float16
 DIR/previous_seen.bin          (F, h, w) bool
-DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the autoencoder with that digest, also warped-...; see `latents`
+DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the encoder with that digest, also warped-...; see `latents`
 """
 
 from __future__ import annotations
