@@ -119,8 +119,8 @@ def _from_hub(model: str, dtype: torch.dtype) -> MotionCraftPipeline:
         return MotionCraftPipeline.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"'{model}' could not be loaded from the hub ({_first_line(error)}).",
-            "Is the network up, and does it have safetensors? A folder works without a network.",
+            f"'{model}' could not be loaded from the hub.",
+            "Is the network up, is the name right, and are its weights safetensors? A folder works without a network.",
         ) from error
 
 
