@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ CLIPS, SHORT_CLIPS, SHORT_FRAMES = 50, 12, 8
 
 @dataclass(frozen=True)
 class Case:
-    """One clip."""
+    """One clip, read when it is needed."""
 
     name: str
     """"earth", or family and number: "dominoes 000004"."""
@@ -41,20 +41,20 @@ class Case:
     frames: int
     """So many of its first frames."""
 
-    @cached_property
+    @property
     def clip(self) -> MotionClip:
         """The clip, cut to its frames."""
-        return cut_clip(load_clip(self.path), self.frames)
+        return _read(self)[0]
 
-    @cached_property
+    @property
     def truth(self) -> np.ndarray | None:
         """(T, H, W, 3) uint8, the true frames; None where the scene is a photo that flows."""
         return None if self.clip.frames is None else np.asarray(self.clip.frames)
 
-    @cached_property
+    @property
     def new(self) -> np.ndarray:
         """(T, H, W) bool: the first frame does not show this surface."""
-        return ~first_frame(self.clip).seen
+        return _read(self)[1]
 
     @property
     def prompt(self) -> str:
@@ -65,6 +65,13 @@ class Case:
     def digest(self) -> str:
         """SHA-256 of the file, and the number of frames."""
         return f"{hashlib.sha256(self.path.read_bytes()).hexdigest()}-{self.frames}"
+
+
+@lru_cache(maxsize=2)
+def _read(case: Case) -> tuple[MotionClip, np.ndarray]:
+    """The clip and what is new in it; not all clips are kept in memory."""
+    clip = cut_clip(load_clip(case.path), case.frames)
+    return clip, ~first_frame(clip).seen
 
 
 def cases_of(group: str, folder: Path, quick: bool, workers: int) -> list[Case]:

@@ -28,8 +28,13 @@ from simcraft.video import Video
 Measures = dict[str, float | None]
 """Name -> value; None where the case does not allow it."""
 
-LATENT_PAIRS = (("pictures", "exact"), ("latents", "exact"), ("inverted", "exact"))
-LATENT_PAIRS += (("latents", "pictures"), ("inverted", "pictures"))
+LATENT_PAIRS = (
+    ("pictures", "exact"),
+    ("latents", "exact"),
+    ("inverted", "exact"),
+    ("latents", "pictures"),
+    ("inverted", "pictures"),
+)
 """Fields of motion that are compared: of pictures, of their latents, of latents inverted to tau, and the exact one."""
 _MOVING = 0.5
 """Cells a frame from which a cell counts as moving: less is hard to tell between latents."""

@@ -46,18 +46,20 @@ class Model:
 
     @cached_property
     def pipeline(self) -> MotionCraftPipeline:
-        """On the CPU or the GPU, warmed up."""
+        """On the GPU where there is one."""
         return load_pipeline(str(self.folder))
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all its files."""
+        """SHA-256 of its weights, configuration and vocabulary."""
         digest = hashlib.sha256()
-        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+        for path in sorted(path for path in self.folder.rglob("*") if path.suffix in _LOADED):
             digest.update(f"{path.relative_to(self.folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
 
+_LOADED = (".safetensors", ".json", ".txt")
+"""Endings of the files that a model is loaded from; a model card changes nothing."""
 Paint = Callable[[Case, MotionCraftPipeline | None, dict[str, Any]], Made]
 
 

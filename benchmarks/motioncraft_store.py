@@ -25,7 +25,13 @@ from benchmarks.motioncraft_methods import Made, Method, Model
 from simcraft.picture import write_bytes
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PAINTING = ("simcraft/generate", "benchmarks/motioncraft_methods.py", "benchmarks/motioncraft_zero.py")
+_PAINTING = (
+    "simcraft/generate/motioncraft",
+    *(f"simcraft/generate/{name}.py" for name in ("warp", "correspondence", "inpainting", "sampling")),
+    *(f"benchmarks/motioncraft_{name}.py" for name in ("methods", "zero")),
+)
+_NOT_PAINTING = ("checkpoints.py", "generator.py", "kept.py", "loading.py", "options.py", "pickles.py")
+"""They find and keep, and change no pixel."""
 _MEASURING = ("simcraft/metrics", "benchmarks/motioncraft_measures.py", "benchmarks/motioncraft_cases.py")
 
 
@@ -131,7 +137,8 @@ def source_digest(places: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for place in places:
         path = _ROOT / place
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        for file in (file for file in files if file.name not in _NOT_PAINTING):
             tree = _WithoutTexts().visit(ast.parse(file.read_text("utf-8")))
             digest.update(f"{file.relative_to(_ROOT)}\n{ast.dump(tree)}\n".encode())
     return digest.hexdigest()

@@ -18,7 +18,7 @@ from benchmarks.motioncraft_cases import CLIPS, RECIPE, Case, cut_clip
 from benchmarks.motioncraft_methods import Method, Model, methods, still
 from benchmarks.motioncraft_pictures import Block, new_content_picture, sheet, worst_cases
 from benchmarks.motioncraft_store import Result, Store, key_of, result_of
-from benchmarks.motioncraft_table import LIKENESS, claims, of, paired, speed_table, table
+from benchmarks.motioncraft_table import ELSEWHERE, LIKENESS, NEW, claims, paired, speed_table, table
 from benchmarks.motioncraft_zero import mean_motion, text_to_video_zero
 from simcraft.clip.store import save_clip
 from simcraft.data.manifest import expand
@@ -128,14 +128,15 @@ def test_a_run_goes_on_and_measures_anew_what_was_measured_otherwise(case: Case,
 def test_a_key_is_of_all_that_a_result_depends_on(case: Case, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    (tmp_path / "a" / "weights").write_bytes(b"1")
-    (tmp_path / "b" / "weights").write_bytes(b"2")
+    (tmp_path / "a" / "unet.safetensors").write_bytes(b"1")
+    (tmp_path / "b" / "unet.safetensors").write_bytes(b"2")
     models = [None, Model(tmp_path / "a"), Model(tmp_path / "b")]
     shorter = Case(case.name, case.path, 5)
     keys = [key_of("fast", case, model, {}, 1) for model in models]
     keys += [key_of("fast", shorter, None, {}, 1), key_of("fast", case, None, {"eta": 0}, 1)]
     keys += [key_of("fast", case, None, {}, 2), key_of("slow", case, None, {}, 1)]
     assert len(set(keys)) == 7
+    (tmp_path / "a" / "README.md").write_text("a model card, which changes no video")
     assert key_of("fast", case, Model(tmp_path / "a"), {}, 1) == keys[1]
 
 
@@ -151,18 +152,18 @@ def results(method: str, new: list[float], elsewhere: list[float], cost: float =
 
 def test_clips_are_compared_one_by_one() -> None:
     rows = results("warp", [20, 10, 30], [30, 30, 30]) + results("fast", [21, 12, 30], [30, 30, 30])
-    pair = paired(rows, "fast", "warp", of("new_psnr"))
+    pair = paired(rows, "fast", "warp", NEW.value)
     assert pair is not None
     assert (pair.clips, pair.mean, pair.better) == (3, pytest.approx(1.0), pytest.approx(2 / 3))
     assert 0 <= pair.low < pair.mean < pair.high <= 2
-    assert paired(rows, "fast", "turbo", of("new_psnr")) is None
+    assert paired(rows, "fast", "turbo", NEW.value) is None
 
 
 def test_tables_say_over_how_many_clips() -> None:
     rows = results("warp", [20, 22], [30, 31])
     rows[1].measures["new_psnr"] = None
-    text = table(rows, ["warp", "fast"], LIKENESS[4:])
-    assert text.splitlines()[-1] == "| warp | 2 | 20.00 (1) | - | 30.50 |"
+    text = table(rows, ["warp", "fast"], (NEW, LIKENESS[0], ELSEWHERE))
+    assert text.splitlines()[-1] == "| warp | 2 | 20.00 (1) | 30.50 | 30.50 |"
 
 
 def test_claims_are_earned() -> None:
@@ -173,13 +174,14 @@ def test_claims_are_earned() -> None:
         *results("fast", [21, 23, 23], [30, 30, 30], 60, **consistent),
         *results("turbo", [21, 23, 23], [29, 29, 30], 80, **consistent),
     ]
-    lines = claims({"short": rows})
+    lines = claims({"short": rows, "physion": results("warp", [50], [50])})
     found = {line.split(":")[0]: line.split(":")[1].split(".")[0].strip() for line in lines if line.startswith("- ")}
     warp_lines, reference_lines = lines[1:3], lines[5:7]
     assert warp_lines[0].startswith("- fast: HOLDS.") and warp_lines[1].startswith("- turbo: DOES NOT HOLD.")
     assert "9.3 times fewer evaluations: yes" in reference_lines[0]
     assert "7.0 times fewer evaluations: no" in reference_lines[1]
     assert found == {"- fast": "HOLDS", "- turbo": "DOES NOT HOLD"}
+    assert claims({})[1] == claims({})[4] == "- not measured"
     assert "| fast | 9.3 | 9.3 |" in speed_table(rows, ["fast"])
 
 
