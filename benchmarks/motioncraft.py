@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import Any
 from benchmarks import measuring
 from benchmarks.motioncraft_cases import GROUPS, Case, cases_of
 from benchmarks.motioncraft_measures import Measures, latent_motion_measures, measure
-from benchmarks.motioncraft_methods import INPAINT, PLAIN, Method, Model, methods, painted, warm_up
+from benchmarks.motioncraft_methods import INPAINT, PLAIN, Method, Model, methods, painted, warm_up, zero
 from benchmarks.motioncraft_pictures import Block, new_content_picture, sheet, worst_cases
 from benchmarks.motioncraft_store import Result, Store, key_of, measuring_digest, result_of
 from benchmarks.motioncraft_table import (
@@ -35,6 +37,7 @@ from benchmarks.motioncraft_table import (
     claims,
     floor_line,
     latent_motion_table,
+    page_with,
     paired_table,
     speed_table,
     table,
@@ -66,6 +69,8 @@ class Run:
     threads: int
     quick: bool
     clip_model: Path | None
+    until: float
+    """By `time.monotonic`: from then on nothing more is painted."""
     results: dict[str, list[Result]] = field(default_factory=dict)
     """By group."""
     cases: dict[str, list[Case]] = field(default_factory=dict)
@@ -97,6 +102,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--clip-model", type=Path, help="a CLIP model, for frame consistency; histograms without it")
     parser.add_argument("--cases", nargs="+", choices=GROUPS, default=GROUPS, help="which groups of clips")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="which methods; all by default")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="then paint no more, and tell what is there")
+    parser.add_argument("--page", type=Path, help="a Markdown page to put the tables into, between its two marks")
     parser.add_argument("--threads", type=int, default=core_count(), help="of torch and OpenCV")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where everything is kept; {FOLDER} by default")
     return parser.parse_args()
@@ -111,15 +118,19 @@ def _main(options: argparse.Namespace) -> None:
         threads=options.threads,
         quick=options.quick,
         clip_model=options.clip_model,
+        until=time.monotonic() + 60 * options.minutes,
     )
     run.methods = [method for method in run.methods if method.model is None or method.model in run.models]
     for group in options.cases:
         run.cases[group] = cases_of(group, options.folder, options.quick, options.threads)
-        run.results[group] = [result for case in run.cases[group] for result in _results(run, group, case)]
-    if PLAIN in run.models:
+        run.results[group] = _results(run, group)
+    if time.monotonic() < run.until:
         run.latent_motion = {case.name: _latent_motion(run, case) for case in run.cases.get("short", ())}
     machine = measuring.machine()
-    print(report(run, machine))
+    tables = report(run, machine)
+    print(tables)
+    if options.page:
+        write_bytes(page_with(options.page.read_text(encoding="utf-8"), tables).encode(), options.page)
     if options.json:
         write_bytes(json.dumps(numbers(run, machine), indent=1).encode(), options.json)
     if options.pictures:
@@ -156,20 +167,26 @@ def _chosen(known: list[Method], names: Sequence[str] | None) -> list[Method]:
     return [method for method in known if names is None or method.name in names]
 
 
-def _results(run: Run, group: str, case: Case) -> list[Result]:
-    """All methods of a group on a case, from the store or painted now."""
+def _results(run: Run, group: str) -> list[Result]:
+    """What the methods make of the cases of a group, from the store or painted now; the slowest method last."""
     found = []
-    for method in run.methods:
-        if group in method.groups and not (method.needs_truth and case.truth is None):
-            found.append(_result(run, method, case))
+    for method in sorted(run.methods, key=lambda method: method.paint is zero):
+        for case in run.cases[group] if group in method.groups else ():
+            if method.needs_truth and case.truth is None:
+                continue
+            result = _result(run, method, case)
+            found += [] if result is None else [result]
     return found
 
 
-def _result(run: Run, method: Method, case: Case) -> Result:
+def _result(run: Run, method: Method, case: Case) -> Result | None:
+    """None where it is not there and the time is over."""
     key, measured_by = run.key(method, case), measuring_digest(run.clip_model)
     there = run.store.result(key, lambda frames: measure(case, frames, run.clip_model), measured_by)
     if there is not None:
         return there
+    if time.monotonic() >= run.until:
+        return None
     model = None if method.model is None else run.models[method.model]
     if method.model not in run.warm:
         warm_up(case, model)

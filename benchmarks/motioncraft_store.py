@@ -67,11 +67,13 @@ class Store:
     def result(self, key: str, measure: Callable[[np.ndarray], Measures], measured_by: str) -> Result | None:
         """A finished result; measured again where that was done by something else than `measured_by`."""
         path = self._path(key, ".json")
-        frames = self.frames(key)
-        if frames is None or not path.is_file():
+        if not path.is_file():
             return None
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("measured_by") != measured_by:
+            frames = self.frames(key)
+            if frames is None:
+                return None
             content["measures"] = measure(frames)
             self._write(key, Result(**content), measured_by)
         return Result(**content)

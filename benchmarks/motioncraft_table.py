@@ -9,11 +9,13 @@ import numpy as np
 
 from benchmarks.motioncraft_measures import LATENT_PAIRS, Measures
 from benchmarks.motioncraft_store import Result
+from simcraft.errors import UserError
 
 OURS = ("fast", "fast, composited", "turbo", "inpaint", "inpaint, composited")
 MARGIN = 0.1
 """"Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
 EIGHTH = 8.0
+MARKS = ("<!-- tables -->", "<!-- end of tables -->")
 _SAMPLES = 10_000
 """Of the bootstrap."""
 
@@ -188,6 +190,15 @@ def _against_reference(results: Sequence[Result], name: str) -> str | None:
         f"{seconds:.1f} times less time. PSNR {_paired_text(psnr)}, motion consistency {_paired_text(motion, 3)}, "
         f"frame consistency {_paired_text(frame, 4)}: {_yes(better)}. {psnr.clips} clips."
     )
+
+
+def page_with(page: str, tables: str) -> str:
+    """A Markdown page whose text between `MARKS` is `tables`; raises `UserError` where it has not both, in order."""
+    before, first, rest = page.partition(MARKS[0])
+    _, second, after = rest.partition(MARKS[1])
+    if not first or not second:
+        raise UserError(f"The page has no place for tables: it needs the lines {MARKS[0]} and {MARKS[1]}.")
+    return f"{before}{first}\n\n{tables}\n\n{second}{after}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
