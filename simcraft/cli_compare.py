@@ -41,7 +41,8 @@ def compare(
     once. Stopped, the same command goes on; values can be added later.
 
     In the table, error is the end-point error where things move, floor that of the estimator itself on the true frames,
-    still that of a video that does not move. DIR has VALUE.mp4, comparison.mp4, comparison.png and comparison.json.
+    still that of a video that does not move; new is the PSNR of what the first frame does not show. DIR has VALUE.mp4,
+    comparison.mp4, comparison.png and comparison.json.
     """
 
     def work(progress: Any) -> dict[str, Any]:

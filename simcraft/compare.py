@@ -16,13 +16,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from simcraft.clip.files import write_errors, write_json
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
+from simcraft.generate.correspondence import first_frame
 from simcraft.generate.embedded import Choice
 from simcraft.generate.registry import Generator, complete_options, find_generator
 from simcraft.generate.streaming import fingerprint, opened
 from simcraft.metrics import evaluate
+from simcraft.metrics.new_content import parts
 from simcraft.paint import paint_to
 from simcraft.progress import Progress, silent
 from simcraft.version import __version__
@@ -61,6 +65,8 @@ class Outcome:
     """Without loading the model."""
     made_by: dict[str, Any]
     """Of the video: the model, the options as they were in the end, how often the network was evaluated."""
+    new_content_psnr: float | None
+    """Decibels, where the first frame does not show it; None where true frames are not known, or little is new."""
     report: dict[str, Any]
     """`metrics.report.Report.to_dict()`."""
 
@@ -88,7 +94,9 @@ class Comparison:
     def table(self) -> dict[str, str]:
         """Label -> a line of figures, below a line that names them."""
         lines = {
-            str(self.about["option"]): "error px  floor px  still px  consistency  PSNR dB   SSIM  evaluations  s/frame"
+            str(
+                self.about["option"]
+            ): "error px  floor px  still px  consistency  PSNR dB  new dB   SSIM  evaluations  s/frame"
         }
         for outcome in self.outcomes:
             report = outcome.report
@@ -100,6 +108,7 @@ class Comparison:
                     _figure(report["standstill_error"], 8, 2),
                     _figure(report["motion_consistency"], 11, 3),
                     _figure(like.get("psnr"), 7, 1),
+                    _figure(outcome.new_content_psnr, 6, 1),
                     _figure(like.get("ssim"), 5, 3),
                     _figure(outcome.made_by.get("evaluations_per_frame"), 11, 0),
                     _figure(outcome.seconds_per_frame, 7, 2),
@@ -232,14 +241,29 @@ def _carry_out(
     video = paint_to(path, clip, Choice(trial.generator.name, trial.options), painter=painter, progress=progress)
     seconds = time.perf_counter() - began
     made = video.frame_count - 1 - video.made_by.get("resumed_after_frame", 0)
+    report, new_content = _measured(video, clip, progress)
     return Outcome(
         label=trial.label,
         video=path.name,
         state=state,
         seconds_per_frame=round(seconds / max(made, 1), 4),
         made_by=video.made_by,
-        report=evaluate(video, clip, progress=progress).to_dict(),
+        new_content_psnr=new_content,
+        report=report,
     )
+
+
+def _measured(video: Video, clip: MotionClip, progress: Progress) -> tuple[dict[str, Any], float | None]:
+    """The report as JSON values, and decibels of what the first frame does not show."""
+    progress("measure", 0, 1)
+    previewed = clip.frames_source == clip.image_source == "preview"
+    # `evaluate` would not take previews for what a video should look like; here the first frame is one too
+    report = evaluate(video, clip, clip.frames if previewed else None).to_dict()
+    new_content = None
+    if clip.frames is not None and report["likeness"] is not None:
+        new_content = parts(video.frames, np.asarray(clip.frames), ~first_frame(clip).seen).new.psnr
+    progress("measure", 1, 1)
+    return report, new_content
 
 
 def _under(label: str, progress: Progress) -> Progress:

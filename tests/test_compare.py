@@ -67,13 +67,15 @@ def test_every_value_is_made_measured_and_shown(clip: MotionClip, tmp_path: Path
     saved = json.loads((tmp_path / "comparison.json").read_text())
     errors = [video["report"]["likeness"]["psnr"] for video in saved["videos"]]
     assert errors[2] < errors[0] and errors[2] < (errors[1] or 99)
+    new = [video["new_content_psnr"] for video in saved["videos"]]
+    assert new[1] is None and new[2] < new[0] < errors[0]  # all equal; darkened; made up by the baseline
     assert saved["option"] == "strength" and saved["options"] == {"model": "small", "soft": True}
     # truth, baseline and two values
     side = load_video(tmp_path / "comparison.mp4")
     assert side.frame_count == clip.frame_count and side.size[0] > 4 * clip.size[0]
     head, *rows = made.table().items()
     assert head[0] == "strength" and [label for label, _ in rows] == ["warp (baseline)", "1", "0.5"]
-    assert all(len(line.split()) == 8 for _, line in rows) and rows[1][1].split()[6] == "6"
+    assert all(len(line.split()) == 9 for _, line in rows) and rows[1][1].split()[7] == "6"
 
 
 def test_what_is_done_is_not_done_again_and_values_can_be_added(clip: MotionClip, tmp_path: Path) -> None:

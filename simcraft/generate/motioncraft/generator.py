@@ -166,7 +166,7 @@ def _told_of_memory(
             save_video(Video(frames, fps, made_by), folder)
         raise Failure(
             f"Out of memory at frame {len(frames)}; the {len(frames)} frames before are in {folder}.",
-            _memory_advice(pipeline.device.type, keep is not None),
+            _memory_advice(pipeline._execution_device.type, keep is not None),
         ) from error
 
 
@@ -178,7 +178,7 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _memory_advice(device: str, resumes: bool) -> str:
-    same = "--dtype bfloat16" if device == "cpu" else "--offload model or --dtype bfloat16"
+    same = "--dtype bfloat16" if device == "cpu" else "--offload model (or sequential)"
     other = "a smaller --resolution or --guidance 1 (half the batch)"
     if resumes:
         return f"With {same} the same command goes on from them; with {other} it begins anew."
