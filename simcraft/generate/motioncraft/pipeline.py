@@ -16,6 +16,7 @@ from diffusers.utils import BaseOutput
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
+from simcraft.generate import patch_autoencoder  # noqa: F401  (diffusers loads classes of imported modules only)
 from simcraft.generate.motioncraft import fast, reference
 from simcraft.generate.motioncraft.attention import pattern_for
 from simcraft.generate.motioncraft.composite import Warped, composited
