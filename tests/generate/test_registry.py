@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,13 @@ from tests.analytic import sliding_square
 
 def tint(clip: MotionClip, *, progress: Progress = silent, strength: float, steps: int, soft: bool) -> Video:
     return Video(np.repeat(clip.image[None], clip.frame_count, 0), clip.fps, {"options": [strength, steps, soft]})
+
+
+def load_tint(model: str) -> Callable[..., Video]:
+    def paint(clip: MotionClip, *, progress: Progress, strength: float) -> Video:
+        return Video(np.repeat(clip.image[None], clip.frame_count, 0), clip.fps, {"options": [model, strength]})
+
+    return paint
 
 
 @pytest.fixture
@@ -52,6 +59,26 @@ def test_a_registered_generator_is_called_with_all_its_options(tinting: Generato
 def test_wrong_options(tinting: Generator, given: dict[str, Any], text: str) -> None:
     with pytest.raises(UserError, match=text):
         complete_options(tinting, given)
+
+
+def test_too_large_a_value_is_named() -> None:
+    with pytest.raises(UserError, match=r"'strength' is 1\.5; expected 1 or less"):
+        complete_options(find_generator("motioncraft"), {"strength": "1.5"})
+
+
+def test_defaults_in_words() -> None:
+    usual = (Option("a", bool, True), Option("b", int, 0), Option("c", str, ""), Option("d", int, None, unset="mine"))
+    assert [option.usual for option in usual] == ["yes", "0", "none", "mine"]
+
+
+def test_a_model_is_loaded_with_its_own_options_and_paints_with_the_others() -> None:
+    options = (Option("model", str, "small", loading=True), Option("strength", float, 0.5))
+    generator = Generator("loading", "For this test.", f"{__name__}:load_tint", options, loads=True)
+    clip, complete = sliding_square(count=3), complete_options(generator, {})
+    painter = generator.open(complete)
+    assert painter(clip, progress=silent, strength=0.1).made_by == {"options": ["small", 0.1]}
+    assert generator.load(complete)(clip, progress=silent).made_by == {"options": ["small", 0.5]}
+    assert generator.check(complete) == ""
 
 
 def test_wrong_choice_lists_the_choices() -> None:
