@@ -176,12 +176,12 @@ def test_claims_are_earned() -> None:
         *results("turbo", [21, 23, 23], [29, 29, 30], 80, **consistent),
     ]
     lines = claims({"short": rows, "physion": results("warp", [50], [50])})
-    found = {line.split(":")[0]: line.split(":")[1].split(".")[0].strip() for line in lines if line.startswith("- ")}
+    found = [line.split(".")[0] for line in lines if line.startswith("- ")]
     warp_lines, reference_lines = lines[1:3], lines[5:7]
     assert warp_lines[0].startswith("- fast: HOLDS.") and warp_lines[1].startswith("- turbo: DOES NOT HOLD.")
     assert "9.3 times fewer evaluations: yes" in reference_lines[0]
     assert "7.0 times fewer evaluations: no" in reference_lines[1]
-    assert found == {"- fast": "HOLDS", "- turbo": "DOES NOT HOLD"}
+    assert found[2:] == ["- fast against reference: HOLDS", "- turbo against reference: DOES NOT HOLD"]
     assert claims({})[1] == claims({})[4] == "- not measured"
     assert "| fast | 9.3 | 9.3 |" in speed_table(rows, ["fast"])
 
