@@ -22,8 +22,8 @@ from simcraft.generate.warp import warp
 
 PLAIN, INPAINT = "plain", "inpaint"
 """The two models: Stable Diffusion's layout, and that of its inpainting models."""
-EVERYWHERE = ("scenes", "short", "physion")
-WHERE_SHORT = ("scenes", "short")
+EVERYWHERE = ("scenes", "twelve", "physion")
+WHERE_FEW = ("scenes", "twelve")
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,10 @@ def methods(quick: bool = False) -> list[Method]:
         Method("warp through the autoencoder", warp_through_autoencoder, PLAIN, part="controls"),
         Method("warp", warped),
         Method("Text2Video-Zero", zero, PLAIN, {"steps": zero_steps}),
-        Method("reference", motioncraft, PLAIN, published, WHERE_SHORT),
-        Method("reference, suited guidance", motioncraft_guided, PLAIN, published, ("short",)),
+        Method("reference", motioncraft, PLAIN, published, WHERE_FEW),
+        Method("reference, suited guidance", motioncraft_guided, PLAIN, published, ("twelve",)),
         Method("fast", motioncraft, PLAIN, {**fast, "composite": False}),
-        Method("fast, composited", motioncraft, PLAIN, {**fast, "composite": True}, WHERE_SHORT),
+        Method("fast, composited", motioncraft, PLAIN, {**fast, "composite": True}, WHERE_FEW),
         Method("turbo", motioncraft, PLAIN, {**turbo, "composite": False}),
         Method("inpaint", motioncraft, INPAINT, {**fast, "composite": False}),
         Method("inpaint, composited", motioncraft, INPAINT, {**fast, "composite": True}),
@@ -118,7 +118,7 @@ def ablations(settings: dict[str, Any]) -> list[Method]:
         "not inverted": {"invert": False},
     }
     return [
-        Method(name, motioncraft, PLAIN, {**settings, **whole, **change}, ("short",), "ablations")
+        Method(name, motioncraft, PLAIN, {**settings, **whole, **change}, ("twelve",), "ablations")
         for name, change in changes.items()
     ]
 

@@ -148,7 +148,7 @@ def claims(results: dict[str, list[Result]]) -> list[str]:
     "Better" is a mean difference whose 95 % interval lies above 0; "not worse elsewhere" one whose interval lies above
     -`MARGIN` dB; "better than the reference" is a better PSNR, with neither consistency lower in the mean.
     """
-    shared = [*results.get("scenes", []), *results.get("short", [])]
+    shared = [*results.get("scenes", []), *results.get("twelve", [])]
     against_warp = [line for name in OURS if (line := _against_warp(_most(results, name), name))]
     pairs = [(name, other) for other in REFERENCES for name in OURS]
     against_reference = [line for name, other in pairs if (line := _against_reference(shared, name, other))]
@@ -164,7 +164,7 @@ def claims(results: dict[str, list[Result]]) -> list[str]:
 def _most(results: dict[str, list[Result]], name: str) -> list[Result]:
     """All held-out clips where the method has been run on them, else the twelve."""
     everything = results.get("physion", [])
-    return everything if any(result.method == name for result in everything) else results.get("short", [])
+    return everything if any(result.method == name for result in everything) else results.get("twelve", [])
 
 
 def _against_warp(results: Sequence[Result], name: str) -> str | None:

@@ -32,11 +32,10 @@ class FlowLikeness:
 def matched_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(h, w, 2) float64 cells, x and y: the motion of the cells of `first` to `second`, both (C, h, w).
 
-    Exhaustive matching of blocks, the sum of squared differences over all channels (each scaled to deviation one), to a
-    part of a cell by a parabola through the costs around the best.
+    Exhaustive matching of blocks, the sum of squared differences over all channels as they are (diffusion adds the same
+    noise to all), to a part of a cell by a parabola through the costs around the best.
     """
-    scale = np.concatenate([first, second], 2).std((1, 2), keepdims=True).clip(1e-9)
-    costs = _costs(first / scale, second / scale)
+    costs = _costs(first.astype(np.float64), second.astype(np.float64))
     side = 2 * _REACH + 1
     best = costs.reshape(side * side, *first.shape[1:]).argmin(0)
     row, column = np.divmod(best, side)

@@ -175,7 +175,7 @@ def test_claims_are_earned() -> None:
         *results("fast", [21, 23, 23], [30, 30, 30], 60, **consistent),
         *results("turbo", [21, 23, 23], [29, 29, 30], 80, **consistent),
     ]
-    lines = claims({"short": rows, "physion": results("warp", [50], [50])})
+    lines = claims({"twelve": rows, "physion": results("warp", [50], [50])})
     found = [line.split(".")[0] for line in lines if line.startswith("- ")]
     warp_lines, reference_lines = lines[1:3], lines[5:7]
     assert warp_lines[0].startswith("- fast: HOLDS.") and warp_lines[1].startswith("- turbo: DOES NOT HOLD.")
@@ -245,7 +245,7 @@ def test_a_quick_run_from_clips_to_tables_and_pictures(tmp_path: Path) -> None:
     for part in ("## The six scenes", "Ablations", "## Motion of pictures", "DOES NOT HOLD"):
         assert part in first.stdout
     numbers = json.loads((tmp_path / "numbers.json").read_text())
-    found = {row["method"]: row["evaluations_per_frame"] for row in numbers["groups"]["short"]}
+    found = {row["method"]: row["evaluations_per_frame"] for row in numbers["groups"]["twelve"]}
     assert set(found) == {method.name for method in methods()}
     assert found["warp"] == 0 and found["reference"] == 2 * 3 * 2 + 2 and found["fast"] == 6
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == [
@@ -253,7 +253,7 @@ def test_a_quick_run_from_clips_to_tables_and_pictures(tmp_path: Path) -> None:
         "motioncraft_failures_inpaint.png",
         "motioncraft_physion.png",
         "motioncraft_scenes.png",
-        "motioncraft_short.png",
+        "motioncraft_twelve.png",
     ]
     # with no time left everything that is told comes from the first run
     again = subprocess.run([*command, "--minutes", "0"], capture_output=True, text=True, env=environment)
