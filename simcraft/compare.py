@@ -27,6 +27,7 @@ from simcraft.generate.registry import Generator, complete_options, find_generat
 from simcraft.generate.streaming import fingerprint, opened
 from simcraft.metrics import evaluate
 from simcraft.metrics.new_content import parts
+from simcraft.metrics.report import saved_typical
 from simcraft.paint import paint_to
 from simcraft.progress import Progress, silent
 from simcraft.version import __version__
@@ -103,8 +104,8 @@ class Comparison:
             like = report["likeness"] or {}
             lines[outcome.label] = "  ".join(
                 (
-                    _figure(typical(report["end_point_error"]), 8, 2),
-                    _figure(typical(report["floor"]), 8, 2),
+                    _figure(saved_typical(report["end_point_error"]), 8, 2),
+                    _figure(saved_typical(report["floor"]), 8, 2),
                     _figure(report["standstill_error"], 8, 2),
                     _figure(report["motion_consistency"], 11, 3),
                     _figure(like.get("psnr"), 7, 1),
@@ -202,13 +203,6 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def typical(error: Mapping[str, Any] | None) -> float | None:
-    """`metrics.report.FlowError.typical` of an error that was saved, pixels."""
-    if error is None:
-        return None
-    return error["median"] if error["moving_median"] is None else error["moving_median"]
 
 
 # --------------------------------------------------------------------------------------------------------- the videos
@@ -339,7 +333,7 @@ def _show(comparison: Comparison, clip: MotionClip, progress: Progress) -> None:
 
 def _note(report: Mapping[str, Any]) -> str:
     """The two figures to look at, below a picture."""
-    error, psnr = typical(report["end_point_error"]), (report["likeness"] or {}).get("psnr")
+    error, psnr = saved_typical(report["end_point_error"]), (report["likeness"] or {}).get("psnr")
     figures = [] if error is None else [f"error {error:.2f} px"]
     return ", ".join([*figures, *([] if psnr is None else [f"{psnr:.1f} dB"])])
 

@@ -24,6 +24,7 @@ from simcraft.data.manifest import Row
 from simcraft.data.painting import Job, Painted, Result, paint_here, paint_on_cluster
 from simcraft.errors import Cancelled, Failure, UserError
 from simcraft.generate.registry import complete_options, find_generator
+from simcraft.metrics.report import saved_typical
 from simcraft.progress import Progress, silent
 from simcraft.recording.format import BeingWritten, only_writer
 from simcraft.version import __version__
@@ -254,19 +255,12 @@ def _summary(target: Path, rows: list[Row]) -> dict[str, Errors]:
 def _errors(reports: list[dict[str, Any]]) -> Errors:
     return Errors(
         videos=len(reports),
-        error=_mean(_typical(report["end_point_error"]) for report in reports),
-        floor=_mean(_typical(report["floor"]) for report in reports),
+        error=_mean(saved_typical(report["end_point_error"]) for report in reports),
+        floor=_mean(saved_typical(report["floor"]) for report in reports),
         standstill=_mean(report["standstill_error"] for report in reports),
         consistency=_mean(report["motion_consistency"] for report in reports),
         psnr=_mean((report["likeness"] or {}).get("psnr") for report in reports),
     )
-
-
-def _typical(error: dict[str, Any] | None) -> float | None:
-    """`metrics.report.FlowError.typical`."""
-    if error is None:
-        return None
-    return error["median"] if error["moving_median"] is None else error["moving_median"]
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,13 @@ class FlowError:
     def typical(self) -> float | None:
         """Pixels: the median where things move, or everywhere if nothing does; None with nothing to compare."""
         return self.median if self.moving_median is None else self.moving_median
+
+
+def saved_typical(error: Mapping[str, Any] | None) -> float | None:
+    """`FlowError.typical` of an error that was saved as JSON, pixels."""
+    if error is None:
+        return None
+    return error["median"] if error["moving_median"] is None else error["moving_median"]
 
 
 @dataclass(frozen=True)

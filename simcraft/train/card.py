@@ -103,7 +103,8 @@ def card(model: Path, runs: Sequence[RunSummary], hardware: str) -> str:
         f"# {model.name}",
         f"A small image diffusion model in the layout of diffusers' `{index['_class_name']}`, made by SimCraft's "
         "`simcraft train image` from renders of its own simulations alone; see docs/training.md. Weights are float16 "
-        f"safetensors, {model_bytes(model, '*.safetensors') / 1e6:.1f} MB. The generator `motioncraft` paints with it.",
+        f"safetensors, {model_bytes(model, '*.safetensors') / 1e6:.1f} MB. The generator `motioncraft` paints with it; "
+        "stock pipelines load it after `import simcraft.generate.patch_autoencoder`.",
         f"License: {_LICENSE}, as all of SimCraft. What you make with it is yours.",
         *(_stage_text(summary) for summary in runs),
         f"## Hardware\n\n{hardware}; {sum(run.hours for run in runs):.1f} hours in all.",

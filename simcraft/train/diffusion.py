@@ -64,14 +64,16 @@ class Denoising(nn.Module):
     levels: torch.Tensor
     """(1000) cumulative products of the alphas: 1 is clean."""
 
-    def __init__(self, unet: Any, text_encoder: Any, min_snr: float | None) -> None:
+    def __init__(self, unet: Any, text_encoder: Any, min_snr: float | None, prediction: str = "v_prediction") -> None:
         super().__init__()
-        self.unet, self.text_encoder, self.min_snr = unet, text_encoder, min_snr
+        self.unet, self.text_encoder, self.min_snr, self.prediction = unet, text_encoder, min_snr, prediction
+        self.adds_known = unet.config.in_channels > unet.config.out_channels
+        """Is what the network says added to the known latents that it is given?"""
         install(unet)
         self.register_buffer("levels", build_scheduler().alphas_cumprod.clone(), persistent=False)
 
     def forward(self, batch: Batch) -> Batch:
-        """Weighted squared error of v, for frames of a batch (B, n, ...) that attend to each other.
+        """Weighted squared error of v or z_0, for frames of a batch (B, n, ...) that attend to each other.
 
         `z`, `noise` (B, n, C, h, w); `t` (B) timesteps, one for all n; `tokens` (B, 77); `attended` (n, k), the frames
         that each one attends to; `condition` (B, n, D, h, w), further input channels, of a width D that may be 0.
@@ -80,23 +82,30 @@ class Denoising(nn.Module):
         count = z.shape[1]
         level = self.levels[t][:, None, None, None, None]
         noisy = level.sqrt() * z + (1 - level).sqrt() * noise
-        wanted = level.sqrt() * noise - (1 - level).sqrt() * z
-        network_input = torch.cat([noisy, batch["condition"]], 2).flatten(0, 1)
+        wanted = z if self.prediction == "sample" else level.sqrt() * noise - (1 - level).sqrt() * z
         text = self.text_encoder(batch["tokens"]).last_hidden_state.repeat_interleave(count, 0)
         pattern: Pattern = tuple(map(tuple, batch["attended"].tolist()))
-        predicted = self.unet(
-            network_input,
+        predicted = self.predict(
+            noisy.flatten(0, 1),
+            batch["condition"].flatten(0, 1),
             t.repeat_interleave(count),
-            encoder_hidden_states=text,
+            text,
             cross_attention_kwargs={"frames": Frames(pattern)},
-            return_dict=False,
-        )[0]
+        )
         error = (predicted.float().unflatten(0, (-1, count)) - wanted).pow(2).mean((2, 3, 4))
         weighted = error * snr_weight(self.levels[t], self.min_snr)[:, None]
         losses = {"loss": weighted.mean()}
         if count > 1:
             losses |= {"others": error[:, :-1].mean(), "target": error[:, -1].mean()}
         return losses
+
+    def predict(
+        self, noisy: torch.Tensor, condition: torch.Tensor, t: torch.Tensor, text: torch.Tensor, **options: Any
+    ) -> torch.Tensor:
+        """What the model predicts (B, C, h, w) for noisy latents (B, C, h, w), `condition` (B, D, h, w) beside them."""
+        given = torch.cat([noisy, condition], 1)
+        output = self.unet(given, t, encoder_hidden_states=text, return_dict=False, **options)[0]
+        return output.float() + condition[:, 1:] if self.adds_known else output
 
 
 def snr_weight(level: torch.Tensor, most: float | None) -> torch.Tensor:
@@ -128,7 +137,12 @@ def load_material(
 
 
 def fresh_module(
-    material: Material, inpaint: bool, min_snr: float | None, seed: int, start: Path | None = None
+    material: Material,
+    inpaint: bool,
+    min_snr: float | None,
+    seed: int,
+    start: Path | None = None,
+    prediction: str = "v_prediction",
 ) -> Denoising:
     """The network with random weights, the same for the same seed, or with those of the model in the folder `start`.
 
@@ -141,7 +155,11 @@ def fresh_module(
     text_encoder = build_text_encoder(material.layout, material.tokenizer)
     if start is not None:
         load_start(unet, text_encoder, start)
-    return Denoising(unet, text_encoder, min_snr)
+    if inpaint:
+        # it begins by handing on what it is given
+        nn.init.zeros_(unet.conv_out.weight)
+        nn.init.zeros_(unet.conv_out.bias)
+    return Denoising(unet, text_encoder, min_snr, prediction)
 
 
 def load_start(unet: Any, text_encoder: Any, start: Path) -> None:
@@ -185,9 +203,11 @@ class PairStage:
     """Folder of a model whose weights are where the training starts."""
     inpaint: ClassVar[bool]
     """Is the network given a mask and known latents?"""
+    prediction: ClassVar[str] = "v_prediction"
+    """What it predicts, "v_prediction" or "sample"."""
 
     def __post_init__(self) -> None:
-        self.module = fresh_module(self.material, self.inpaint, self.min_snr, self.seed, self.start)
+        self.module = fresh_module(self.material, self.inpaint, self.min_snr, self.seed, self.start, self.prediction)
         self.begun_with = None if self.start is None else digest_of(self.module.unet)
         data = self.material.data
         self.pairs = pairs_of(data.clips, data.of_training(True))
@@ -196,7 +216,12 @@ class PairStage:
 
     def identity(self) -> dict[str, Any]:
         """See `stage.Stage`."""
-        return {**self.material.identity(), "min_snr": self.min_snr, "start": self.begun_with}
+        return {
+            **self.material.identity(),
+            "min_snr": self.min_snr,
+            "start": self.begun_with,
+            "prediction": self.prediction,
+        }
 
 
 def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> list[str]:
@@ -261,6 +286,7 @@ def save_model(
         text_encoder=module.text_encoder,
         tokenizer=material.tokenizer,
         unet=module.unet,
+        scheduler=build_scheduler(module.prediction),
         pipeline=pipeline,
         index={"painted_hint": painted_hint, "suits": suits},
     )

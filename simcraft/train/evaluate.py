@@ -26,13 +26,13 @@ _STEPS = 20
 _GUIDANCE = 3.0
 
 
-def trailing_schedule(steps: int) -> Schedule:
+def trailing_schedule(steps: int, prediction: str) -> Schedule:
     """From pure noise, in DDIM's own "trailing" steps."""
     scheduler = build_scheduler()
     scheduler.set_timesteps(steps)
     timesteps = tuple(int(t) for t in scheduler.timesteps)
     levels = tuple(float(scheduler.alphas_cumprod[t]) for t in timesteps)
-    return Schedule(timesteps, (*levels, 1.0), "v_prediction")
+    return Schedule(timesteps, (*levels, 1.0), prediction)
 
 
 def sample_captions(material: Material, module: Denoising, captions: list[str]) -> torch.Tensor:
@@ -54,11 +54,11 @@ def paint(
     z = torch.randn(count, material.layout.latent_channels, height, width, generator=generator).to(device)
     text = _texts(material, module, captions)
     nothing = _texts(material, module, [""] * count)
-    schedule = trailing_schedule(steps)
+    schedule = trailing_schedule(steps, module.prediction)
     for k, t in enumerate(schedule.timesteps):
-        output = _predict(module, torch.cat([z, condition], 1), t, text)
+        output = _predict(module, z, condition, t, text)
         if w != 1:
-            output = guided(_predict(module, torch.cat([z, condition], 1), t, nothing), output, w)
+            output = guided(_predict(module, z, condition, t, nothing), output, w)
         z_0, e = split(output, z, schedule.levels[k], schedule.prediction)
         z = ddim_step(z_0, e, schedule.levels[k], schedule.levels[k + 1])
     return z
@@ -88,20 +88,20 @@ def inversion_errors(
 
 def _there_and_back(module: Denoising, z: torch.Tensor, text: torch.Tensor, tau: int) -> torch.Tensor:
     schedule = placed_schedule(build_scheduler(), tau, _STEPS)
+    nothing = z[:, :0]
     for k in reversed(range(schedule.steps)):
         # the prediction is taken at the noisier end, whose timestep the network is told
         level, noisier = schedule.levels[k + 1], schedule.levels[k]
-        z_0, e = split(_predict(module, z, schedule.timesteps[k], text), z, level, schedule.prediction)
+        z_0, e = split(_predict(module, z, nothing, schedule.timesteps[k], text), z, level, schedule.prediction)
         z = ddim_inversion_step(z_0, e, noisier)
     for k, t in enumerate(schedule.timesteps):
-        z_0, e = split(_predict(module, z, t, text), z, schedule.levels[k], schedule.prediction)
+        z_0, e = split(_predict(module, z, nothing, t, text), z, schedule.levels[k], schedule.prediction)
         z = ddim_step(z_0, e, schedule.levels[k], schedule.levels[k + 1])
     return z
 
 
-def _predict(module: Denoising, z: torch.Tensor, t: int, text: torch.Tensor) -> torch.Tensor:
-    unet: Any = module.unet
-    return unet(z, torch.tensor(t, device=z.device), encoder_hidden_states=text, return_dict=False)[0]
+def _predict(module: Denoising, z: torch.Tensor, condition: torch.Tensor, t: int, text: torch.Tensor) -> torch.Tensor:
+    return module.predict(z, condition, torch.tensor(t, device=z.device), text)
 
 
 def _texts(material: Material, module: Denoising, captions: list[str]) -> torch.Tensor:

@@ -31,6 +31,7 @@ def save_pipeline(
     text_encoder: Any,
     tokenizer: Any,
     unet: Any,
+    scheduler: Any = None,
     pipeline: type | None = None,
     index: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -38,11 +39,17 @@ def save_pipeline(
 
     Parameters
     ----------
+    scheduler: `layout.build_scheduler()` by default.
     pipeline: the class that model_index.json names, `StableDiffusionPipeline` by default.
     index: further entries there: arguments of `MotionCraftPipeline`, which stock pipelines pass over.
     """
     made = build_pipeline(
-        vae=_half(vae), text_encoder=_half(text_encoder), tokenizer=tokenizer, unet=_half(unet), pipeline=pipeline
+        vae=_half(vae),
+        text_encoder=_half(text_encoder),
+        tokenizer=tokenizer,
+        unet=_half(unet),
+        scheduler=scheduler,
+        pipeline=pipeline,
     )
     with _replacing(folder) as temporary:
         made.save_pretrained(temporary)
@@ -58,7 +65,9 @@ def _update(path: Path, entries: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def build_pipeline(*, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pipeline: type | None = None) -> Any:
+def build_pipeline(
+    *, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, scheduler: Any = None, pipeline: type | None = None
+) -> Any:
     """A stock pipeline of these parts, without a safety checker."""
     from diffusers import StableDiffusionPipeline
 
@@ -68,7 +77,7 @@ def build_pipeline(*, vae: Any, text_encoder: Any, tokenizer: Any, unet: Any, pi
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=build_scheduler(),
+        scheduler=scheduler or build_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -44,6 +44,8 @@ class InpaintStage(PairStage):
 
     name: str = "inpaint"
     inpaint = True
+    # what is given is nearly the answer: it is handed on at every noise level alike
+    prediction = "sample"
 
     def batch(self, indices: np.ndarray, generator: torch.Generator) -> Batch:
         pairs = [self.pairs[i] for i in indices]

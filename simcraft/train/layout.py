@@ -126,15 +126,18 @@ def build_text_encoder(layout: Layout, tokenizer: Any) -> Any:
     )
 
 
-def build_scheduler() -> Any:
-    """DDIM with v-prediction and zero terminal SNR, as in Lin et al. 2024, "Common diffusion noise schedules ..."."""
+def build_scheduler(prediction: str = "v_prediction") -> Any:
+    """DDIM with zero terminal SNR, as in Lin et al. 2024, "Common diffusion noise schedules ...".
+
+    `prediction`: what the network predicts, "v_prediction" or "sample".
+    """
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
+        prediction_type=prediction,
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=False,

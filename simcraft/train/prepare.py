@@ -50,7 +50,7 @@ def prepare(sets: Sequence[str | Path], out: str | Path, *, progress: Progress =
     Raises
     ------
     UserError: `out` exists; a folder is no data set; clips differ in size; no clip is for training, or none is held
-        out; a clip is damaged.
+        out; a clip is damaged; sets lack annotations.
     DiskFull: there is no space.
     """
     opened = [open_set(folder) for folder in sets]
@@ -62,6 +62,7 @@ def prepare(sets: Sequence[str | Path], out: str | Path, *, progress: Progress =
     if sizes and (sizes[0][0] % FACTOR or sizes[0][1] % FACTOR):
         raise UserError(f"The clips are {sizes[0][0]}x{sizes[0][1]}.", f"Make them in multiples of {FACTOR} pixels.")
     _check_splits((row.split for _, row in rows), ", ".join(map(str, sets)))
+    _check_annotations(rows)
     return write_prepared(_ready_clips(rows, progress), sizes[0], Path(out))
 
 
@@ -156,6 +157,17 @@ def _ready_path(path: Path) -> dict[str, np.ndarray] | None:
 
     clip = load_clip(path)
     return None if clip.frames is None else ready_clip(clip)
+
+
+def _check_annotations(rows: Iterable[tuple[DataSet, Row]]) -> None:
+    """What `warp` paints well by; at use it has them, and pictures that are painted otherwise teach what is wrong."""
+    for data_set, row in rows:
+        for needed in ("visibility", "to_first", "instances", "depth", "frames"):
+            if needed not in row.annotations:
+                raise UserError(
+                    f"The clips of {data_set.folder} were made without the annotation '{needed}'.",
+                    "Add it to the recipe's annotations, and make the set again.",
+                )
 
 
 def _check_splits(splits: Iterable[str], where: str) -> None:

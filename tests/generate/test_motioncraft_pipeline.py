@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -125,13 +126,38 @@ def test_an_inpainting_network_sees_the_warped_picture_and_what_is_made_up(
     settings = Settings("a ball", invert=False, attention="none", **QUICK)
     made = next(painted.stream(clip, settings))
     size = (made.z_0.shape[3], made.z_0.shape[2])
-    hint, first = hints[-1], hints[0]
-    assert not first[0].any()
+    assert painted.first_evaluations == 0 and len(hints) == painted.evaluations / 2 == 2
+    hint = hints[-1]
     assert torch.equal(hint[0], torch.from_numpy(share_of_cells(~first_frame(clip).seen[1], size)))
     assert 0 < hint[0].max() <= 1
     pixels = resized(warp(clip).frames[1], (size[0] * painted.factor, size[1] * painted.factor))
     expected = encode_image(painted.vae, pixels, torch.device("cpu"), torch.float32)[0]
     assert torch.allclose(hint[1:], expected, atol=1e-5)
+    with pytest.raises(UserError, match="neither to look at other frames"):
+        next(painted.stream(clip, Settings("a ball", attention="none", **QUICK)))
+
+
+def test_a_network_that_adds_nothing_hands_on_the_warped_picture(
+    pipeline: MotionCraftPipeline, clip: MotionClip
+) -> None:
+    """What an inpainting network says is added to the latents that it is given; composited, that is `warp` itself."""
+    unet = tiny.unet(in_channels=9)
+    for parameter in unet.conv_out.parameters():
+        torch.nn.init.zeros_(parameter)
+    parts = {
+        **pipeline.components,
+        "unet": unet,
+        "scheduler": tiny.scheduler(prediction_type="sample", set_alpha_to_one=True),
+    }
+    painted = MotionCraftPipeline(**parts, painted_hint=True)
+    # eta is noise where content is new; the mask of what `warp` makes up does not bring back detail there
+    settings = Settings("a ball", invert=False, attention="none", eta=0.0, composite=True, **QUICK)
+    frames = np.stack([made.image for made in painted.stream(clip, settings)])
+    known = ~cv2.dilate((~first_frame(clip).seen[1:]).transpose(1, 2, 0).astype(np.uint8), np.ones((13, 13)))
+    known = known.transpose(2, 0, 1) == 255
+    assert known.mean() > 0.2
+    off = np.abs(frames.astype(int) - warp(clip).frames[1:])
+    assert off[known].max() <= 1
 
 
 def test_composited_frames_are_the_warped_ones_where_diffusion_changes_nothing(clip: MotionClip) -> None:

@@ -12,6 +12,7 @@ from simcraft.generate.warp import warp
 from simcraft.train.layout import FACTOR
 from simcraft.train.prepare import prepare
 from simcraft.train.prepared import PreparedSet, open_prepared
+from tests.data.sets import make_small_set
 
 
 def test_frames_captions_and_splits_are_the_clips(clips: Path, prepared: PreparedSet) -> None:
@@ -97,6 +98,12 @@ def test_refusals_name_what_is_wrong(clips: Path, prepared: PreparedSet, tmp_pat
     (damaged / "frames.bin").write_bytes((damaged / "frames.bin").read_bytes()[:-1])
     with pytest.raises(UserError, match=r"frames\.bin has \d+ bytes"):
         open_prepared(damaged)
+
+
+def test_a_set_without_instances_is_refused(tmp_path: Path) -> None:
+    poor = make_small_set(tmp_path, annotations=("visibility", "to_first", "depth", "frames"))
+    with pytest.raises(UserError, match="without the annotation 'instances'"):
+        prepare([poor], tmp_path / "out")
 
 
 def test_a_set_without_a_held_out_split_is_refused(clips: Path, tmp_path: Path) -> None:

@@ -32,9 +32,11 @@ class Denoiser:
     `evaluations` counts samples that went through the network: a batch of six counts six.
     """
 
-    def __init__(self, unet: Any) -> None:
+    def __init__(self, unet: Any, adds_known: bool = False) -> None:
+        """`adds_known`: what the network says is added to the known latents of its hint."""
         install(unet)
         self.unet = unet
+        self.adds_known = adds_known
         self.evaluations = 0
 
     @property
@@ -68,7 +70,8 @@ class Denoiser:
             cross_attention_kwargs=attended,
             return_dict=False,
         )[0]
-        return output.to(z.dtype)
+        output = output.to(z.dtype)
+        return output if hint is None or not self.adds_known else output + hint[:, 1:].to(z)
 
     def guided(
         self,

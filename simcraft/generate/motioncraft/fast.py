@@ -91,6 +91,15 @@ def start(denoiser: Denoiser, z_0: torch.Tensor, schedule: Schedule, prompt: Con
     return State(z_0, z_tau, torch.zeros(*z_0.shape[-2:], 2), features)
 
 
+def start_noisy(z_0: torch.Tensor, schedule: Schedule, generator: torch.Generator | None = None) -> State:
+    """For a network that is given the picture: its clean latents (1, C, h, w) under noise that the motion then carries.
+
+    Inverting would find no noise, because such a network knows what is below.
+    """
+    z_tau = math.sqrt(schedule.levels[0]) * z_0 + math.sqrt(1 - schedule.levels[0]) * standard_normal(z_0, generator)
+    return State(z_0, z_tau, torch.zeros(*z_0.shape[-2:], 2), [{} for _ in schedule.timesteps])
+
+
 def advance(
     denoiser: Denoiser,
     first: State,
@@ -117,7 +126,11 @@ def advance(
         denoiser, z, schedule, settings.guidance, prompt, negative, memories, eta, generator, hint, record, step_done
     )
     del memories  # the inversion then replaces one step's features after the other
-    z_tau = invert(denoiser, z_0, schedule, prompt, kept) if settings.invert else z
+    if settings.invert:
+        z_tau = invert(denoiser, z_0, schedule, prompt, kept)
+    else:
+        # the same noise on what was painted: it is told from the latents by their difference
+        z_tau = z + math.sqrt(schedule.levels[0]) * (z_0 - clean) if settings.source == "picture" else z
     return State(z_0, z_tau, remainder, kept)
 
 

@@ -27,7 +27,7 @@ _MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
 
 
 def motioncraft(
-    *, model: str | None, device: str, dtype: str, offload: str, hub: bool, model_config: str | None
+    *, model: str | None, device: str, dtype: str, offload: str, compile: bool, hub: bool, model_config: str | None
 ) -> Callable[..., Video]:
     """Load the model; returns `(clip, *, keep=None, frame_done=None, progress, **painting) -> Video`.
 
@@ -37,7 +37,9 @@ def motioncraft(
     """
     checkpoint = find_checkpoint(model, hub=hub, config=model_config)
     try:
-        pipeline = load_pipeline(model, device=device, dtype=dtype, offload=offload, hub=hub, config=model_config)
+        pipeline = load_pipeline(
+            model, device=device, dtype=dtype, offload=offload, hub=hub, config=model_config, compiled=compile
+        )
     except Exception as error:
         if not _out_of_memory(error):
             raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +26,7 @@ def load_pipeline(
     offload: str = "none",
     hub: bool = False,
     config: str | None = None,
+    compiled: bool = False,
 ) -> MotionCraftPipeline:
     """The pipeline for a checkpoint, ready on its device.
 
@@ -40,6 +40,7 @@ def load_pipeline(
     hub: may anything be downloaded? Nothing is otherwise.
     config: for a single file without the hub, a folder of its family in diffusers' layout (of which only the
         configuration and the tokenizer are read).
+    compiled: compile the UNet, when it is first used: minutes, after which each step is faster.
 
     Raises `UserError` for what is missing, unknown, or pickled.
     """
@@ -54,7 +55,11 @@ def load_pipeline(
         else:
             pipeline = _from_hub(checkpoint.name, kind)
     pipeline.set_progress_bar_config(disable=True)
-    return _placed(pipeline, where, offload)
+    pipeline = _placed(pipeline, where, offload)
+    if compiled:
+        # whole: what attention remembers of other frames is an argument of the graph, and breaks it nowhere
+        pipeline.unet.compile(fullgraph=True)
+    return pipeline
 
 
 @contextmanager
@@ -127,14 +132,14 @@ def _from_hub(model: str, dtype: torch.dtype) -> MotionCraftPipeline:
 def _placed(pipeline: MotionCraftPipeline, device: torch.device, offload: str) -> MotionCraftPipeline:
     if offload not in OFFLOADS:
         raise UserError(f"offload is {offload!r}.", f"Choose from: {', '.join(OFFLOADS)}.")
+    if device.type == "cuda":
+        # the order of axes that its convolutions are fastest in; on CPUs it was 10 % slower
+        for network in (pipeline.unet, pipeline.vae):
+            network.to(memory_format=torch.channels_last)
     if offload == "none":
         return pipeline.to(device)
     if device.type == "cpu":
         raise UserError("Offloading moves networks off a GPU; this runs on the CPU.", "Use --offload none.")
-    try:
-        importlib.import_module("accelerate")
-    except ImportError:
-        raise UserError("Offloading needs the package accelerate.", "Run: pip install accelerate") from None
     if offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     else:

@@ -13,6 +13,8 @@ LOADING = (
            loading=True),
     Option("offload", str, "none", "Keep networks off the GPU until they are used.",
            ("none", "model", "sequential"), loading=True),
+    Option("compile", bool, False, "Compile the UNet when it is first used: minutes; for long clips on a GPU.",
+           loading=True),
     Option("hub", bool, False, "Allow downloads from the hub.", loading=True),
     Option("model_config", str, None, "For a .safetensors file: a folder with its configuration and tokenizer.",
            loading=True),

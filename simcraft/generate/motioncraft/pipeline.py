@@ -94,7 +94,7 @@ class MotionCraftPipeline(DiffusionPipeline):
         Parameters
         ----------
         painted_hint: an inpainting UNet was trained on whole pictures, as `warp` paints them, and a mask that says
-            where they are made up; stock ones see nothing there.
+            where they are made up, and predicts what is to be added to them; stock ones see nothing there.
         suits: fields of `Settings` that suit this checkpoint, for `settings`.
         """
         super().__init__()
@@ -248,15 +248,26 @@ class MotionCraftPipeline(DiffusionPipeline):
         same = ("guidance", "attention", "source", "warp", "eta", "renew", "invert")
         chosen = fast.Fast(**{name: getattr(settings, name) for name in same})
         painted_hint = self.config["painted_hint"]
+        if painted_hint and (settings.attention != "none" or settings.invert):
+            raise UserError(
+                f"attention is '{settings.attention}', invert {settings.invert}; this model is given the warped "
+                "picture, and has learned neither to look at other frames nor to be inverted.",
+                "Leave both options out, or use a plain model.",
+            )
         needed = settings.source == "picture" or settings.composite or painted_hint
         warped = Warped.of(clip) if needed else None
         cells = self._latent_size(size)
         with self._running() as denoiser:
             prompt, negative = self._conditions(settings, size)
-            first = fast.start(denoiser, self._encoded(clip.image, size), schedule, prompt)
-            state = first
+
+            def begin(z_0: torch.Tensor) -> fast.State:
+                if painted_hint:
+                    return fast.start_noisy(z_0, schedule, generator or _frame_generator(settings.seed, 0))
+                return fast.start(denoiser, z_0, schedule, prompt)
+
+            first = state = begin(self._encoded(clip.image, size))
             if after is not None:
-                state = fast.start(denoiser, after.z_0.to(first.z_0), schedule, prompt)
+                state = begin(after.z_0.to(first.z_0))
                 state = fast.State(state.z_0, after.z_tau.to(first.z_0), after.remainder, state.features)
             self.first_evaluations = denoiser.evaluations
             for t in range(1 if after is None else after.index + 1, clip.frame_count):
@@ -311,7 +322,7 @@ class MotionCraftPipeline(DiffusionPipeline):
         """A denoiser that counts from zero; offloaded networks go back to the host's memory at the end."""
         self.evaluations = self.first_evaluations = 0
         try:
-            yield Denoiser(self.unet)
+            yield Denoiser(self.unet, self.config["painted_hint"])
         finally:
             self.maybe_free_model_hooks()
 
