@@ -32,7 +32,7 @@ lint: .venv/.dev  ## style and types
 	@$(PYTHON) -m mypy
 
 bench: .venv/.dev  ## the benchmarks, quick versions
-	@for name in observe preview warp volumes voxels fluids agents materials dataset; do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
+	@for name in observe preview warp volumes voxels fluids agents materials dataset motioncraft_networks; do $(PYTHON) -m benchmarks.$$name --quick || exit 1; done
 
 docs: .venv/.dev  ## the documentation site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
