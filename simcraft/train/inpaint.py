@@ -32,8 +32,6 @@ from simcraft.train.stage import Batch
 
 SUITS = {"strength": 0.9, "steps": 5, "guidance": 1.0, "attention": "none", "invert": False, "composite": True}
 """Settings of `motioncraft` for the trained model: what it is given says nearly all, so that few steps suffice."""
-_NOTHING = 0.1
-"""Share of examples in which nothing is known: plain text-to-image."""
 _STEPS = 5
 """Of an evaluation's sampling."""
 
@@ -50,8 +48,6 @@ class InpaintStage(PairStage):
     def batch(self, indices: np.ndarray, generator: torch.Generator) -> Batch:
         pairs = [self.pairs[i] for i in indices]
         known, new = self._known(pairs)
-        nothing = (torch.rand(len(pairs), generator=generator) < _NOTHING)[:, None, None, None]
-        known, new = torch.where(nothing, 0.0, known), torch.where(nothing, 1.0, new)
         z = self._targets(pairs)[:, None]
         clips = [self.material.data.clips[pair.clip] for pair in pairs]
         return {
