@@ -77,6 +77,15 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         return self.decode(self.encode(sample).latents, return_dict=return_dict)
 
     @torch.no_grad()
+    def pixel_weights(self) -> torch.Tensor:
+        """(C) weights, 1 in the mean, with which squared errors of latents are as squared errors of pixels.
+
+        Components are orthogonal: as long as the inverse is the fitted one, that holds exactly.
+        """
+        weights = self.inverse.weight.square().sum((1, 2, 3))
+        return weights / weights.mean()
+
+    @torch.no_grad()
     def fit(self, pictures: torch.Tensor) -> PatchAutoencoder:
         """Take the principal components of the patches of pictures (B, 3, H, W), and their inverse.
 

@@ -63,14 +63,25 @@ class Denoising(nn.Module):
 
     levels: torch.Tensor
     """(1000) cumulative products of the alphas: 1 is clean."""
+    weights: torch.Tensor
+    """(C, 1, 1) of the channels' errors, 1 in the mean."""
 
-    def __init__(self, unet: Any, text_encoder: Any, min_snr: float | None, prediction: str = "v_prediction") -> None:
+    def __init__(
+        self,
+        unet: Any,
+        text_encoder: Any,
+        min_snr: float | None,
+        prediction: str = "v_prediction",
+        weights: torch.Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.unet, self.text_encoder, self.min_snr, self.prediction = unet, text_encoder, min_snr, prediction
         self.adds_known = unet.config.in_channels > unet.config.out_channels
         """Is what the network says added to the known latents that it is given?"""
         install(unet)
         self.register_buffer("levels", build_scheduler().alphas_cumprod.clone(), persistent=False)
+        even = torch.ones(unet.config.out_channels)
+        self.register_buffer("weights", (even if weights is None else weights)[:, None, None], persistent=False)
 
     def forward(self, batch: Batch) -> Batch:
         """Weighted squared error of v or z_0, for frames of a batch (B, n, ...) that attend to each other.
@@ -92,7 +103,7 @@ class Denoising(nn.Module):
             text,
             cross_attention_kwargs={"frames": Frames(pattern)},
         )
-        error = (predicted.float().unflatten(0, (-1, count)) - wanted).pow(2).mean((2, 3, 4))
+        error = (predicted.float().unflatten(0, (-1, count)) - wanted).pow(2).mul(self.weights).mean((2, 3, 4))
         weighted = error * snr_weight(self.levels[t], self.min_snr)[:, None]
         losses = {"loss": weighted.mean()}
         if count > 1:
@@ -159,7 +170,7 @@ def fresh_module(
         # it begins by handing on what it is given
         nn.init.zeros_(unet.conv_out.weight)
         nn.init.zeros_(unet.conv_out.bias)
-    return Denoising(unet, text_encoder, min_snr, prediction)
+    return Denoising(unet, text_encoder, min_snr, prediction, material.autoencoder.pixel_weights())
 
 
 def load_start(unet: Any, text_encoder: Any, start: Path) -> None:

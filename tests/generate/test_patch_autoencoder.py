@@ -51,6 +51,19 @@ def test_the_error_is_the_variance_that_was_left_out(autoencoder: PatchAutoencod
 
 
 @torch.no_grad()
+def test_weighted_errors_of_latents_are_those_of_pixels(autoencoder: PatchAutoencoder, pictures: torch.Tensor) -> None:
+    z = autoencoder.encode(pictures).latents
+    ratios = []
+    for channel in (0, 4, 9):
+        moved = z.clone()
+        moved[:, channel] += 0.1 * torch.randn(z[:, channel].shape, generator=torch.Generator().manual_seed(channel))
+        pixels = (autoencoder.inverse(moved) - autoencoder.inverse(z)).square().mean()
+        weighted = ((moved - z).square() * autoencoder.pixel_weights()[:, None, None]).mean()
+        ratios.append(float(pixels / weighted))
+    assert ratios == pytest.approx([ratios[0]] * 3, rel=1e-4)
+
+
+@torch.no_grad()
 def test_moving_by_whole_cells_is_exact(autoencoder: PatchAutoencoder, pictures: torch.Tensor) -> None:
     z, moved = autoencoder.encode(pictures).latents, autoencoder.encode(pictures.roll((8, -4), (2, 3))).latents
     assert torch.allclose(moved, z.roll((2, -1), (2, 3)), atol=1e-5)

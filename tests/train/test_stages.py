@@ -29,6 +29,9 @@ def stage(request: pytest.FixtureRequest, prepared: PreparedSet, material: Mater
 
 def test_the_loss_of_one_batch_goes_down(stage: Stage) -> None:
     batch = stage.batch(np.arange(4), step_generator(0, 0, 0))
+    if stage.name == "inpaint":
+        # `warp` paints these simple clips nearly as they are: without its picture there is something to learn
+        batch["condition"][:, :, 1:] = 0
     optimizer = torch.optim.Adam(stage.module.parameters(), 2e-3)
     losses = []
     for _ in range(12):
@@ -130,7 +133,8 @@ def test_an_inpainting_network_begins_by_handing_on_what_it_is_given(material: M
     batch = stage.batch(np.arange(6), step_generator(4, 0, 0))
     with torch.no_grad():
         loss = stage.module(batch)["loss"]
-    expected = (batch["condition"][:, :, 1:] - batch["z"]).square().mean()
+    weights = material.autoencoder.pixel_weights()[:, None, None]
+    expected = ((batch["condition"][:, :, 1:] - batch["z"]).square() * weights).mean()
     assert float(expected) > 0
     assert torch.allclose(loss, expected)
 
