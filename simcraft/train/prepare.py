@@ -68,9 +68,9 @@ def prepare(sets: Sequence[str | Path], out: str | Path, *, progress: Progress =
 
 def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
     """The arrays of a clip with frames: see `PreparedSet`, whose frames are this clip's T."""
-    from simcraft.generate.correspondence import first_frame, pixel_centres
+    from simcraft.generate.correspondence import pixel_centres
+    from simcraft.generate.motioncraft.composite import Warped
     from simcraft.generate.motioncraft.warping import latent_motion, share_of_cells
-    from simcraft.generate.warp import warp
 
     assert clip.frames is not None
     size = (clip.size[0] // FACTOR, clip.size[1] // FACTOR)
@@ -81,12 +81,13 @@ def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
     for t in range(1, count):
         motion = latent_motion(clip, t, size)
         previous[t], previous_seen[t] = motion.places - centres, ~motion.new
-    new = np.stack([share_of_cells(~seen, size) for seen in first_frame(clip).seen])
+    warped = Warped.of(clip)
+    new = np.stack([share_of_cells(mask, size) for mask in warped.new])
     return {
         "frames": np.asarray(clip.frames),
         "previous": previous,
         "previous_seen": previous_seen,
-        "warped": warp(clip).frames,
+        "warped": warped.frames,
         "new": (255 * new).round().astype(np.uint8),
     }
 

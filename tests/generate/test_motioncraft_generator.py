@@ -28,26 +28,11 @@ from simcraft.generate.registry import complete_options, find_generator
 from simcraft.generate.streaming import OtherWork
 from simcraft.recording.format import only_writer
 from simcraft.video import load_video
-from tests.analytic import sliding_square
 from tests.generate import tiny
-from tests.generate.checkpoints import save_checkpoint
 from tests.generate.single_file import save_single_file
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = {"steps": 2, "guidance": 2.0}
-
-
-@pytest.fixture(scope="module")
-def clip() -> MotionClip:
-    return sliding_square(count=4)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of models, as SIMCRAFT_MODELS names one."""
-    folder = tmp_path_factory.mktemp("models")
-    save_checkpoint(folder / "simcraft-image")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -23,18 +23,12 @@ from simcraft.generate.motioncraft.settings import Settings
 from simcraft.generate.motioncraft.text import encode_prompt
 from simcraft.generate.motioncraft.warping import share_of_cells
 from simcraft.generate.warp import warp
-from tests.analytic import sliding_square
 from tests.generate import tiny
 from tests.generate.checkpoints import save_checkpoint
 from tests.generate.published import published_frame, published_inversion, published_schedulers
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 QUICK = {"steps": 2, "guidance": 2.0}
-
-
-@pytest.fixture(scope="module")
-def clip() -> MotionClip:
-    return sliding_square(count=4)
 
 
 @pytest.fixture(scope="module")

@@ -30,18 +30,6 @@ from tests.generate.checkpoints import save_checkpoint
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.fixture(scope="module")
-def clip() -> MotionClip:
-    return sliding_square(count=4)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models")
-    save_checkpoint(folder / "simcraft-image")
-    return folder
-
-
 @pytest.fixture
 def tiny(models: Path, monkeypatch: pytest.MonkeyPatch) -> Choice:
     """The generator with a tiny embedded model and two steps a frame."""
