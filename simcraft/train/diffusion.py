@@ -116,7 +116,7 @@ class Denoising(nn.Module):
         """What the model predicts (B, C, h, w) for noisy latents (B, C, h, w), `condition` (B, D, h, w) beside them."""
         given = torch.cat([noisy, condition], 1)
         output = self.unet(given, t, encoder_hidden_states=text, return_dict=False, **options)[0]
-        return output.float() + condition[:, 1:] if self.adds_known else output
+        return output.float() + condition[:, 1 : 1 + noisy.shape[1]] if self.adds_known else output
 
 
 def snr_weight(level: torch.Tensor, most: float | None) -> torch.Tensor:
@@ -246,9 +246,22 @@ def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> 
 
 def draw_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
     """(count) uniform training timesteps, spread so that a batch covers all noise levels (Kingma et al. 2021, I.1)."""
+    return _timesteps(_spread(count, generator))
+
+
+def late_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
+    """(count) training timesteps of which half are above 800, for a network that is to say all in one step."""
+    return _timesteps(_spread(count, generator) ** (1 / 3))
+
+
+def _spread(count: int, generator: torch.Generator) -> torch.Tensor:
+    """(count) numbers from 0 to 1, evenly spread, in random order."""
     offset = torch.rand((), generator=generator)
-    spread = (torch.arange(count) + offset) / count
-    return (spread[torch.randperm(count, generator=generator)] * 1000).long().clamp(max=999)
+    return ((torch.arange(count) + offset) / count)[torch.randperm(count, generator=generator)]
+
+
+def _timesteps(share: torch.Tensor) -> torch.Tensor:
+    return (share * 1000).long().clamp(max=999)
 
 
 def latents_of(material: Material, frames: np.ndarray) -> torch.Tensor:

@@ -1,8 +1,9 @@
 """Stage "inpaint": a network that is given what the simulation knows, and paints the rest.
 
-The layout is Stable Diffusion's for inpainting: noisy latents, a mask and known latents. The known ones are those of
-the frame as the generator `warp` paints it, with its holes filled; the mask says how much of each cell is filled so,
-and is not to be trusted. What no warp can know, the network learns from true frames: what was hidden, shadows, light.
+The layout is Stable Diffusion's for inpainting, noisy latents, a mask and known latents, and then geometry. The known
+latents are those of the frame as the generator `warp` paints it, with its holes filled; the mask says how much of each
+cell is filled so, and is not to be trusted. What no warp can know, the network learns from true frames: what was
+hidden, shadows, light.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from simcraft.generate.motioncraft.geometry import CHANNELS
 from simcraft.train.diffusion import (
     Pair,
     PairStage,
     draw_captions,
-    draw_timesteps,
+    late_timesteps,
     latents_of,
     numbers_of,
     save_model,
@@ -35,6 +37,8 @@ SUITS = {"strength": 0.9, "steps": 1, "guidance": 1.0, "attention": "none", "inv
 the truth; each further step makes up detail."""
 _STEPS = 1
 """Of an evaluation's sampling."""
+_NO_GEOMETRY = 0.1
+"""Share of batches without it: clips of plain flow have none."""
 
 
 @dataclass
@@ -48,15 +52,17 @@ class InpaintStage(PairStage):
 
     def batch(self, indices: np.ndarray, generator: torch.Generator) -> Batch:
         pairs = [self.pairs[i] for i in indices]
-        known, new = self._known(pairs)
+        condition = self._condition(pairs)
+        if float(torch.rand((), generator=generator)) < _NO_GEOMETRY:
+            condition[:, -CHANNELS:] = 0
         z = self._targets(pairs)[:, None]
         clips = [self.material.data.clips[pair.clip] for pair in pairs]
         return {
             "z": z,
             "noise": torch.randn(z.shape, generator=generator),
-            "t": draw_timesteps(len(pairs), generator),
+            "t": late_timesteps(len(pairs), generator),
             "tokens": tokens_of(self.material, draw_captions(clips, generator)),
-            "condition": torch.cat([new, known], 1)[:, None],
+            "condition": condition[:, None],
             "attended": torch.tensor([[0]]),
         }
 
@@ -69,10 +75,11 @@ class InpaintStage(PairStage):
         device = next(self.module.parameters()).device
         chosen = self._newest(24)
         numbers = numbers_of(self.material, chosen)
-        known, new = (tensor.to(device) for tensor in self._known(chosen))
+        condition = self._condition(chosen).to(device)
+        new, known = condition.split([1, self.material.layout.latent_channels, CHANNELS], 1)[:2]
         clips = [self.material.data.clips[pair.clip] for pair in chosen]
         captions = [clip.captions[0] if clip.captions else "" for clip in clips]
-        painted = paint(self.material, self.module, captions, torch.cat([new, known], 1), steps=_STEPS)
+        painted = paint(self.material, self.module, captions, condition, steps=_STEPS)
         truth = to_tensor(self.material.data.frames[numbers]).to(device)
         warped = to_tensor(self.material.data.warped[numbers]).to(device)
         raw = decode(self.material.autoencoder, painted)
@@ -98,11 +105,12 @@ class InpaintStage(PairStage):
     def _targets(self, pairs: list[Pair]) -> torch.Tensor:
         return latents_of(self.material, numbers_of(self.material, pairs))
 
-    def _known(self, pairs: list[Pair]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents (B, C, h, w) of the warped pictures, and the share (B, 1, h, w) of each cell that is not known."""
+    def _condition(self, pairs: list[Pair]) -> torch.Tensor:
+        """(B, 1 + C + 8, h, w): the share of each cell that is new, latents of the warped pictures, geometry."""
         numbers = numbers_of(self.material, pairs)
         new = torch.from_numpy(self.material.data.new[numbers].astype(np.float32) / 255)
-        return warped_latents_of(self.material, numbers), new[:, None]
+        surfaces = torch.from_numpy(self.material.data.geometry[numbers].astype(np.float32))
+        return torch.cat([new[:, None], warped_latents_of(self.material, numbers), surfaces], 1)
 
     def _newest(self, count: int) -> list[Pair]:
         """Held-out frames with the most new content, from as many clips as there are."""

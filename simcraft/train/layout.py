@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simcraft.errors import UserError
+from simcraft.generate.motioncraft.geometry import CHANNELS
 
 FACTOR = 4
 """Pixels a latent cell, on each side."""
@@ -86,14 +87,14 @@ def build_autoencoder(layout: Layout) -> Any:
 
 
 def build_unet(layout: Layout, inpaint: bool = False) -> Any:
-    """A fresh `UNet2DConditionModel`; `inpaint`: also given a mask and known latents."""
+    """A fresh `UNet2DConditionModel`; `inpaint`: also given a mask, known latents and geometry."""
     from diffusers import UNet2DConditionModel
 
     down = {True: "CrossAttnDownBlock2D", False: "DownBlock2D"}
     up = {True: "CrossAttnUpBlock2D", False: "UpBlock2D"}
     return UNet2DConditionModel(
         sample_size=max(layout.size) // FACTOR,  # a default for pipelines, of which some take one number only
-        in_channels=2 * layout.latent_channels + 1 if inpaint else layout.latent_channels,
+        in_channels=layout.latent_channels + (1 + layout.latent_channels + CHANNELS if inpaint else 0),
         out_channels=layout.latent_channels,
         block_out_channels=layout.channels,
         layers_per_block=layout.layers,

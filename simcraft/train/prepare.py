@@ -70,6 +70,7 @@ def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
     """The arrays of a clip with frames: see `PreparedSet`, whose frames are this clip's T."""
     from simcraft.generate.correspondence import pixel_centres
     from simcraft.generate.motioncraft.composite import Warped
+    from simcraft.generate.motioncraft.geometry import Geometry
     from simcraft.generate.motioncraft.warping import latent_motion, share_of_cells
 
     assert clip.frames is not None
@@ -83,12 +84,14 @@ def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
         previous[t], previous_seen[t] = motion.places - centres, ~motion.new
     warped = Warped.of(clip)
     new = np.stack([share_of_cells(mask, size) for mask in warped.new])
+    surfaces = Geometry(clip, warped.first)
     return {
         "frames": np.asarray(clip.frames),
         "previous": previous,
         "previous_seen": previous_seen,
         "warped": warped.frames,
         "new": (255 * new).round().astype(np.uint8),
+        "geometry": np.stack([surfaces.at(t, size) for t in range(count)]).astype(np.float16),
     }
 
 

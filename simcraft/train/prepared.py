@@ -5,6 +5,7 @@ DIR/clips.jsonl                a line a clip: where its frames are, split, famil
 DIR/frames.bin                 (F, H, W, 3) uint8
 DIR/warped.bin                 (F, H, W, 3) uint8, see `PreparedSet`
 DIR/new.bin                    (F, h, w) uint8
+DIR/geometry.bin               (F, 8, h, w) float16
 DIR/previous.bin               (F, h, w, 2) float16
 DIR/previous_seen.bin          (F, h, w) bool
 DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the encoder with that digest, also warped-...; see `latents`
@@ -21,8 +22,9 @@ import numpy as np
 
 from simcraft.clip.files import read_errors
 from simcraft.errors import UserError
+from simcraft.generate.motioncraft.geometry import CHANNELS
 
-FORMAT = 2
+FORMAT = 3
 TRAIN = "train"
 """The split that is trained on; all others are held out."""
 
@@ -62,6 +64,8 @@ class PreparedSet:
     """(F, H, W, 3) uint8, what the generator `warp` paints: the clip's first frame, moved along its motion."""
     new: np.ndarray
     """(F, h, w) uint8, 255 times the share of a cell that the clip's first frame did not show."""
+    geometry: np.ndarray
+    """(F, 8, h, w) float16, see `simcraft.generate.motioncraft.geometry`."""
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -82,6 +86,7 @@ def arrays_of(size: tuple[int, int], factor: int) -> dict[str, tuple[tuple[int, 
         "previous_seen": (cells, np.bool_),
         "warped": ((size[1], size[0], 3), np.uint8),
         "new": (cells, np.uint8),
+        "geometry": ((CHANNELS, *cells), np.float16),
     }
 
 

@@ -16,6 +16,7 @@ from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.correspondence import first_frame
 from simcraft.generate.motioncraft.composite import composited
+from simcraft.generate.motioncraft.geometry import Geometry
 from simcraft.generate.motioncraft.loading import load_pipeline
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, resized, working_size
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
@@ -112,8 +113,8 @@ def test_what_suits_a_checkpoint_is_kept_with_it(pipeline: MotionCraftPipeline, 
 def test_an_inpainting_network_sees_the_warped_picture_and_what_is_made_up(
     pipeline: MotionCraftPipeline, clip: MotionClip
 ) -> None:
-    """Nine channels: noisy latents, share of each cell that is made up, latents of what `warp` paints."""
-    parts = {**pipeline.components, "unet": tiny.unet(in_channels=9)}
+    """Seventeen channels: noisy latents, share of each cell made up, latents of what `warp` paints, geometry."""
+    parts = {**pipeline.components, "unet": tiny.unet(in_channels=17)}
     painted = MotionCraftPipeline(**parts, painted_hint=True)
     hints = []
     painted.unet.conv_in.register_forward_pre_hook(lambda _, given: hints.append(given[0][-1, 4:]))
@@ -126,7 +127,10 @@ def test_an_inpainting_network_sees_the_warped_picture_and_what_is_made_up(
     assert 0 < hint[0].max() <= 1
     pixels = resized(warp(clip).frames[1], (size[0] * painted.factor, size[1] * painted.factor))
     expected = encode_image(painted.vae, pixels, torch.device("cpu"), torch.float32)[0]
-    assert torch.allclose(hint[1:], expected, atol=1e-5)
+    assert torch.allclose(hint[1:5], expected, atol=1e-5)
+    surfaces = Geometry(clip, first_frame(clip)).at(1, size)
+    assert np.ptp(surfaces) > 0.5
+    assert torch.equal(hint[5:], torch.from_numpy(surfaces))
     with pytest.raises(UserError, match="neither to look at other frames"):
         next(painted.stream(clip, Settings("a ball", attention="none", **QUICK)))
 
@@ -135,7 +139,7 @@ def test_a_network_that_adds_nothing_hands_on_the_warped_picture(
     pipeline: MotionCraftPipeline, clip: MotionClip
 ) -> None:
     """What an inpainting network says is added to the latents that it is given; composited, that is `warp` itself."""
-    unet = tiny.unet(in_channels=9)
+    unet = tiny.unet(in_channels=17)
     for parameter in unet.conv_out.parameters():
         torch.nn.init.zeros_(parameter)
     parts = {

@@ -7,6 +7,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
 
 from simcraft.errors import UserError
+from simcraft.generate.motioncraft.geometry import CHANNELS
 from simcraft.train.export import model_bytes, save_autoencoder, save_pipeline
 from simcraft.train.layout import (
     BUDGET,
@@ -45,7 +46,7 @@ def test_a_fresh_model_is_small_enough_and_runs(name: str, pipeline: type, tmp_p
     options = {"width": 32, "height": 16, "num_inference_steps": 2, "output_type": "np"}
     if inpaint:
         # it loads; to run it, diffusers wants four latent channels
-        assert loaded.unet.config.in_channels == 2 * layout.latent_channels + 1
+        assert loaded.unet.config.in_channels == 2 * layout.latent_channels + 1 + CHANNELS
         return
     images = loaded("red dominoes", generator=torch.Generator().manual_seed(0), **options).images
     assert images.shape == (1, 16, 32, 3)

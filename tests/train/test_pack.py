@@ -20,7 +20,7 @@ def test_a_pack_is_deterministic_and_unpacks(prepared: PreparedSet, tmp_path: Pa
         original = originals[clip.id]
         here, there = (slice(c.start, c.start + c.frames) for c in (clip, original))
         assert (clip.captions, clip.split, clip.family) == (original.captions, original.split, original.family)
-        for name in ("frames", "previous", "previous_seen", "warped", "new"):
+        for name in ("frames", "previous", "previous_seen", "warped", "new", "geometry"):
             assert np.array_equal(getattr(unpacked, name)[here], getattr(prepared, name)[there]), name
 
 

@@ -9,6 +9,7 @@ import torch
 
 from simcraft.errors import UserError
 from simcraft.generate.motioncraft.attention import Frames
+from simcraft.generate.motioncraft.geometry import CHANNELS
 from simcraft.train.autoencoder import AutoencoderStage, came_from_inside, smooth_flow
 from simcraft.train.diffusion import Material, numbers_of, snr_weight
 from simcraft.train.evaluate import inversion_errors, paint
@@ -31,7 +32,7 @@ def test_the_loss_of_one_batch_goes_down(stage: Stage) -> None:
     batch = stage.batch(np.arange(4), step_generator(0, 0, 0))
     if stage.name == "inpaint":
         # `warp` paints these simple clips nearly as they are: without its picture there is something to learn
-        batch["condition"][:, :, 1:] = 0
+        batch["condition"][:, :, 1:-CHANNELS] = 0
     optimizer = torch.optim.Adam(stage.module.parameters(), 2e-3)
     losses = []
     for _ in range(12):
@@ -122,9 +123,11 @@ def test_an_inpainting_example_is_given_the_warped_picture_and_what_is_new(mater
     batch = stage.batch(np.arange(stage.examples), step_generator(4, 0, 0))
     targets = numbers_of(stage.material, stage.pairs)
     assert np.array_equal(batch["z"][:, 0, 0, 0, 0].numpy(), targets)
-    mask, known = batch["condition"][:, 0].split([1, material.layout.latent_channels], 1)
+    mask, known, surfaces = batch["condition"][:, 0].split([1, material.layout.latent_channels, CHANNELS], 1)
     assert torch.equal(known[:, 0, 0, 0], torch.from_numpy(targets) + 100.0)
     assert torch.equal(mask[:, 0], torch.from_numpy(material.data.new[targets].astype(np.float32) / 255))
+    assert torch.equal(surfaces, torch.from_numpy(material.data.geometry[targets].astype(np.float32)))
+    assert float(surfaces.abs().amax()) > 0.5
 
 
 def test_an_inpainting_network_begins_by_handing_on_what_it_is_given(material: Material) -> None:
@@ -134,7 +137,7 @@ def test_an_inpainting_network_begins_by_handing_on_what_it_is_given(material: M
     with torch.no_grad():
         loss = stage.module(batch)["loss"]
     weights = material.autoencoder.pixel_weights()[:, None, None]
-    expected = ((batch["condition"][:, :, 1:] - batch["z"]).square() * weights).mean()
+    expected = ((batch["condition"][:, :, 1:-CHANNELS] - batch["z"]).square() * weights).mean()
     assert float(expected) > 0
     assert torch.allclose(loss, expected)
 

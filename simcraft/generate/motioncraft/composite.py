@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcraft.clip.types import MotionClip
+from simcraft.generate.correspondence import FirstFrame, first_frame
 
 
 @dataclass(frozen=True)
@@ -15,16 +16,20 @@ class Warped:
 
     frames: np.ndarray
     """(T, H, W, 3) uint8."""
-    new: np.ndarray
-    """(T, H, W) bool: not shown by the first frame, so made up."""
+    first: FirstFrame
+    """Where the first frame shows what the pixels show."""
+
+    @property
+    def new(self) -> np.ndarray:
+        """(T, H, W) bool: not shown by the first frame, so made up."""
+        return ~self.first.seen
 
     @classmethod
     def of(cls, clip: MotionClip) -> Warped:
         """Paint the whole clip: later frames tell what earlier ones may make up."""
-        from simcraft.generate.correspondence import first_frame
         from simcraft.generate.warp import warp
 
-        return cls(warp(clip).frames, ~first_frame(clip).seen)
+        return cls(warp(clip).frames, first_frame(clip))
 
 
 def composited(image: np.ndarray, warped: np.ndarray, lossy: np.ndarray, new: np.ndarray) -> np.ndarray:

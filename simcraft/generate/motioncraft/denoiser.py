@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from simcraft.generate.motioncraft import geometry
 from simcraft.generate.motioncraft.attention import Frames, install
 from simcraft.generate.motioncraft.schedule import guided
 from simcraft.generate.motioncraft.warping import share_of_cells
@@ -41,8 +42,9 @@ class Denoiser:
 
     @property
     def takes_hint(self) -> bool:
-        """Is it an inpainting network, that also sees a mask and masked latents?"""
-        return bool(self.unet.config.in_channels == 2 * self.unet.config.out_channels + 1)
+        """Is it an inpainting network, that also sees a mask and known latents, and maybe geometry?"""
+        given, channels = self.unet.config.in_channels, self.unet.config.out_channels
+        return given - 2 * channels - 1 in (0, geometry.CHANNELS)
 
     def __call__(
         self,
@@ -54,7 +56,7 @@ class Denoiser:
     ) -> torch.Tensor:
         """The network's output (B, C, h, w) for latents `z` (B, C, h, w), one condition a sample.
 
-        `hint` (1, C + 1, h, w), see `inpainting_hint`, is what an inpainting network sees beside them.
+        `hint` (1, D, h, w) is what an inpainting network sees beside them; see `inpainting_hint`, `painted_hint_of`.
         """
         self.evaluations += len(z)
         dtype = self.unet.dtype
@@ -71,7 +73,7 @@ class Denoiser:
             return_dict=False,
         )[0]
         output = output.to(z.dtype)
-        return output if hint is None or not self.adds_known else output + hint[:, 1:].to(z)
+        return output if hint is None or not self.adds_known else output + hint[:, 1 : 1 + z.shape[1]].to(z)
 
     def guided(
         self,
@@ -103,17 +105,20 @@ def inpainting_hint(clean: torch.Tensor, new: torch.Tensor | None = None) -> tor
     return torch.cat([mask, clean * (1 - mask)], 1)
 
 
-def painted_hint_of(picture: torch.Tensor, new: np.ndarray, cells: tuple[int, int]) -> torch.Tensor:
-    """(1, C + 1, h, w): how much of each cell is made up, and the latents of the whole picture.
+def painted_hint_of(
+    picture: torch.Tensor, new: np.ndarray, surfaces: np.ndarray, cells: tuple[int, int]
+) -> torch.Tensor:
+    """(1, 1 + C + 8, h, w): how much of each cell is made up, the latents of the whole picture, and the geometry.
 
     Parameters
     ----------
     picture: (1, C, h, w) latents of the frame as the generator `warp` paints it.
     new: (H, W) bool, what it makes up.
+    surfaces: (8, h, w), see `geometry.Geometry`.
     cells: (w, h).
     """
     share = torch.from_numpy(share_of_cells(new, cells)).to(picture)
-    return torch.cat([share[None, None], picture], 1)
+    return torch.cat([share[None, None], picture, torch.from_numpy(surfaces).to(picture)[None]], 1)
 
 
 def _added(conditions: Sequence[Condition], device: torch.device, dtype: torch.dtype) -> dict[str, torch.Tensor] | None:

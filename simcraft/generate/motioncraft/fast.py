@@ -67,7 +67,7 @@ class Motion:
     picture: torch.Tensor | None = None
     """(1, C, h, w) clean latents of the frame as the generator `warp` paints it; needed by "picture" only."""
     hint: torch.Tensor | None = None
-    """(1, C + 1, h, w) of an inpainting network, where it is not made of what is new; see `denoiser`."""
+    """(1, D, h, w) of an inpainting network, where it is not made of what is new; see `denoiser`."""
 
 
 @dataclass(frozen=True)

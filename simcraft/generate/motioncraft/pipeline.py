@@ -21,6 +21,7 @@ from simcraft.generate.motioncraft import fast, reference
 from simcraft.generate.motioncraft.attention import pattern_for
 from simcraft.generate.motioncraft.composite import Warped, composited
 from simcraft.generate.motioncraft.denoiser import Condition, Denoiser, painted_hint_of
+from simcraft.generate.motioncraft.geometry import Geometry
 from simcraft.generate.motioncraft.pickles import refuse_pickles
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, latent_factor, resized, working_size
 from simcraft.generate.motioncraft.reference import StepDone
@@ -93,8 +94,8 @@ class MotionCraftPipeline(DiffusionPipeline):
 
         Parameters
         ----------
-        painted_hint: an inpainting UNet was trained on whole pictures, as `warp` paints them, and a mask that says
-            where they are made up, and predicts what is to be added to them; stock ones see nothing there.
+        painted_hint: an inpainting UNet was trained on whole pictures, as `warp` paints them, a mask that says where
+            they are made up, and geometry, and predicts what is to be added to them; stock ones see nothing there.
         suits: fields of `Settings` that suit this checkpoint, for `settings`.
         """
         super().__init__()
@@ -274,7 +275,9 @@ class MotionCraftPipeline(DiffusionPipeline):
                 picture = None if warped is None else self._encoded(warped.frames[t], size)
                 motion = fast_motion(clip, t, cells, settings.warp, picture)
                 if warped is not None and picture is not None and painted_hint:
-                    motion = replace(motion, hint=painted_hint_of(picture, warped.new[t], cells))
+                    surfaces = Geometry(clip, warped.first).at(t, cells)
+                    hint = painted_hint_of(picture, warped.new[t], surfaces, cells)
+                    motion = replace(motion, hint=hint)
                 source = generator or _frame_generator(settings.seed, t)
                 state = fast.advance(denoiser, first, state, motion, schedule, chosen, prompt, negative, source, report)
                 self.evaluations = denoiser.evaluations
