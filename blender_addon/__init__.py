@@ -17,14 +17,16 @@ bl_info = {
 
 
 def register() -> None:
-    """Let every object have the properties of `properties.py`."""
-    from . import properties
+    """Let every object have the properties of `properties.py`, and Blender the panels and operators."""
+    from . import properties, registration
 
     properties.register()
+    registration.register_all()
 
 
 def unregister() -> None:
     """Undo `register`."""
-    from . import properties
+    from . import properties, registration
 
+    registration.unregister_all()
     properties.unregister()

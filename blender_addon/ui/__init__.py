@@ -1,0 +1,1 @@
+"""Panels and operators: thin, the logic is in the modules that they call."""
