@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SETUP := pyproject.toml constraints.txt scripts/setup.sh scripts/setup_env.py
 DEMO ?= dominoes
 
-.PHONY: help demo test test-slow lint types bench docs scenes clean
+.PHONY: help addon demo test test-slow lint types bench docs scenes clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ bench: .venv/.dev  ## the benchmarks, quick versions
 
 docs: .venv/.dev  ## the documentation site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
+addon: .venv/.dev  ## the Blender add-on's zips, in dist/
+	@$(PYTHON) scripts/build_addon.py
 
 scenes:  ## build the shipped scenes again (needs Blender 3.4, the oldest supported one, on PATH)
 	@blender -b --factory-startup --python-exit-code 1 -P scripts/build_scenes.py
