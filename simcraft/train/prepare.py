@@ -83,7 +83,7 @@ def ready_clip(clip: MotionClip) -> dict[str, np.ndarray]:
         motion = latent_motion(clip, t, size)
         previous[t], previous_seen[t] = motion.places - centres, ~motion.new
     warped = Warped.of(clip)
-    new = np.stack([share_of_cells(mask, size) for mask in warped.new])
+    new = np.stack([share_of_cells(warped.new(t), size) for t in range(count)])
     surfaces = Geometry(clip, warped.first)
     return {
         "frames": np.asarray(clip.frames),

@@ -14,6 +14,7 @@ from simcraft.generate.motioncraft.attention import pattern_for
 from simcraft.generate.motioncraft.denoiser import Condition, Denoiser
 from simcraft.generate.motioncraft.pipeline import fast_motion
 from simcraft.generate.motioncraft.schedule import placed_schedule, published_schedule
+from simcraft.generate.motioncraft.settings import Settings
 from simcraft.generate.motioncraft.warping import LatentMotion, carry, to_grid
 from tests.analytic import sliding_square
 from tests.generate import tiny
@@ -143,7 +144,7 @@ def test_the_fast_mode_comes_to_the_same_frames() -> None:
     )
     quick = placed_schedule(case.scheduler, 389, 8)
     first = fast.start(denoiser, case.first, quick, prompt)
-    settings = fast.Fast(2.0, eta=0.0)
+    settings = Settings(guidance=2.0, eta=0.0)
     state = fast.advance(denoiser, first, first, motion, quick, settings, prompt, negative)
     assert (state.z_0 - expected).norm() < 0.02 * (expected - case.first).norm()
 
@@ -160,7 +161,7 @@ def test_evaluations_a_frame(changes: dict[str, Any], expected: float) -> None:
     assert denoiser.evaluations == 6
     for _ in range(3):
         state = fast.advance(
-            denoiser, first, state, whole_cells(1), schedule, fast.Fast(**changes), prompt, Condition(case.negative)
+            denoiser, first, state, whole_cells(1), schedule, Settings(**changes), prompt, Condition(case.negative)
         )
     assert denoiser.evaluations == 6 + 3 * 6 * expected
     # features of two frames at most: the second frame on, they take the place of the one before
@@ -173,12 +174,12 @@ def test_a_frame_that_stands_still_stays_what_it_is() -> None:
     prompt = Condition(case.prompt)
     denoiser, schedule = Denoiser(case.unet), placed_schedule(case.scheduler, 400, 20)
     first = fast.start(denoiser, case.first, schedule, prompt)
-    settings = fast.Fast(guidance=1.0, attention="none")
+    settings = Settings(guidance=1.0, attention="none")
     state = fast.advance(denoiser, first, first, whole_cells(0), schedule, settings, prompt, prompt)
     assert (state.z_0 - case.first).norm() < 0.01 * case.first.norm()
 
 
-def prepared(settings: fast.Fast, index: int = 2) -> tuple[fast.State, fast.State, fast.Motion, Any]:
+def prepared(settings: Settings, index: int = 2) -> tuple[fast.State, fast.State, fast.Motion, Any]:
     """Latents of frames 0 and 1 whose first channel is the cell's number, and the motion of a square's frame 2."""
     clip = sliding_square(count=4)
     cells = (clip.size[0] // 2, clip.size[1] // 2)
@@ -190,7 +191,7 @@ def prepared(settings: fast.Fast, index: int = 2) -> tuple[fast.State, fast.Stat
 
 
 def test_new_content_starts_from_its_surface_and_fresh_noise() -> None:
-    settings = fast.Fast(renew=True)
+    settings = Settings(renew=True)
     first, before, motion, schedule = prepared(settings)
     noise = torch.Generator().manual_seed(0)
     z_tau, z_0, new, _ = fast.warped_start(first, before, motion, schedule, settings, noise)
@@ -199,37 +200,37 @@ def test_new_content_starts_from_its_surface_and_fresh_noise() -> None:
     assert ((z_tau - z_0)[..., kept] - 0.1).abs().max() < 1e-3  # moved together
     fresh = (z_tau - np.sqrt(schedule.levels[0]) * z_0)[..., new] / np.sqrt(1 - schedule.levels[0])
     assert abs(float(fresh.mean())) < 0.5 and 0.7 < float(fresh.std()) < 1.3
-    stale, _, _, _ = fast.warped_start(first, before, motion, schedule, fast.Fast(renew=False))
+    stale, _, _, _ = fast.warped_start(first, before, motion, schedule, Settings(renew=False))
     assert torch.equal(stale[..., kept], z_tau[..., kept]) and not torch.equal(stale, z_tau)
 
 
 def test_what_the_first_frame_shows_is_not_painted_anew() -> None:
-    first, before, motion, schedule = prepared(fast.Fast())
+    first, before, motion, schedule = prepared(Settings())
     found = np.zeros_like(motion.backward.new)
     found[np.nonzero(motion.backward.new)[0][0], np.nonzero(motion.backward.new)[1][0]] = True
     x, y = np.meshgrid(np.arange(found.shape[1]) + 0.5, np.arange(found.shape[0]) + 0.5)
     there = fast.Motion(motion.backward, np.stack([x, y], -1).astype(np.float32), found)
-    _, z_0, new, remainder = fast.warped_start(first, before, there, schedule, fast.Fast())
+    _, z_0, new, remainder = fast.warped_start(first, before, there, schedule, Settings())
     cell = torch.from_numpy(found)
     assert torch.equal(z_0[..., cell], first.z_0[..., cell]) and not new[cell].any()
     assert (remainder[cell] == 0).all()
 
 
 def test_sources_decide_what_comes_from_the_first_frame() -> None:
-    first, before, motion, schedule = prepared(fast.Fast())
+    first, before, motion, schedule = prepared(Settings())
     assert motion.in_first is not None
     seen = torch.from_numpy(motion.in_first)
     kept = torch.from_numpy(~motion.backward.new)
     assert (seen & kept).any()
-    _, previous, _, _ = fast.warped_start(first, before, motion, schedule, fast.Fast(source="previous"))
-    _, anchored, _, owed = fast.warped_start(first, before, motion, schedule, fast.Fast(source="first"))
+    _, previous, _, _ = fast.warped_start(first, before, motion, schedule, Settings(source="previous"))
+    _, anchored, _, owed = fast.warped_start(first, before, motion, schedule, Settings(source="first"))
     assert (previous[..., kept] >= 5000).all()  # numbered from 5000 on: the frame before
     assert (anchored[..., seen] < 5000).all() and (owed[seen] == 0).all()
     assert torch.equal(anchored[..., kept & ~seen], previous[..., kept & ~seen])
 
 
 def test_with_a_picture_only_the_noise_is_moved_in_cells() -> None:
-    settings = fast.Fast(source="picture")
+    settings = Settings(source="picture")
     first, before, motion, schedule = prepared(settings)
     picture = torch.rand_like(first.z_0)
     seeds = [torch.Generator().manual_seed(0) for _ in range(2)]
@@ -241,7 +242,7 @@ def test_with_a_picture_only_the_noise_is_moved_in_cells() -> None:
 
 
 def test_splatting_leaves_new_what_nothing_reaches() -> None:
-    settings = fast.Fast(warp="splat", renew=False)
+    settings = Settings(warp="splat", renew=False)
     first, before, motion, schedule = prepared(settings)
     z_tau, _, new, _ = fast.warped_start(first, before, motion, schedule, settings)
     assert motion.forward is not None and torch.isfinite(z_tau).all()
@@ -269,7 +270,5 @@ def test_inpainting_networks_generate() -> None:
     denoiser = Denoiser(tiny.unet(in_channels=9))
     schedule, prompt = placed_schedule(case.scheduler, 400, 3), Condition(case.prompt)
     first = fast.start(denoiser, case.first, schedule, prompt)
-    state = fast.advance(
-        denoiser, first, first, whole_cells(1), schedule, fast.Fast(), prompt, Condition(case.negative)
-    )
+    state = fast.advance(denoiser, first, first, whole_cells(1), schedule, Settings(), prompt, Condition(case.negative))
     assert state.z_0.shape == case.first.shape and torch.isfinite(state.z_0).all()

@@ -19,10 +19,9 @@ class Warped:
     first: FirstFrame
     """Where the first frame shows what the pixels show."""
 
-    @property
-    def new(self) -> np.ndarray:
-        """(T, H, W) bool: not shown by the first frame, so made up."""
-        return ~self.first.seen
+    def new(self, t: int) -> np.ndarray:
+        """(H, W) bool of frame `t`: not shown by the first frame, so made up."""
+        return np.asarray(~self.first.seen[t])
 
     @classmethod
     def of(cls, clip: MotionClip) -> Warped:

@@ -18,6 +18,7 @@ from simcraft.generate.motioncraft.attention import Features, Frames, memory_for
 from simcraft.generate.motioncraft.denoiser import Condition, Denoiser, inpainting_hint
 from simcraft.generate.motioncraft.reference import StepDone, standard_normal
 from simcraft.generate.motioncraft.schedule import Eta, Schedule, ddim_step, extrapolated, ode_step, split
+from simcraft.generate.motioncraft.settings import Settings
 from simcraft.generate.motioncraft.warping import (
     LatentMotion,
     carry,
@@ -27,29 +28,6 @@ from simcraft.generate.motioncraft.warping import (
     to_grid,
     warp_latents,
 )
-
-SOURCES = ("previous", "first", "picture")
-"""The frame before, as in the paper, where a hundred frames are a hundred warps; the first frame along the clip's exact
-correspondence, which is one; or that one done on pixels and encoded, so that only noise is moved in coarse cells."""
-
-
-@dataclass(frozen=True)
-class Fast:
-    """Settings of the fast mode."""
-
-    guidance: float = 7.5
-    attention: str = "both"
-    """"none", "first", "previous" or "both": the frames that the new one attends to."""
-    source: str = "picture"
-    """One of `SOURCES`: what a frame's latents start from, where the first frame shows its surfaces."""
-    warp: str = "nearest"
-    """One of `warping.MODES`; "nearest" carries what is less than a cell on to the next frame."""
-    eta: float = 1.0
-    """Where content is new; all else is deterministic."""
-    renew: bool = True
-    """Start new content from fresh noise around its surface, not from the latents of what hid it."""
-    invert: bool = True
-    """Else the next frame is warped from this one's warped latents, and n evaluations a frame are saved."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +84,7 @@ def advance(
     before: State,
     motion: Motion,
     schedule: Schedule,
-    settings: Fast,
+    settings: Settings,
     prompt: Condition,
     negative: Condition,
     generator: torch.Generator | None = None,
@@ -206,7 +184,7 @@ def warped_start(
     before: State,
     motion: Motion,
     schedule: Schedule,
-    settings: Fast,
+    settings: Settings,
     generator: torch.Generator | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """The latents that a frame starts from: z_tau and z_0 (1, C, h, w), what is new (h, w) bool, and the remainder.

@@ -246,8 +246,6 @@ class MotionCraftPipeline(DiffusionPipeline):
         after: Finished | None,
     ) -> Iterator[Finished]:
         schedule = self.schedule(settings)
-        same = ("guidance", "attention", "source", "warp", "eta", "renew", "invert")
-        chosen = fast.Fast(**{name: getattr(settings, name) for name in same})
         painted_hint = self.config["painted_hint"]
         if painted_hint and (settings.attention != "none" or settings.invert):
             raise UserError(
@@ -276,15 +274,17 @@ class MotionCraftPipeline(DiffusionPipeline):
                 motion = fast_motion(clip, t, cells, settings.warp, picture)
                 if warped is not None and picture is not None and painted_hint:
                     surfaces = Geometry(clip, warped.first).at(t, cells)
-                    hint = painted_hint_of(picture, warped.new[t], surfaces, cells)
+                    hint = painted_hint_of(picture, warped.new(t), surfaces, cells)
                     motion = replace(motion, hint=hint)
                 source = generator or _frame_generator(settings.seed, t)
-                state = fast.advance(denoiser, first, state, motion, schedule, chosen, prompt, negative, source, report)
+                state = fast.advance(
+                    denoiser, first, state, motion, schedule, settings, prompt, negative, source, report
+                )
                 self.evaluations = denoiser.evaluations
                 image = resized(decode_latents(self.vae, state.z_0), clip.size)
                 if warped is not None and picture is not None and settings.composite:
                     lossy = resized(decode_latents(self.vae, picture), clip.size)
-                    image = composited(image, warped.frames[t], lossy, warped.new[t])
+                    image = composited(image, warped.frames[t], lossy, warped.new(t))
                 yield Finished(t, image, state.z_0, state.z_tau, state.remainder)
 
     @torch.no_grad()
