@@ -63,7 +63,9 @@ FAMILIES: dict[str, Family] = {module.FAMILY.name: module.FAMILY for module in _
 """In the order to show them."""
 
 
-def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None = None) -> bpy.types.Scene:
+def build(
+    name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None = None, beside: bool = False
+) -> bpy.types.Scene:
     """Fill Blender with a scene of the family `name`; its custom properties say what is to be seen.
 
     "caption" is a sentence, "details" a JSON list of phrases that may follow it, each after a comma.
@@ -72,6 +74,7 @@ def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None
     ----------
     seed: draws all that `changes` does not set.
     changes: parameters of the family and of the look by name, perhaps as texts.
+    beside: make a new scene and leave what there is alone; otherwise everything is forgotten first.
 
     Raises `recording_format.SettingError` for an unknown parameter or one that is out of range.
     """
@@ -80,11 +83,20 @@ def build(name: str, seed: int = SHIPPED_SEED, changes: Mapping[str, Any] | None
     look = look_of({key: value for key, value in changes.items() if key in NAMES}, family.lacks, family.outdoors)
     draws = Draws(seed, name, look)
     values = family.values(draws, {key: value for key, value in changes.items() if key not in NAMES})
-    scene = stage.begin(name, family.frames, seed, family.substeps)
+    if not beside:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        return _fill(family, values, draws)
+    with bpy.context.temp_override(scene=bpy.data.scenes.new(name)):
+        return _fill(family, values, draws)
+
+
+def _fill(family: Family, values: Mapping[str, Any], draws: Draws) -> bpy.types.Scene:
+    """Let the empty scene in the context be a scene of `family`."""
+    scene = stage.begin(family.name, family.frames, draws.seed, family.substeps)
     # what is drawn may begin with a vowel: "a orange ball"
     caption = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", family.build(values, draws))
     scene["caption"] = caption
-    scene["details"] = json.dumps(details_of(scene, caption, look))
+    scene["details"] = json.dumps(details_of(scene, caption, draws.look))
     scene.frame_set(scene.frame_start)
     return scene
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from blender_addon._format import recording_format as fmt
+from .addon import fmt
 
 if TYPE_CHECKING:
     from .look import Look

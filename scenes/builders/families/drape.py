@@ -48,7 +48,7 @@ def _covered(draws: Draws) -> str:
     ball = shapes.sphere("ball", 0.36 * size, marble, (*spots[0], 0.36 * size))
     cube = shapes.box("cube", (0.5, 0.5, 0.5 * size), wood, (*spots[1], 0.25 * size), (0, 0, 0.5), 0.04, 0.7)
     drum = shapes.cylinder("drum", 0.2, 0.75 * size, checks, (*spots[2], 0.375 * size), bevel=0.03, texture_size=0.5)
-    for thing in (ball, cube, drum, bpy.data.objects["floor"]):
+    for thing in (ball, cube, drum, stage.things()["floor"]):
         thing.modifiers.new("collision", "COLLISION")
         thing.collision.thickness_outer = 0.012
         thing.collision.cloth_friction = 15.0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import bpy
-
 from ..family import Draws, Family, setting
 from ..kit import assemblies, effects, palette, shapes, stage, viewpoint
 from .tower import hit
@@ -44,8 +42,8 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     )
     effects.give_role(effects.empty("middle", (0.0, 0.0, top)), "goal", flock, weight=0.8)
     # the middle brick of every layer tells birds enough, and is a third of the work
-    bricks = [thing for thing in bpy.context.scene.objects if thing.name.startswith("brick_")]
-    for thing in (*bricks[1::3], bpy.data.objects["ball"]):
+    bricks = [thing for name, thing in stage.things().items() if name.startswith("brick_")]
+    for thing in (*bricks[1::3], stage.things()["ball"]):
         effects.give_role(thing, "obstacle", flock)
     viewpoint.drawn_camera(draws, (0.8, -5.2, 2.0), (0.0, 0.0, 0.95), lens=40, swing=0.3)
     words = f"{palette.made_of(draws, '')} bricks".lstrip()

@@ -49,8 +49,8 @@ def build(values: Mapping[str, Any], draws: Draws) -> str:
     space.location = (0.0, 0.35, 0.55)
     for source in sources:
         effects.give_role(source, "emitter", space, density=values["smoke"], temperature=0.5)
-    for thing in bpy.context.scene.objects:
-        if thing.name == "ball" or thing.name.startswith("domino_"):
+    for name, thing in stage.things().items():
+        if name == "ball" or name.startswith("domino_"):
             effects.give_role(thing, "obstacle", space)
     viewpoint.drawn_camera(draws, (0.7, -4.0, 1.6), (-0.08, 0.0, 0.25), lens=48, swing=0.2)
     stones = f"{palette.made_of(draws, 'colourful')} dominoes"

@@ -12,6 +12,7 @@ from ..look import Look
 from .distractors import PREFIX
 from .grounds import GROUNDS
 from .skies import SKIES
+from .stage import things
 
 NUMBERS = ("no", "a", "two", "three", "four", "five", "six", "seven", "eight")
 MOTIONS = {
@@ -36,12 +37,12 @@ def details_of(scene: Any, caption: str, look: Look) -> list[str]:
         found.append(f"on {GROUNDS[look.floor].words}")
     if look.sky in SKIES:
         found.append(SKIES[look.sky].words)
-    return [*found, *_light(scene, look), *_background(scene), *_view(scene, look)]
+    return [*found, *_light(scene, look), *_background(), *_view(scene, look)]
 
 
 def _light(scene: Any, look: Look) -> list[str]:
     """Where the sun stands, as the camera sees it in the first frame."""
-    sun, camera = scene.objects.get("sun"), scene.camera
+    sun, camera = things().get("sun"), scene.camera
     source = SKIES[look.sky].source if look.sky in SKIES else "sun"
     if sun is None or not source or sun.data.energy < FAINT or camera.parent is not None:
         return []
@@ -72,8 +73,8 @@ def _axis(thing: Any, axis: tuple[float, float, float]) -> np.ndarray:
     return np.array(thing.matrix_basis.to_3x3() @ Vector(axis))
 
 
-def _background(scene: Any) -> list[str]:
-    kinds = Counter(t.name[len(PREFIX) :].split("_")[0] for t in scene.objects if t.name.startswith(PREFIX))
+def _background() -> list[str]:
+    kinds = Counter(name[len(PREFIX) :].split("_")[0] for name in things() if name.startswith(PREFIX))
     if not kinds:
         return []
     words = [_some(kind, count) for kind, count in sorted(kinds.items())]
@@ -90,7 +91,7 @@ def _some(kind: str, count: int) -> str:
 
 def _view(scene: Any, look: Look) -> list[str]:
     found = []
-    if look.camera_height and "floor" in scene.objects:
+    if look.camera_height and "floor" in things():
         down = -float(_axis(scene.camera, (0.0, 0.0, -1.0))[2])
         if down > np.sin(np.radians(50.0)):
             found.append("seen from high above")

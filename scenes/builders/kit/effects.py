@@ -8,13 +8,12 @@ from typing import Any
 import bpy
 import numpy as np
 
-from blender_addon import properties
-from blender_addon.effects import give_role, make_domain
-
+from ..addon import effects as addon_effects
+from ..addon import properties
 from . import shapes
 from .stage import Vector3
 
-__all__ = ["curve", "domain", "empty", "give_role"]
+give_role = addon_effects.give_role
 
 
 def domain(
@@ -30,7 +29,8 @@ def domain(
     width, depth, height = np.subtract(upper, lower).tolist()
     x, y, z = (np.add(lower, upper) / 2).tolist()
     box = shapes.box(name, (width, depth, height), material, (x, y, z))
-    return make_domain(box, kind, collide=collide, **settings)
+    made: bpy.types.Object = addon_effects.make_domain(box, kind, collide=collide, **settings)
+    return made
 
 
 def empty(name: str, location: Vector3) -> bpy.types.Object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 from mathutils import Vector
 
-from .stage import Vector3
+from .stage import Vector3, curves
 
 
 def passive(
@@ -44,7 +44,7 @@ def launch(thing: bpy.types.Object, velocity: Vector3, spin: Vector3 = (0.0, 0.0
         thing.keyframe_insert("location", frame=frame)
         thing.keyframe_insert("rotation_euler", frame=frame)
     thing.location, thing.rotation_euler = start, turned
-    for curve in thing.animation_data.action.fcurves:
+    for curve in curves(thing):
         curve.extrapolation = "LINEAR"
         for key in curve.keyframe_points:
             key.interpolation = "LINEAR"

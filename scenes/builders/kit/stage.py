@@ -23,8 +23,7 @@ SKIES = {
 
 
 def begin(name: str, frames: int, seed: int, substeps: int) -> bpy.types.Scene:
-    """Forget everything and start a scene of `frames` frames at 24 fps with a rigid-body world of the same range."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """Let the empty scene in the context have `frames` frames at 24 fps and a rigid-body world of the same range."""
     scene = bpy.context.scene
     scene.name = name
     scene.frame_start, scene.frame_end = 1, frames
@@ -48,6 +47,11 @@ def begin(name: str, frames: int, seed: int, substeps: int) -> bpy.types.Scene:
     world.solver_iterations = 30
     world.point_cache.frame_start, world.point_cache.frame_end = 1, frames
     return scene
+
+
+def things() -> dict[str, bpy.types.Object]:
+    """The scene's objects by the names they were given; Blender numbers those that another scene has as well."""
+    return {thing.name.partition(".")[0]: thing for thing in bpy.context.scene.objects}
 
 
 def image(name: str, picture: np.ndarray) -> bpy.types.Image:
@@ -178,7 +182,15 @@ def ride(thing: bpy.types.Object, start: np.ndarray, end: np.ndarray) -> None:
     _evenly(thing)
 
 
+def curves(thing: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+    """The animation curves of `thing`, which has some; actions have layers and slots since 4.4."""
+    data = thing.animation_data
+    if bpy.app.version < (4, 4):
+        return data.action.fcurves
+    return data.action.layers[0].strips[0].channelbag(data.action_slot).fcurves
+
+
 def _evenly(thing: bpy.types.Object) -> None:
-    for curve in thing.animation_data.action.fcurves:
+    for curve in curves(thing):
         for key in curve.keyframe_points:
             key.interpolation = "LINEAR"
