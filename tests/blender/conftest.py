@@ -16,7 +16,11 @@ from simcraft.recording import Recording
 from simcraft.sim.simulate import record_in_child
 
 HERE = Path(__file__).parent
-BLENDERS = [pytest.param("bpy", marks=pytest.mark.bpy), pytest.param("blender", marks=pytest.mark.blender)]
+BLENDERS = [
+    pytest.param("bpy", marks=pytest.mark.bpy),
+    pytest.param("blender", marks=pytest.mark.blender),
+    pytest.param("blender-5.2", marks=pytest.mark.blender),
+]
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,23 @@ def blender_executable(kind: str) -> str | None:
         if importlib.util.find_spec("bpy") is None:
             pytest.skip("the bpy package is not installed")
         return None
-    executable = os.environ.get("SIMCRAFT_BLENDER") or shutil.which("blender")
+    executable = (
+        blender_52() if kind == "blender-5.2" else os.environ.get("SIMCRAFT_BLENDER") or shutil.which("blender")
+    )
     if executable is None:
-        pytest.skip("no Blender executable")
+        pytest.skip(
+            "no Blender 5.2: scripts/make_blender_52.sh makes one" if "5.2" in kind else "no Blender executable"
+        )
     return executable
+
+
+def blender_52() -> str | None:
+    """SIMCRAFT_BLENDER_52, else what scripts/make_blender_52.sh has made, else None."""
+    if named := os.environ.get("SIMCRAFT_BLENDER_52"):
+        return named
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    made = cache / "simcraft/blender-5.2/blender"
+    return str(made) if made.is_file() else None
 
 
 def build(function: str, kind: str, folder: Path, script: str | None = None, **options: Any) -> Built:

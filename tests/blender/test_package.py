@@ -1,0 +1,161 @@
+"""The add-on's zips: what is in them, and that real Blenders install and run them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts import build_addon
+from tests.blender.conftest import blender_executable
+
+HERE = Path(__file__).parent
+IN_BLENDER = {"bpy", "bmesh", "mathutils", "numpy", "gpu", "gpu_extras", "blf", "bpy_extras", "_cycles"}
+
+
+@dataclass(frozen=True)
+class Zips:
+    extension: Path
+    legacy: Path
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory: pytest.TempPathFactory) -> Zips:
+    return Zips(*build_addon.build(tmp_path_factory.mktemp("dist")))
+
+
+def test_the_same_sources_give_the_same_bytes(zips: Zips, tmp_path: Path) -> None:
+    again = Zips(*build_addon.build(tmp_path))
+    assert again.extension.read_bytes() == zips.extension.read_bytes()
+    assert again.legacy.read_bytes() == zips.legacy.read_bytes()
+
+
+def test_the_extension_is_flat_and_the_legacy_zip_has_one_folder(zips: Zips) -> None:
+    with zipfile.ZipFile(zips.extension) as extension, zipfile.ZipFile(zips.legacy) as legacy:
+        flat, nested = extension.namelist(), legacy.namelist()
+        assert {f"simcraft/{name}" for name in flat} - set(nested) == {"simcraft/blender_manifest.toml"}
+        assert {"__init__.py", "blender_manifest.toml", "LICENSE", "recording_format/types.py"} <= set(flat)
+        assert "builders/catalogue.py" in flat
+        assert all(extension.read(name) == legacy.read(f"simcraft/{name}") for name in flat if name in nested)
+    wheels = [name for name in flat if name.endswith(".whl")]
+    assert wheels == [f"wheels/simcraft_video-{build_addon.released_version()}-py3-none-any.whl"]
+
+
+def test_the_engine_in_the_zip_is_its_code_alone(zips: Zips, tmp_path: Path) -> None:
+    with zipfile.ZipFile(zips.extension) as extension:
+        (name,) = [name for name in extension.namelist() if name.endswith(".whl")]
+        wheel = Path(extension.extract(name, tmp_path))
+    assert wheel.stat().st_size < 1_000_000
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+    assert "simcraft/worker.py" in names
+    assert not [name for name in names if "_assets" in name or name.endswith((".blend", ".safetensors"))]
+
+
+def test_what_blender_imports_is_in_the_zip_or_in_blender(zips: Zips) -> None:
+    """Every import is relative, or of the standard library, numpy and Blender; syntax of Python 3.10 at most."""
+    with zipfile.ZipFile(zips.extension) as extension:
+        for name in extension.namelist():
+            if not name.endswith(".py"):
+                continue
+            tree = ast.parse(extension.read(name), name, feature_version=(3, 10))
+            for node in ast.walk(tree):
+                modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and not node.level:
+                    modules = [node.module or ""]
+                for module in modules:
+                    top = module.split(".")[0]
+                    assert top in IN_BLENDER or top in sys.stdlib_module_names, f"{name} imports {module}"
+
+
+def test_versions_that_differ_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("__init__.py", "blender_manifest.toml"):
+        text = (build_addon.ADDON / name).read_text(encoding="utf-8")
+        (tmp_path / name).write_text(text.replace('version = "0.1.0"', 'version = "0.0.9"'), encoding="utf-8")
+    monkeypatch.setattr(build_addon, "ADDON", tmp_path)
+    with pytest.raises(build_addon.BuildError, match=r"blender_manifest.toml says version 0\.0\.9"):
+        build_addon.released_version()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A Blender with an own home folder, in which the zip has been installed and enabled."""
+
+    kind: str
+    executable: str
+    home: Path
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """`blender ARGUMENTS` in the background."""
+        return _run(self.executable, self.home, "-b", *arguments)
+
+    def files(self) -> dict[str, bytes]:
+        """The add-on's own folder as it is now, without what Python compiled."""
+        (init,) = self.home.rglob("simcraft/__init__.py")
+        paths = [path for path in init.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        return {path.relative_to(init.parent).as_posix(): path.read_bytes() for path in paths}
+
+
+def _run(executable: str, home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    foreign = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BLENDER_USER_RESOURCES", "SIMCRAFT_PYTHON")
+    variables = {name: value for name, value in os.environ.items() if name not in foreign} | {"HOME": str(home)}
+    command = [executable, *map(str, arguments)]
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=600)
+
+
+@pytest.fixture(scope="module", params=["blender", "blender-5.2"])
+def installed(
+    request: pytest.FixtureRequest, zips: Zips, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installed]:
+    executable = blender_executable(request.param)
+    assert executable is not None
+    home = tmp_path_factory.mktemp("home")
+    if request.param == "blender-5.2":
+        done = _run(
+            executable, home, "--command", "extension", "install-file", "-r", "user_default", "-e", zips.extension
+        )
+    else:
+        install = f"import bpy; bpy.ops.preferences.addon_install(filepath={str(zips.legacy)!r}); "
+        install += "bpy.ops.preferences.addon_enable(module='simcraft'); bpy.ops.wm.save_userpref()"
+        done = _run(executable, home, "-b", "--python-exit-code", 1, "--python-expr", install)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    there = Installed(request.param, executable, home)
+    before = there.files()
+    yield there
+    assert there.files() == before  # nothing is ever written into the add-on's own folder
+
+
+@pytest.mark.blender
+def test_blender_finds_the_extension_valid(zips: Zips) -> None:
+    executable = blender_executable("blender-5.2")
+    done = subprocess.run(
+        [str(executable), "--command", "extension", "validate", str(zips.extension)],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "error" not in (done.stdout + done.stderr).lower()
+
+
+@pytest.mark.blender
+def test_it_registers_all_it_declares_and_takes_all_of_it_back(installed: Installed, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.json"
+    done = installed.run("--python-exit-code", 1, "-P", HERE / "installed.py", "--", notes)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    found = json.loads(notes.read_text())
+    assert found["module"] == ("bl_ext.user_default.simcraft" if installed.kind == "blender-5.2" else "simcraft")
+    assert str(installed.home) in found["folder"]
+    assert set(found["declared"]) <= set(found["enabled"]["classes"])
+    assert set(found["enabled"]["tabs"]) <= {"SimCraft"}
+    assert found["disabled"]["classes"] == [] and found["disabled"]["operators"] == []
+    assert found["again"] == found["enabled"]
+    assert found["own"]
