@@ -107,6 +107,7 @@ def addon_files() -> dict[str, bytes]:
             f"{name}/{path}": _own_imports(data, depth=1 + path.count("/")) if path.endswith(".py") else data
             for path, data in _shipped(source).items()
         }
+    files["builders/index.json"] = (ROOT / "scenes/index.json").read_bytes()
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     return files
 

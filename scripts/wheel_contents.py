@@ -30,7 +30,7 @@ class WheelContents(BuildHookInterface):
 def assets(root: Path) -> list[Path]:
     """What the package finds through `simcraft.assets`; of a model all but pictures and hidden files."""
     return [
-        *(root / "blender_addon").rglob("*.py"),
+        *(path for path in (root / "blender_addon").rglob("*") if path.suffix in {".py", ".jpg"}),
         *(path for path in (root / "scenes").rglob("*") if path.suffix in {".blend", ".json", ".py"}),
         *(root / "recipes").glob("*.yaml"),
         root / "scripts/render_video.py",
