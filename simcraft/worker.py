@@ -2,18 +2,19 @@
 
 Requests (stdin)::
 
-    {"version": 1, "request": "render", "id": "a", "recording": DIR, "out": FILE, "size": [W, H] or null,
+    {"version": 2, "request": "render", "id": "a", "recording": DIR, "out": FILE, "size": [W, H] or null,
      "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false,
      "force": false}
-    {"version": 1, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
-    {"version": 1, "request": "solve", "id": "a", "recording": DIR, "out": PATH}   simulate its effects, and write them
+    {"version": 2, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
+    {"version": 2, "request": "solve", "id": "a", "recording": DIR, "out": PATH}   simulate its effects, and write them
      into it; where one diverges, the frames until then are kept beside `out` (by default beside the recording)
-    {"version": 1, "request": "cancel", "id": "a"}
-    {"version": 1, "request": "quit"}
+    {"version": 2, "request": "cancel", "id": "a"}
+    {"version": 2, "request": "quit"}
 
 Events (stdout), each with the request's id::
 
-    {"event": "ready", "version": 1, "simcraft": "0.1.0", "python": "3.11.7"}
+    {"event": "ready", "version": 2, "simcraft": "0.1.0", "python": "3.11.7"}
+    {"event": "alive"}      every two seconds, also while a job computes
     {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null,
      "detail": "dt 0.02 s, ..." or ""}
     {"event": "preview", "id": "a", "frame": 3, "frames": 16, "path": PNG}   a finished frame of "render", from
@@ -48,10 +49,12 @@ from simcraft.pipeline import RenderRequest, check_request, render
 from simcraft.progress import Pace, Progress
 from simcraft.recording import load_recording
 
-VERSION = 1
+VERSION = 2
 PROGRESS_SECONDS = 0.1
 """Progress of one stage is sent at most this often."""
-LEAVE_SECONDS = 5.0
+ALIVE_SECONDS = 2.0
+"""Between two signs of life."""
+LEAVE_SECONDS = 3.0
 """A job that has not noticed for this long that its caller is gone is ended with the process."""
 
 
@@ -167,13 +170,21 @@ def _pixels(value: list[Any]) -> tuple[int, int]:
 def serve(events: TextIO, mailbox: Mailbox) -> None:
     """Run the queued jobs until the mailbox closes."""
 
+    one_at_a_time = threading.Lock()
+
     def send(**event: Any) -> None:
         try:
-            events.write(json.dumps(event) + "\n")
-            events.flush()
+            with one_at_a_time:
+                events.write(json.dumps(event) + "\n")
+                events.flush()
         except BrokenPipeError:
             mailbox.close()
 
+    def stay_alive() -> None:
+        while not mailbox.closed.wait(ALIVE_SECONDS):
+            send(event="alive")
+
+    threading.Thread(target=stay_alive, daemon=True).start()
     send(event="ready", version=VERSION, simcraft=simcraft.__version__, python=platform.python_version())
     while (message := mailbox.requests.get()) is not None:
         job = str(message.get("id", ""))

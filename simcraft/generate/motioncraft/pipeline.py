@@ -255,6 +255,7 @@ class MotionCraftPipeline(DiffusionPipeline):
             )
         needed = settings.source == "picture" or settings.composite or painted_hint
         warped = Warped.of(clip) if needed else None
+        geometry = Geometry(clip, warped.first) if warped is not None and painted_hint else None
         cells = self._latent_size(size)
         with self._running() as denoiser:
             prompt, negative = self._conditions(settings, size)
@@ -272,9 +273,8 @@ class MotionCraftPipeline(DiffusionPipeline):
             for t in range(1 if after is None else after.index + 1, clip.frame_count):
                 picture = None if warped is None else self._encoded(warped.frames[t], size)
                 motion = fast_motion(clip, t, cells, settings.warp, picture)
-                if warped is not None and picture is not None and painted_hint:
-                    surfaces = Geometry(clip, warped.first).at(t, cells)
-                    hint = painted_hint_of(picture, warped.new(t), surfaces, cells)
+                if warped is not None and picture is not None and geometry is not None:
+                    hint = painted_hint_of(picture, warped.new(t), geometry.at(t, cells), cells)
                     motion = replace(motion, hint=hint)
                 source = generator or _frame_generator(settings.seed, t)
                 state = fast.advance(
