@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import re
 import runpy
 import subprocess
 import sys
@@ -94,21 +93,12 @@ def _bl_info() -> dict:
 
 
 def addon_files() -> dict[str, bytes]:
-    """What the zips hold beside the wheel: path in the extension -> content.
-
-    Raises `BuildError` where an import cannot be made relative.
-    """
+    """What the zips hold beside the wheel: path in the extension -> content."""
     files = _shipped(ADDON)
-    for name, source in (
-        ("recording_format", ROOT / "simcraft/recording/format"),
-        ("builders", ROOT / "scenes/builders"),
-    ):
-        files |= {
-            f"{name}/{path}": _own_imports(data, depth=1 + path.count("/")) if path.endswith(".py") else data
-            for path, data in _shipped(source).items()
-        }
-    files["builders/index.json"] = (ROOT / "scenes/index.json").read_bytes()
-    files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
+    for name, source in (("recording_format", "simcraft/recording/format"), ("builders", "scenes/builders")):
+        files |= {f"{name}/{path}": data for path, data in _shipped(ROOT / source).items()}
+    for name, source in (("builders/index.json", "scenes/index.json"), ("LICENSE", "LICENSE")):
+        files[name] = (ROOT / source).read_bytes()
     return files
 
 
@@ -120,18 +110,6 @@ def _shipped(folder: Path) -> dict[str, bytes]:
         for relative, path in found.items()
         if not any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
     }
-
-
-def _own_imports(source: bytes, depth: int) -> bytes:
-    """Imports of `blender_addon` made relative: an installed add-on has another name, such as bl_ext.x.simcraft.
-
-    `depth` counts the packages of the add-on that the module lies in.
-    """
-    text = source.decode("utf-8")
-    text = re.sub(r"^(\s*from )blender_addon\.?(\S*)(?= import )", rf"\g<1>{'.' * (depth + 1)}\g<2>", text, flags=re.M)
-    if re.search(r"^\s*import blender_addon", text, flags=re.M):
-        raise BuildError("A builder says 'import blender_addon': say 'from blender_addon import ...'.")
-    return text.encode("utf-8")
 
 
 def build_wheel(folder: Path) -> Path:

@@ -43,7 +43,7 @@ def test_the_extension_is_flat_and_the_legacy_zip_has_one_folder(zips: Zips) -> 
         flat, nested = extension.namelist(), legacy.namelist()
         assert {f"simcraft/{name}" for name in flat} - set(nested) == {"simcraft/blender_manifest.toml"}
         assert {"__init__.py", "blender_manifest.toml", "LICENSE", "recording_format/types.py"} <= set(flat)
-        assert "builders/catalogue.py" in flat
+        assert {"builders/catalogue.py", "builders/index.json"} <= set(flat)
         assert all(extension.read(name) == legacy.read(f"simcraft/{name}") for name in flat if name in nested)
     wheels = [name for name in flat if name.endswith(".whl")]
     assert wheels == [f"wheels/simcraft_video-{build_addon.released_version()}-py3-none-any.whl"]
@@ -154,8 +154,8 @@ def test_it_registers_all_it_declares_and_takes_all_of_it_back(installed: Instal
     found = json.loads(notes.read_text())
     assert found["module"] == ("bl_ext.user_default.simcraft" if installed.kind == "blender-5.2" else "simcraft")
     assert str(installed.home) in found["folder"]
-    assert set(found["declared"]) <= set(found["enabled"]["classes"])
+    assert found["declared"] == found["enabled"]["classes"]
     assert set(found["enabled"]["tabs"]) <= {"SimCraft"}
-    assert found["disabled"]["classes"] == [] and found["disabled"]["operators"] == []
+    assert not any(found["disabled"].values()), found["disabled"]
     assert found["again"] == found["enabled"]
     assert found["own"]
