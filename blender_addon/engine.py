@@ -1,34 +1,23 @@
-"""The client of the worker: finds the engine's Python, starts it with a clean environment, exchanges JSON lines.
+"""The engine for scripts, which may wait for it: finds its Python, starts the worker, asks it one thing after another.
 
-Standard library only, so that it runs in every Blender; the protocol is described in `simcraft/worker.py`.
+The panel does not wait, and uses `jobs`; both share the process. Standard library only: it runs in every Blender.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
+import itertools
 import os
-import queue
-import subprocess
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PROTOCOL_VERSION = 1
-START_SECONDS = 120.0
-"""How long an engine may take to say that it is ready (a first start compiles and reads a slow disk)."""
+from .jobs.environment import clean_environment
+from .jobs.peer import Peer
+from .jobs.types import PROTOCOL_VERSION, Patience
 
-# what Blender, or a shell around it, sets for its own Python and libraries, and the engine's must not inherit
-FOREIGN_VARIABLES = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "OCIO",
-    "VIRTUAL_ENV",
-)
+PATIENCE = Patience()
+_SECONDS = 0.5
 
 
 class EngineError(RuntimeError):
@@ -37,11 +26,6 @@ class EngineError(RuntimeError):
     def __init__(self, message: str, fix: str = "", exit_code: int = 1) -> None:
         super().__init__(message)
         self.message, self.fix, self.exit_code = message, fix, exit_code
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without what belongs to Blender's own Python."""
-    return {k: v for k, v in os.environ.items() if k not in FOREIGN_VARIABLES and not k.startswith("DYLD_")}
 
 
 def find_engine_python(given: str | None = None) -> Path:
@@ -86,27 +70,21 @@ class Engine:
     """
 
     def __init__(self, python: Path, log: Path | None = None) -> None:
-        self.log = log
-        self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        errors = log.open("ab") if log else subprocess.DEVNULL
+        """`log` gets what the engine prints beside its protocol."""
+        # -P: the simcraft that is installed there, not whatever lies in the current folder
+        arguments = (str(python), "-P", "-m", "simcraft.worker")
+        self.peer = Peer("The engine", "engine", arguments, clean_environment())
+        self.peer.log_to(log)
+        self._identities = itertools.count(1)
         try:
-            self.process = subprocess.Popen(
-                # -P: the simcraft that is installed there, not whatever lies in the current folder
-                [str(python), "-P", "-m", "simcraft.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=clean_environment(),
-                # Ctrl-C is for the caller alone, who then ends the worker
-                start_new_session=True,
-            )
+            self.peer.start()
         except OSError as error:
             raise EngineError(f"The engine {python} cannot be started: {error.strerror}.", "", 2) from None
-        finally:
-            if log:
-                errors.close()  # type: ignore[union-attr]
-        threading.Thread(target=self._read, daemon=True).start()
-        self._await_ready(python)
+        try:
+            self._await_ready(python)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Engine:
         return self
@@ -115,87 +93,57 @@ class Engine:
         self.close()
 
     def _await_ready(self, python: Path) -> None:
-        try:
-            event = self._events.get(timeout=START_SECONDS)
-        except queue.Empty:
-            self.close()
-            raise EngineError(f"The engine {python} did not answer within {START_SECONDS:.0f} s.") from None
+        begun = time.monotonic()
+        while (event := self.peer.event(_SECONDS)) == {}:
+            if time.monotonic() - begun > PATIENCE.start:
+                raise EngineError(f"The engine {python} did not answer within {PATIENCE.start:.0f} s.")
         if event is None or event.get("event") != "ready":
-            self.close()
             raise EngineError(
                 f"The engine {python} did not start{self._last_words()}",
                 "Is simcraft installed there? Run: make demo, or give --engine-python PATH.",
                 2,
             )
         if event.get("version") != PROTOCOL_VERSION:
-            self.close()
             raise EngineError(
                 f"The engine speaks protocol version {event.get('version')}, the add-on version {PROTOCOL_VERSION}.",
                 "Install the same version of both.",
                 2,
             )
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                event = {"event": "rubbish", "text": line.decode("utf-8", "replace").strip()}
-            self._events.put(event)
-        self._events.put(None)
-
-    def send(self, **message: Any) -> None:
-        """Write one request; paths become text."""
-        assert self.process.stdin is not None
-        line = json.dumps({"version": PROTOCOL_VERSION, **message}, default=str) + "\n"
-        try:
-            self.process.stdin.write(line.encode("utf-8"))
-            self.process.stdin.flush()
-        except OSError:
-            raise EngineError(f"The engine has died{self._last_words()}") from None
-
-    def run(self, **message: Any) -> Iterator[dict[str, Any]]:
+    def run(self, **request: Any) -> Iterator[dict[str, Any]]:
         """Send a request and yield its events; the last one is the result.
 
-        Raises `EngineError` for an error event, and where the engine dies or prints rubbish.
+        Raises `EngineError` for an error event, and where the engine dies, falls silent or prints rubbish.
         """
-        self.send(**message)
-        while (event := self._events.get()) is not None:
-            kind = event.get("event")
-            if kind == "error":
+        identity = str(next(self._identities))
+        self.peer.send(id=identity, **request)
+        heard = time.monotonic()
+        while (event := self.peer.event(_SECONDS)) is not None:
+            if self.peer.heard.is_set():
+                self.peer.heard.clear()
+                heard = time.monotonic()
+            elif time.monotonic() - heard > PATIENCE.silence:
+                raise EngineError(f"The engine has not shown a sign of life for {PATIENCE.silence:.0f} s.")
+            if event.get("event") == "rubbish":
+                raise EngineError(f"The engine printed something that is not its protocol: {event['text']}")
+            if event.get("id") != identity:
+                continue
+            if event["event"] == "error":
                 raise EngineError(event["message"], event.get("fix", ""), event.get("exit_code", 1))
-            if kind == "rubbish":
-                raise EngineError(f"The engine printed something that is not its protocol: {event['text'][:200]}")
             yield event
-            if kind == "result":
+            if event["event"] == "result":
                 return
         raise EngineError(f"The engine has died{self._last_words()}")
 
-    def poll(self) -> list[dict[str, Any] | None]:
-        """The events that have arrived, without waiting; None says that the engine has left."""
-        events: list[dict[str, Any] | None] = []
-        while not self._events.empty():
-            events.append(self._events.get())
-        return events
-
     def close(self) -> None:
-        """End the process, kindly at first."""
-        if self.process.stdin:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-        try:
-            self.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """End the process, kindly at first, and wait for that."""
+        self.peer.end(PATIENCE.leave)
+        self.peer.process.wait()
 
     def _last_words(self) -> str:
         """How the process ended, and the last line of its log."""
-        try:
-            code = self.process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
+        code, last_line = self.peer.how_it_ended()
+        if code is None:
             return "."
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log and self.log.exists() else []
-        return f" ({how})" + (f": {lines[-1]}" if lines else ".")
+        return f" ({how}): {last_line}" if last_line else f" ({how})."

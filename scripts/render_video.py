@@ -122,10 +122,10 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
     try:
         # the engine comes first, so that a missing one and a mistake in the request are known before any work
         with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
-            list(engine.run(request="check", id="check", **request))
+            list(engine.run(request="check", **request))
             show = LinePrinter(stream)
             record(arguments, recording, arguments.recording or request["out"].with_suffix(""), engine, show)
-            return carry_out(engine, show, request="render", id="render", **request)
+            return carry_out(engine, show, request="render", **request)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -149,7 +149,7 @@ def record(arguments: argparse.Namespace, recording: Path, kept: Path, engine: E
     )
     if not has_effects:
         return
-    carry_out(engine, show, request="solve", id="solve", recording=recording, out=kept.resolve())
+    carry_out(engine, show, request="solve", recording=recording, out=kept.resolve())
     if not arguments.preview:
         add_first_frame(scene, recording, samples=arguments.samples, progress=show)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blender_addon.engine import Engine, EngineError, clean_environment, find_engine_python
+from blender_addon.engine import Engine, EngineError, find_engine_python
+from blender_addon.jobs.environment import clean_environment
 
 
 def program(path: Path, text: str) -> Path:
@@ -17,15 +18,15 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
-READY = 'import json, sys, os\nprint(json.dumps({"event": "ready", "version": 1}), flush=True)\n'
+READY = 'import json, sys, os\nprint(json.dumps({"event": "ready", "version": 2}), flush=True)\n'
 
 
 def test_the_real_worker_answers() -> None:
     with Engine(Path(sys.executable)) as engine, pytest.raises(EngineError, match="nowhere") as caught:
-        list(engine.run(request="render", id="a", recording="nowhere", out="v.mp4"))
+        list(engine.run(request="render", recording="nowhere", out="v.mp4"))
     assert caught.value.exit_code == 2
     assert caught.value.fix
-    assert engine.process.returncode is not None
+    assert engine.peer.process.returncode is not None
 
 
 def test_a_given_engine_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,19 +49,19 @@ def test_a_python_without_simcraft(tmp_path: Path) -> None:
 
 def test_an_engine_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="version 9"):
-        Engine(program(tmp_path / "python", READY.replace('"version": 1', '"version": 9')))
+        Engine(program(tmp_path / "python", READY.replace('"version": 2', '"version": 9')))
 
 
 def test_an_engine_that_is_killed_in_the_middle(tmp_path: Path) -> None:
     text = READY + "sys.stdin.readline(); os.kill(os.getpid(), 9)"
     with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="signal 9"):
-        list(engine.run(request="render", id="a"))
+        list(engine.run(request="render"))
 
 
 def test_an_engine_that_prints_rubbish(tmp_path: Path) -> None:
     text = READY + "sys.stdin.readline(); print('hello', flush=True); sys.stdin.readline()"
     with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="hello"):
-        list(engine.run(request="render", id="a"))
+        list(engine.run(request="render"))
 
 
 def test_the_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:

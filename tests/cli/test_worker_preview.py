@@ -20,7 +20,7 @@ def test_finished_frames_are_told_and_a_cancelled_job_goes_on(tmp_path: Path, mo
     monkeypatch.setenv("SIMCRAFT_MODELS", str(tmp_path / "models"))
     recording = save_recording(sliding_square(frames=4), tmp_path / "r.recording")
     message = {
-        "version": 1,
+        "version": 2,
         "request": "render",
         "id": "a",
         "recording": str(recording),
@@ -60,7 +60,7 @@ def test_a_generator_of_all_frames_at_once_tells_none(tmp_path: Path, monkeypatc
     (tmp_path / "default.json").write_text(json.dumps({"generator": "warp", "why": "it is the fastest"}))
     monkeypatch.setenv("SIMCRAFT_MODELS", str(tmp_path))
     recording = save_recording(sliding_square(frames=3), tmp_path / "r.recording")
-    message = {"version": 1, "request": "render", "recording": str(recording), "out": str(tmp_path / "v.mp4")}
+    message = {"version": 2, "request": "render", "recording": str(recording), "out": str(tmp_path / "v.mp4")}
     events: list[dict[str, Any]] = []
     done = carry_out(
         {**message, "size": [32, 24], "preview": True, "generator": "auto"},

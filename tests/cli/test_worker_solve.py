@@ -26,7 +26,7 @@ def test_solving_adds_the_results_to_the_recording(worker: Worker, tmp_path: Pat
     path = with_flock(tmp_path, count=5)
     before = load_recording(path)
     assert read(worker)["event"] == "ready"
-    send(worker, f'{{"version": 1, "request": "solve", "id": "s", "recording": "{path}"}}')
+    send(worker, f'{{"version": 2, "request": "solve", "id": "s", "recording": "{path}"}}')
     assert last_event(worker) == {"event": "result", "id": "s", "warnings": []}
     solved = load_recording(path)
     assert solved.effects[0].solved
@@ -44,7 +44,7 @@ def test_the_frames_before_a_divergence_are_kept_beside_the_output(
     )
     monkeypatch.setattr(effects, "solver_of", lambda *_: broken)
     path = with_flock(tmp_path / "gone", frames=8)
-    message = {"version": 1, "request": "solve", "recording": str(path), "out": str(tmp_path / "video")}
+    message = {"version": 2, "request": "solve", "recording": str(path), "out": str(tmp_path / "video")}
     event = carry_out(message, "s", Mailbox(), lambda **_: None)
     kept = tmp_path / "video.until_it_diverged.recording"
     assert event["event"] == "error" and event["exit_code"] == 1
@@ -60,7 +60,7 @@ def test_a_solve_that_cannot_be_is_an_error(worker: Worker, tmp_path: Path) -> N
         (', "recording": "nowhere"', "nowhere"),
         (', "recording": "nowhere", "clip": "c.npz"', "Unknown field 'clip'"),
     ):
-        send(worker, f'{{"version": 1, "request": "solve", "id": "s"{fields}}}')
+        send(worker, f'{{"version": 2, "request": "solve", "id": "s"{fields}}}')
         event = last_event(worker)
         assert event["event"] == "error"
         assert event["exit_code"] == 2
