@@ -77,3 +77,15 @@ def pose(matrix_world: np.ndarray) -> np.ndarray:
     rigid = matrix_world.copy()
     rigid[:3, :3] /= np.linalg.norm(rigid[:3, :3], axis=0)
     return rigid @ _OPENCV_FROM_BLENDER
+
+
+def pixels(camera: CameraFrame, points: np.ndarray) -> np.ndarray:
+    """(P, 2) float64: where in the picture `points` (P, 3) of the world are seen, x to the right and y down.
+
+    Pixel centres lie at +0.5. NaN for points that are not in front of the camera.
+    """
+    to_camera = np.linalg.inv(camera.camera_to_world)
+    local = np.asarray(points, np.float64) @ to_camera[:3, :3].T + to_camera[:3, 3]
+    depth = np.where(local[:, 2:] > 0, local[:, 2:], np.nan)
+    flat = local[:, :2] / depth if camera.projection == "perspective" else local[:, :2] + 0 * depth
+    return flat * np.diag(camera.intrinsics)[:2] + camera.intrinsics[:2, 2]

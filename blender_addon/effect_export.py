@@ -77,7 +77,7 @@ class StageLog:
             matrix = np.array(obj.evaluated_get(depsgraph).matrix_world, np.float64)
             self.boxes.setdefault(obj.name_full, []).append(matrix @ _local_box(obj))
         for obj in self.cast.actors:
-            points = _points(obj.evaluated_get(depsgraph))
+            points = world_points(obj.evaluated_get(depsgraph))
             if points is not None:
                 self.points.setdefault(obj.name_full, []).append(points)
 
@@ -145,7 +145,7 @@ def _local_box(obj: Any) -> np.ndarray:
     return box
 
 
-def _points(obj: Any) -> np.ndarray | None:
+def world_points(obj: Any) -> np.ndarray | None:
     """(P, 3) float32, world: the points of an evaluated object without faces; None where it has faces."""
     if obj.type not in {"MESH", "CURVE", "SURFACE", "FONT", "META"}:
         local = np.zeros((1, 3))

@@ -24,7 +24,7 @@ from .gather import Gathered, Progress, gather, steps
 from .physics import emitters, fluid_velocities, plan_physics, reset_caches, solvers
 from .render import RenderWish, render_frames
 from .restore import Changes, show_as_rendered, temporary_changes
-from .results import replaced, results_collections
+from .results import never_recorded, replaced
 from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
 
@@ -85,7 +85,7 @@ def record_scene(
         view_layer = _view_layer(scene)
         cast = find_cast(view_layer)
         # results are no part of the recording, so they are not in its pictures either
-        for collection in results_collections(scene):
+        for collection in never_recorded(scene):
             changes.set(collection, "hide_render", True)
         for obj in replaced(scene):
             changes.set(obj, "hide_render", False)

@@ -9,6 +9,8 @@ MARK = "simcraft_result"
 REPLACED = "simcraft_replaced"
 """The custom property of objects that were rendered, and are not while results stand in for them."""
 COLLECTION = "SimCraft results"
+VIDEOS = "SimCraft videos"
+"""The collection of videos that stand in the scene; it stays when other results are replaced."""
 
 
 def results(scene: Any) -> set[str]:
@@ -27,6 +29,11 @@ def results_collections(scene: Any) -> list[Any]:
     return [c for c in scene.collection.children if MARK in c]
 
 
+def never_recorded(scene: Any) -> list[Any]:
+    """The collections of `scene` that no recording and no picture of one may show."""
+    return [c for c in scene.collection.children if MARK in c or VIDEOS in c]
+
+
 def results_collection(scene: Any) -> Any:
     """The scene's collection of results; a new one where there is none."""
     import bpy
@@ -34,6 +41,18 @@ def results_collection(scene: Any) -> Any:
     found = next(iter(results_collections(scene)), None)
     if found is None:
         found = marked(bpy.data.collections.new(COLLECTION))
+        scene.collection.children.link(found)
+    return found
+
+
+def videos_collection(scene: Any) -> Any:
+    """The scene's collection of videos; a new one where there is none."""
+    import bpy
+
+    found = next((c for c in scene.collection.children if VIDEOS in c), None)
+    if found is None:
+        found = bpy.data.collections.new(VIDEOS)
+        found[VIDEOS] = True
         scene.collection.children.link(found)
     return found
 

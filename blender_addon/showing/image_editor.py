@@ -1,0 +1,81 @@
+"""Footage and pictures in the Image Editor."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..errors import SceneError
+from .footage import SHOWN, Footage, load_image, play, portable
+
+
+def show_footage(context: Any, footage: Footage) -> Any:
+    """Play the footage with the timeline in an Image Editor; returns Blender's image.
+
+    Without windows (`blender -b`) the image is loaded only. Raises `SceneError` where Blender cannot read it.
+    """
+    image = load_image(footage)
+    for space in _show(context, image):
+        play(space.image_user, footage, image)
+    return image
+
+
+def show_picture(context: Any, path: Path) -> Any:
+    """Show a single picture in an Image Editor; returns Blender's image. Raises `SceneError` where it is gone."""
+    if not path.is_file():
+        raise SceneError(f"The picture {path} is gone.", "It was moved or removed: generate it again.")
+    image = next((i for i in bpy.data.images if i.get(SHOWN) == str(path)), None)
+    if image is None:
+        image = bpy.data.images.load(portable(path), check_existing=False)
+        image[SHOWN] = str(path)
+    else:
+        image.reload()
+    _show(context, image)
+    return image
+
+
+def _show(context: Any, image: Any) -> list[Any]:
+    """Show `image` in the window's Image Editor, which is made where there is none; returns the editors that show it.
+
+    Without windows the image is only kept.
+    """
+    if bpy.app.background or context.window is None:
+        image.use_fake_user = True
+        return []
+    space = _image_editor(context).spaces.active
+    space.image = image
+    # when its region has a size
+    bpy.app.timers.register(partial(_view_all, image.name), first_interval=0.1)
+    return [space]
+
+
+def _image_editor(context: Any) -> Any:
+    """An area that shows images, not renders or UVs alone: one of any window, or half of the largest area here."""
+    for window in (context.window, *context.window_manager.windows):
+        for area in window.screen.areas:
+            if area.ui_type == "IMAGE_EDITOR":
+                return area
+    screen = context.window.screen
+    largest = max(screen.areas, key=lambda area: area.width * area.height)
+    before = set(screen.areas)
+    with context.temp_override(window=context.window, screen=screen, area=largest):
+        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    # the left half: panels of the 3D viewport are at its right
+    halves = [largest, *(set(screen.areas) - before)]
+    left = min(halves, key=lambda area: area.x)
+    left.ui_type = "IMAGE_EDITOR"
+    return left
+
+
+def _view_all(name: str) -> None:
+    """Fit the image of this name into the editors that show it, if there still are some."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            image = area.spaces.active.image if area.ui_type == "IMAGE_EDITOR" else None
+            if image is not None and image.name == name:
+                region = next(r for r in area.regions if r.type == "WINDOW")
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    bpy.ops.image.view_all(fit_view=True)
