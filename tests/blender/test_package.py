@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from scripts import build_addon
 from tests.blender.conftest import blender_executable
+from tests.blender.installing import Installed, Zips, install, zips
 
 HERE = Path(__file__).parent
 IN_BLENDER = {"bpy", "bmesh", "mathutils", "numpy", "gpu", "gpu_extras", "blf", "bpy_extras", "_cycles"}
 
 
-@dataclass(frozen=True)
-class Zips:
-    extension: Path
-    legacy: Path
-
-
-@pytest.fixture(scope="session")
-def zips(tmp_path_factory: pytest.TempPathFactory) -> Zips:
-    return Zips(*build_addon.build(tmp_path_factory.mktemp("dist")))
+@pytest.fixture(name="zips")
+def built_zips() -> Zips:
+    return zips()
 
 
 def test_the_same_sources_give_the_same_bytes(zips: Zips, tmp_path: Path) -> None:
@@ -85,50 +78,11 @@ def test_versions_that_differ_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
         build_addon.released_version()
 
 
-@dataclass(frozen=True)
-class Installed:
-    """A Blender with an own home folder, in which the zip has been installed and enabled."""
-
-    kind: str
-    executable: str
-    home: Path
-
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """`blender ARGUMENTS` in the background."""
-        return _run(self.executable, self.home, "-b", *arguments)
-
-    def files(self) -> dict[str, bytes]:
-        """The add-on's own folder as it is now, without what Python compiled."""
-        (init,) = self.home.rglob("simcraft/__init__.py")
-        paths = [path for path in init.parent.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-        return {path.relative_to(init.parent).as_posix(): path.read_bytes() for path in paths}
-
-
-def _run(executable: str, home: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    foreign = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BLENDER_USER_RESOURCES", "SIMCRAFT_PYTHON")
-    variables = {name: value for name, value in os.environ.items() if name not in foreign} | {"HOME": str(home)}
-    command = [executable, *map(str, arguments)]
-    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=600)
-
-
 @pytest.fixture(scope="module", params=["blender", "blender-5.2"])
-def installed(
-    request: pytest.FixtureRequest, zips: Zips, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Installed]:
+def installed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     executable = blender_executable(request.param)
     assert executable is not None
-    home = tmp_path_factory.mktemp("home")
-    if request.param == "blender-5.2":
-        done = _run(
-            executable, home, "--command", "extension", "install-file", "-r", "user_default", "-e", zips.extension
-        )
-    else:
-        install = f"import bpy; bpy.ops.preferences.addon_install(filepath={str(zips.legacy)!r}); "
-        install += "bpy.ops.preferences.addon_enable(module='simcraft'); bpy.ops.wm.save_userpref()"
-        done = _run(executable, home, "-b", "--python-exit-code", 1, "--python-expr", install)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    there = Installed(request.param, executable, home)
+    there = install(request.param, executable, tmp_path_factory.mktemp("home"))
     before = there.files()
     yield there
     assert there.files() == before  # nothing is ever written into the add-on's own folder
@@ -148,7 +102,7 @@ def test_blender_finds_the_extension_valid(zips: Zips) -> None:
 @pytest.mark.blender
 def test_it_registers_all_it_declares_and_takes_all_of_it_back(installed: Installed, tmp_path: Path) -> None:
     notes = tmp_path / "notes.json"
-    done = installed.run("--python-exit-code", 1, "-P", HERE / "installed.py", "--", notes)
+    done = installed.run("-b", "--python-exit-code", 1, "-P", HERE / "installed.py", "--", notes)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     found = json.loads(notes.read_text())
