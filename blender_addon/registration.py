@@ -10,7 +10,14 @@ import atexit
 import importlib
 from types import ModuleType
 
-MODULES: tuple[str, ...] = (".scene_settings", ".controller", ".arrows", ".ui.arrow_operators")
+MODULES: tuple[str, ...] = (
+    ".scene_settings",
+    ".controller",
+    ".ui.generate_operators",
+    ".ui.generate_panel",
+    ".arrows",
+    ".ui.arrow_operators",
+)
 """Relative names, in the order of registration: a class comes after those that it refers to."""
 
 _registered: list[ModuleType] = []

@@ -54,5 +54,7 @@ class Result:
     """The same as a picture, PNG."""
     made: float
     """When, in seconds since 1970."""
+    frames: tuple[int, int]
+    """The first and the last frame of the scene that it shows."""
     earlier: tuple[Result, ...] = ()
     """Those of the same scene that came before, the newest first; theirs are empty."""

@@ -1,0 +1,45 @@
+"""What is this machine's, not the scene's: the engine, the child Blender, and where files may go."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine import EngineError, find_engine_python
+from ..jobs.types import BlenderCommand, EngineCommand, Problem
+
+CHILD = Path(__file__).resolve().parent.parent / "child.py"
+
+
+def engine_command() -> EngineCommand | Problem:
+    """How the engine is started, as the preferences say."""
+    try:
+        preferences = importlib.import_module("..preferences", __package__)
+    except ModuleNotFoundError:
+        try:
+            python = find_engine_python()
+        except EngineError as error:
+            return Problem(error.message, error.fix, ("preferences",))
+        return EngineCommand((str(python), "-P", "-m", "simcraft.worker"))
+    command: EngineCommand | Problem = preferences.engine_command()
+    return command
+
+
+def blender_command(_: dict[str, Any]) -> BlenderCommand:
+    """How a child of this very Blender is started, with the user's preferences, which say what renders."""
+    if getattr(bpy.app, "module", False):
+        return BlenderCommand((sys.executable, "-P", str(CHILD)))
+    return BlenderCommand((bpy.app.binary_path, "-b", "-noaudio", "-P", str(CHILD)))
+
+
+def work_folder() -> Path:
+    """Where motions and reports are kept; may not be there yet."""
+    package = __package__.rpartition(".")[0]
+    if package.startswith("bl_ext."):
+        return Path(bpy.utils.extension_path_user(package, path="work"))
+    return Path(bpy.utils.user_resource("DATAFILES", path=os.path.join("simcraft", "work")))  # noqa: PTH118
