@@ -111,7 +111,7 @@ def plan_physics(scene: Any, timeline: Timeline, is_module: bool) -> tuple[Timel
         timeline, cut = _within(timeline, cache)
         warnings += cut
     live = [c.first for c in found if not c.baked]
-    if _has_simulation_nodes(scene):
+    if has_simulation_nodes(scene):
         live.append(scene.frame_start)
     return timeline, Physics(min([timeline.first, *live]), bool(live), tuple(warnings))
 
@@ -242,7 +242,7 @@ def _refuse_fluids(scene: Any, is_module: bool) -> None:
             )
 
 
-def _has_simulation_nodes(scene: Any) -> bool:
+def has_simulation_nodes(scene: Any) -> bool:
     """Does a geometry-nodes modifier contain a simulation zone (Blender 3.6 and newer)?"""
     trees = [m.node_group for o in scene.objects for m in o.modifiers if m.type == "NODES" and m.node_group]
     seen = set()

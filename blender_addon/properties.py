@@ -48,13 +48,14 @@ def _items(names: tuple[str, ...], texts: dict[str, tuple[str, str]]) -> list[tu
     return items
 
 
-def _property(parameter: Any) -> Any:
-    """The Blender property of one row of the table."""
+def blender_property(parameter: Any, **more: Any) -> Any:
+    """The Blender property of one `recording_format.Parameter`; `more` goes to Blender as it is."""
     unit = f", in {parameter.unit}" if parameter.unit else ""
     common = {
         "name": _words(parameter.name),
         "description": f"{parameter.help.rstrip('.')} ({parameter.range}{unit})",
         "default": parameter.default,
+        **more,
     }
     if parameter.choices:
         return bpy.props.EnumProperty(items=_items(parameter.choices, {}), **common)
@@ -88,7 +89,7 @@ def _groups() -> tuple[type, ...]:
             if parameters:
                 tables[role_group(name, role)] = (f"{kind.title}, {role}", parameters)
     parts = {
-        name: _group(name, title, {p.name: _property(p) for p in parameters})
+        name: _group(name, title, {p.name: blender_property(p) for p in parameters})
         for name, (title, parameters) in tables.items()
     }
     kinds = {name: (kind.title, kind.summary) for name, kind in fmt.KINDS.items()}

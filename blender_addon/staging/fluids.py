@@ -1,0 +1,100 @@
+"""Smoke, fire, liquids and soft materials: a domain around what is selected, and what they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..effects import give_role, make_domain
+from ..errors import SceneError
+from . import boxes
+from .boxes import Box
+
+GASES = ("smoke", "fire")
+SOURCE_RADIUS = {"smoke": 0.2, "fire": 0.2, "liquid": 0.3, "material": 0.3}
+"""Metres: of the ball that something comes from where nothing is selected."""
+
+
+@dataclass(frozen=True)
+class FluidWish:
+    """A domain that is to be added."""
+
+    kind: str
+    """smoke, fire, liquid or material."""
+    resolution: int = 48
+    """Cells along the longest side."""
+    solver: str = "taichi"
+    """taichi or phiflow; materials know only their own."""
+    material: str = "jelly"
+    """Of the kind material: jelly, snow, sand or water."""
+    room: float = 1.0
+    """Factor on the space around what it comes from."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a domain will be, and what feeds it."""
+
+    source: Box
+    domain: Box
+
+
+def sources(objects: Sequence[Any]) -> list[Any]:
+    """Those of `objects` that something can come from: meshes that are no domains."""
+    return [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
+
+
+def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float]) -> Place:
+    """The place around `objects`; where there are none, on the `cursor`."""
+    found = boxes.box_around(sources(objects))
+    if found is None:
+        radius = SOURCE_RADIUS[wish.kind]
+        middle = np.array(cursor, np.float64)
+        # what falls begins above the cursor, what rises on it
+        middle[2] += radius if wish.kind in GASES else 4 * radius
+        found = Box(middle - radius, middle + radius)
+    return Place(found, _around(wish, found))
+
+
+def _around(wish: FluidWish, source: Box) -> Box:
+    """Gases rise and want height; what is heavy falls, splashes and spreads."""
+    width = max(float(source.size[:2].max()), 0.3 * float(source.size[2]), 0.02) * wish.room
+    height = max(float(source.size[2]), 0.3 * width)
+    if wish.kind in GASES:
+        below, above, aside = 0.1 * width, 3.5 * width, 1.2 * width
+    else:
+        below, above, aside = 1.5 * height * wish.room, 0.5 * height, 1.2 * width
+    return source.grown((aside, aside, below), (aside, aside, above))
+
+
+def add_fluid(wish: FluidWish, place: Place, objects: Sequence[Any], collection: Any) -> Any:
+    """Add the domain at its `place`, let `objects` (or a new ball) feed it, and return it.
+
+    Raises `SceneError` where a role of an object is taken or it has no faces.
+    """
+    feeding = sources(objects)
+    for obj in feeding:
+        if not obj.data.polygons and not obj.modifiers:
+            raise SceneError(f"'{obj.name}' has no faces.", "Give it some, or take it out of the selection.")
+    title = wish.material.capitalize() if wish.kind == "material" else wish.kind.capitalize()
+    domain = boxes.add_box(collection, title, place.domain)
+    settings: dict[str, Any] = {"resolution": wish.resolution}
+    if wish.kind != "material":
+        settings["solver"] = wish.solver
+    make_domain(domain, wish.kind, **settings)
+    if not feeding:
+        radius = float(place.source.size.max()) / 2
+        feeding = [boxes.add_ball(collection, f"{title} source", place.source.middle, radius)]
+        # a ball is only where it comes from; a thing of the user's own stays in the picture
+        feeding[0].hide_render = wish.kind in GASES
+        feeding[0].display_type = "WIRE" if wish.kind in GASES else "TEXTURED"
+    for obj in feeding:
+        role: dict[str, Any] = {"material": wish.material} if wish.kind == "material" else {}
+        give_role(obj, "emitter", domain, **role)
+        if wish.kind == "liquid":
+            # the liquid is where it was
+            obj.hide_render = True
+    return domain

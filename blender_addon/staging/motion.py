@@ -1,0 +1,162 @@
+"""What will move in a scene, read from its settings: no frame is stepped, so it is quick enough for a panel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..physics import has_simulation_nodes
+from ..properties import NONE
+
+ALWAYS = (-math.inf, math.inf)
+"""The frames of what is simulated or driven."""
+_WORDS = {
+    "rigid": ("rigid body", "rigid bodies"),
+    "cloth": ("cloth", "cloths"),
+    "soft": ("soft body", "soft bodies"),
+    "fluid": ("fluid", "fluids"),
+    "particles": ("particle system", "particle systems"),
+    "animated": ("animated object", "animated objects"),
+    "nodes": ("simulation of nodes", "simulations of nodes"),
+}
+_MODIFIERS = {"CLOTH": "cloth", "SOFT_BODY": "soft"}
+
+
+@dataclass(frozen=True)
+class Movers:
+    """What moves in a scene."""
+
+    kinds: tuple[tuple[str, int], ...] = ()
+    """What moves things, and how many there are of each."""
+    names: tuple[str, ...] = ()
+    """The objects that move, the camera aside."""
+    frames: tuple[float, float] = ALWAYS
+    """First and last frame in which anything moves."""
+    asleep: bool = False
+    """There are active rigid bodies, and their world is missing or switched off."""
+    camera: bool = False
+    """The scene's camera moves."""
+
+    @property
+    def any(self) -> bool:
+        return bool(self.kinds or self.camera)
+
+    def words(self) -> str:
+        """Such as "20 rigid bodies, 1 smoke"."""
+        parts = [f"{n} {_WORDS.get(kind, (kind, kind))[n != 1]}" for kind, n in self.kinds]
+        return ", ".join([*parts, "camera"] if self.camera else parts)
+
+
+def movers(scene: Any) -> Movers:
+    """What moves in `scene`."""
+    world = scene.rigidbody_world
+    awake = world is not None and world.enabled and world.collection is not None
+    found: dict[str, list[str]] = {}
+    spans: list[tuple[float, float]] = []
+    asleep = camera = False
+    for obj in scene.objects:
+        if obj.type == "CAMERA":
+            if obj == scene.camera and (span := keyed_frames(obj)):
+                camera = True
+                spans.append(span)
+            continue
+        asleep |= not awake and obj.rigid_body is not None and obj.rigid_body.type == "ACTIVE"
+        kind = simulated_by(obj, awake)
+        span = ALWAYS if kind else keyed_frames(obj)
+        if (span and obj.type not in ("EMPTY", "LIGHT")) or kind:
+            found.setdefault(kind or "animated", []).append(obj.name)
+            spans.append(span or ALWAYS)
+    if has_simulation_nodes(scene):
+        found.setdefault("nodes", []).append("")
+        spans.append(ALWAYS)
+    return Movers(
+        tuple((kind, len(names)) for kind, names in found.items()),
+        tuple(name for names in found.values() for name in names if name),
+        (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else ALWAYS,
+        asleep,
+        camera,
+    )
+
+
+def simulated_by(obj: Any, awake: bool = True) -> str | None:
+    """What simulates `obj`, a key of `_WORDS` or a kind of effect; None where nothing does.
+
+    `awake`: rigid bodies are simulated.
+    """
+    if obj.simcraft.kind != NONE:
+        return str(obj.simcraft.kind)
+    body = obj.rigid_body
+    if body is not None and body.type == "ACTIVE" and not body.kinematic and body.enabled and awake:
+        return "rigid"
+    for modifier in obj.modifiers:
+        if modifier.type in _MODIFIERS:
+            return _MODIFIERS[modifier.type]
+        if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
+            return "fluid"
+    if any(system.settings.type == "EMITTER" for system in obj.particle_systems):
+        return "particles"
+    return None
+
+
+def keyed_frames(obj: Any) -> tuple[float, float] | None:
+    """First and last frame of what is keyed on `obj`, its data, or what it follows; None where nothing is."""
+    spans = [span for owner in _owners(obj) if (span := _keyed(owner)) is not None]
+    return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else None
+
+
+def _owners(obj: Any) -> Iterator[Any]:
+    """The data-blocks whose animation moves `obj`."""
+    parent = obj
+    while parent is not None:
+        yield parent
+        parent = parent.parent
+    if obj.data is not None:
+        yield obj.data
+        if getattr(obj.data, "shape_keys", None) is not None:
+            yield obj.data.shape_keys
+    followed = [getattr(constraint, "target", None) for constraint in obj.constraints]
+    followed += [modifier.object for modifier in obj.modifiers if modifier.type in ("ARMATURE", "HOOK", "CURVE")]
+    for other in followed:
+        if other is not None:
+            yield other
+            if other.data is not None:
+                yield other.data
+
+
+def _keyed(owner: Any) -> tuple[float, float] | None:
+    """First and last frame in which the animation of one data-block changes something that can be seen to move."""
+    data = owner.animation_data
+    if data is None:
+        return None
+    if data.drivers or data.nla_tracks:
+        return ALWAYS
+    curves = [curve for curve in curves_of(data) if not curve.data_path.startswith("hide_") and _changes(curve)]
+    if not curves:
+        return None
+    if any(curve.modifiers or curve.extrapolation == "LINEAR" for curve in curves):
+        return ALWAYS
+    ranges = [curve.range() for curve in curves]
+    return min(r[0] for r in ranges), max(r[1] for r in ranges)
+
+
+def _changes(curve: Any) -> bool:
+    points = curve.keyframe_points
+    if curve.modifiers or len(curve.sampled_points):
+        return True
+    return len(points) > 1 and any(p.co[1] != points[0].co[1] for p in points)
+
+
+def curves_of(animation: Any) -> list[Any]:
+    """The curves of a data-block's `animation_data`; actions have layers and slots since 4.4."""
+    action = animation.action
+    if action is None:
+        return []
+    if not hasattr(action, "layers"):
+        return list(action.fcurves)
+    slot = animation.action_slot
+    if slot is None:
+        return []
+    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips]
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
