@@ -35,6 +35,8 @@ class Entry:
     """So many steps of its job, the first ones, make the motion; 0 when that is done."""
     number: int
     """Tells it from all others of this session, also when it is resumed."""
+    held: bool = False
+    """Was it stopped because there was no motion for it?"""
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,14 @@ class Session:
         """Queue again what is left of a job that was stopped or has failed, after the motion that it needs."""
         entry = self.entries[ticket]
         if not entry.motion_steps:
-            for maker in self._of_motion(entry.order.motion_folder, State.STOPPED, State.FAILED):
-                if self.entries[maker].motion_steps:
-                    self._again(maker)
-            return self._again(ticket) if ticket in self.entries else ticket
+            makers = self._of_motion(entry.order.motion_folder, State.STOPPED, State.FAILED)
+            for maker in [maker for maker in makers if self.entries[maker].motion_steps]:
+                self._again(maker)
+            return self._again(ticket)
         again = self._again(ticket)
-        # they have never begun, because there was no motion for them
-        for waiting in self._of_motion(entry.order.motion_folder, State.STOPPED):
-            if not waiting.stage:
-                self._again(waiting)
+        for other in self._of_motion(entry.order.motion_folder, State.STOPPED):
+            if self.entries[other].held:
+                self._again(other)
         return again
 
     def resume_with(self, ticket: Ticket, **options: Any) -> Ticket:
@@ -125,7 +126,7 @@ class Session:
         entry, done = self.entries.pop(ticket), len(ticket.results)
         self.queue.forget(ticket)
         job = dataclasses.replace(ticket.job, steps=ticket.job.steps[done:])
-        return self._enter(job, dataclasses.replace(entry, motion_steps=max(0, entry.motion_steps - done)))
+        return self._enter(job, dataclasses.replace(entry, motion_steps=max(0, entry.motion_steps - done), held=False))
 
     def _of_motion(self, folder: Path, *states: State) -> list[Ticket]:
         """The jobs in one of these states that make or need the motion in this folder, the oldest first."""
@@ -189,9 +190,13 @@ class Session:
             del self.entries[ticket]
             self.queue.forget(ticket)
         elif ticket.state.ended and entry.motion_steps:
-            # there will be no such motion, unless somebody resumes this job
-            for other in self._of_motion(order.motion_folder, State.WAITING):
+            # there will be no such motion, unless somebody resumes this job; the next job may have begun already
+            for other in self._of_motion(order.motion_folder, State.WAITING, State.RUNNING):
+                self.entries[other].held = True
                 self.queue.cancel(other)
+        elif entry.held and ticket.state is State.FAILED:
+            # it had begun without its motion, which says nothing
+            ticket.state, ticket.problem = State.STOPPED, None
 
     def _motion_done(self, ticket: Ticket, order: Order) -> None:
         motion = order.motion

@@ -1,0 +1,1 @@
+"""What the add-on does with orders, without Blender."""
