@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,13 @@ from simcraft.progress import Progress, silent
 
 if TYPE_CHECKING:
     from simcraft.clip import MotionClip
+    from simcraft.generate.embedded import Choice
     from simcraft.paint import FrameWritten
     from simcraft.recording import Recording
+    from simcraft.video import Video
+
+OpenPainter = Callable[["Choice", Progress], Callable[..., "Video"]]
+"""The function that paints as chosen, as `Generator.open` returns it; its model may be loaded already."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +108,17 @@ def check_output(path: Path, force: bool) -> None:
 
 
 def render(
-    request: RenderRequest, progress: Progress = silent, frame_written: FrameWritten | None = None
+    request: RenderRequest,
+    progress: Progress = silent,
+    frame_written: FrameWritten | None = None,
+    open_painter: OpenPainter | None = None,
 ) -> dict[str, Any]:
     """Observe the recording, generate the video and write everything that the request names.
 
-    `frame_written` is called as in `simcraft.paint.paint_to`. Returns the paths written, by name ("video", "clip",
-    "sheet", "report"), plus "summary" (one sentence on adherence), "generator", where that was to be chosen "chosen"
-    (one sentence on it) and "warnings". Raises `UserError`, `Failure` or `Cancelled`; what was written before stays.
+    `frame_written` is called as in `simcraft.paint.paint_to`; `open_painter` finds a model that is loaded already.
+    Returns the paths written, by name ("video", "clip", "sheet", "report"), plus "summary" (one sentence on adherence),
+    "generator", where that was to be chosen "chosen" (one sentence on it) and "warnings". Raises `UserError`, `Failure`
+    or `Cancelled`; what was written before stays.
     """
     from simcraft.observe import moves, observe
     from simcraft.recording import load_recording
@@ -121,7 +130,7 @@ def render(
     )
     if not moves(clip):
         raise UserError(*why_still(recording, clip))
-    return render_clip(clip, request, progress, frame_written)
+    return render_clip(clip, request, progress, frame_written, open_painter)
 
 
 def render_clip(
@@ -129,6 +138,7 @@ def render_clip(
     request: RenderRequest,
     progress: Progress = silent,
     frame_written: FrameWritten | None = None,
+    open_painter: OpenPainter | None = None,
 ) -> dict[str, Any]:
     """Generate the video of `clip` and write everything that the request names; results and errors as of `render`."""
     from simcraft.clip.store import save_clip
@@ -140,7 +150,8 @@ def render_clip(
     if request.clip is not None:
         result["clip"] = str(save_clip(clip, request.clip, force=request.force, progress=progress))
     choice = check_choice(request.generator, request.options)
-    video = paint_to(request.out, clip, choice, frame_written=frame_written, progress=progress)
+    painter = None if open_painter is None else open_painter(choice, progress)
+    video = paint_to(request.out, clip, choice, painter=painter, frame_written=frame_written, progress=progress)
     result["video"] = str(request.out)
     if request.sheet is not None:
         result["sheet"] = str(save_sheet(clip, video, request.sheet, progress=progress))

@@ -1,36 +1,35 @@
-"""The process that Blender talks to: one JSON object a line on stdin and stdout.
+"""The process that Blender talks to: one JSON object a line on stdin and stdout. docs/worker.md tells every field.
 
 Requests (stdin)::
 
-    {"version": 2, "request": "render", "id": "a", "recording": DIR, "out": FILE, "size": [W, H] or null,
-     "generator": "warp", "options": {...}, "clip": FILE, "sheet": FILE, "report": FILE, "preview": false,
-     "force": false}
-    {"version": 2, "request": "check", ...}      the same fields: is the request right? Nothing is read or written
-    {"version": 2, "request": "solve", "id": "a", "recording": DIR, "out": PATH}   simulate its effects, and write them
-     into it; where one diverges, the frames until then are kept beside `out` (by default beside the recording)
-    {"version": 2, "request": "cancel", "id": "a"}
-    {"version": 2, "request": "quit"}
+    {"version": 2, "request": "render", "id": "a", "recording": DIR, "out": FILE, ...}     recording -> video
+    ... "observe"     recording -> clip, with pictures of what it knows
+    ... "generate"    clip -> video
+    ... "solve"       simulate the effects of a recording, and write them into it
+    ... "check"       are the fields of a "render" or "generate" right? Nothing is read or written
+    ... "estimate"    seconds and memory that a generator will take
+    ... "describe"    versions, device, generators with their options, models
+    ... "session", "offer", "write", "list", "read"     files of a caller on another machine
+    {"request": "cancel", "id": "a"}
+    {"request": "quit"}
 
-Events (stdout), each with the request's id::
+Events (stdout), all but the first two with the request's id::
 
     {"event": "ready", "version": 2, "simcraft": "0.1.0", "python": "3.11.7"}
     {"event": "alive"}      every two seconds, also while a job computes
-    {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2 or null,
-     "detail": "dt 0.02 s, ..." or ""}
-    {"event": "preview", "id": "a", "frame": 3, "frames": 16, "path": PNG}   a finished frame of "render", from
-     generators that make one after the other; frame 0 is the first of all `frames`, and PNG is there until the result
-    {"event": "result", "id": "a", "video": FILE, ...}         of "render"
-    {"event": "result", "id": "a", "warnings": [...]}          of "solve"
-    {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2}
+    {"event": "progress", "id": "a", "stage": "...", "step": 3, "steps": 48, "eta_seconds": 4.2, "detail": "..."}
+    {"event": "preview", "id": "a", "frame": 3, "frames": 16, "path": PNG}
+    {"event": "result", "id": "a", ...}
+    {"event": "error", "id": "a", "message": "...", "fix": "...", "exit_code": 2, "reason": "request"}
 
-Finished frames are kept where a "render" is stopped, fails or dies: the same request goes on from them. A "check"
-that finds nothing wrong has an empty result. Jobs run one after the other, in order. When stdin closes (Blender quit or
-died) the running job stops and the process leaves. Nothing but events is ever written to stdout: what libraries print
-goes to stderr.
+Finished frames are kept where a job is stopped, fails or dies: the same request goes on from them. Jobs run one after
+the other, in order, and the model of the last one stays loaded. When stdin closes (Blender quit or died) the running
+job stops and the process leaves. Nothing but events is ever written to stdout: what libraries print goes to stderr.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import platform
@@ -39,23 +38,28 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
 import simcraft
 from simcraft.console import explain
-from simcraft.errors import Cancelled, UserError
-from simcraft.pipeline import RenderRequest, check_request, render
-from simcraft.progress import Pace, Progress
-from simcraft.recording import load_recording
+from simcraft.errors import Cancelled
+from simcraft.progress import Pace
+from simcraft.worker_requests import VERSION, parse_message, parse_request
+from simcraft.worker_tasks import Desk
+from simcraft.worker_tasks import carry_out as carry_out_request
 
-VERSION = 2
 PROGRESS_SECONDS = 0.1
 """Progress of one stage is sent at most this often."""
 ALIVE_SECONDS = 2.0
 """Between two signs of life."""
 LEAVE_SECONDS = 3.0
 """A job that has not noticed for this long that its caller is gone is ended with the process."""
+_MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
+
+Send = Callable[..., None]
+"""Sends one event, whose fields are the arguments."""
 
 
 class Mailbox:
@@ -66,20 +70,18 @@ class Mailbox:
         self.waiting: list[str] = []
         self.cancelled: set[str] = set()
         self.closed = threading.Event()
+        self.finished = False
+        """Has the caller said that it needs nothing any more?"""
 
     def accept(self, line: bytes) -> None:
         """Queue one request line, or act on it at once where it cancels or quits."""
-        try:
-            message = json.loads(line)
-        except ValueError:
-            message = {"problem": "This line is not JSON."}
-        if not isinstance(message, dict):
-            message = {"problem": "This line is not a JSON object."}
+        message = parse_message(line)
         kind = message.get("request")
         if kind == "cancel":
             if (job := str(message.get("id"))) in self.waiting:
                 self.cancelled.add(job)
         elif kind == "quit":
+            self.finished = True
             self.close()
         else:
             self.waiting.append(str(message.get("id", "")))
@@ -99,83 +101,15 @@ class Mailbox:
         return self.closed.is_set() or job in self.cancelled
 
 
-def request_kind(message: dict[str, Any]) -> str:
-    """What a message asks for: "render", "check" or "solve".
-
-    Raises `UserError` where it is no request of this version.
-    """
-    if "problem" in message:
-        raise UserError(message["problem"], "Send one JSON object a line.")
-    if message.get("version") != VERSION:
-        raise UserError(
-            f"Field 'version' is {message.get('version')!r}; this engine speaks version {VERSION}.",
-            "Install the same version of the add-on and the engine.",
-        )
-    kind = message.get("request")
-    if kind not in ("render", "check", "solve"):
-        raise UserError(f"Field 'request' is {kind!r}; expected render, check, solve, cancel or quit.")
-    return str(kind)
-
-
-def parse_render(message: dict[str, Any]) -> RenderRequest:
-    """The fields of a "render" or "check" message.
-
-    Raises `UserError` that names the field and what it should be.
-    """
-    values = _values(message, tuple(_FIELDS), ("recording", "out"))
-    if "size" in values:
-        values["size"] = _pixels(values["size"])
-    return RenderRequest(**values)
-
-
-def _values(message: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> dict[str, Any]:
-    """What the `known` fields of a message hold, those that are `needed` among them."""
-    envelope = ("version", "request", "id")
-    values: dict[str, Any] = {k: v for k, v in message.items() if k not in envelope and v is not None}
-    if unknown := sorted(set(values) - set(known)):
-        raise UserError(f"Unknown field '{unknown[0]}'.", f"Known: {', '.join(sorted(known))}.")
-    for name in needed:
-        if name not in values:
-            raise UserError(f"Field '{name}' is missing; it should be a path.")
-    for name, value in list(values.items()):
-        kind, what = _FIELDS[name]
-        if not isinstance(value, kind):
-            raise UserError(f"Field '{name}' is {value!r}; it should be {what}.")
-        if what == "a path":
-            values[name] = Path(message[name])
-    return values
-
-
-# field -> (JSON type, what it is)
-_FIELDS: dict[str, tuple[type, str]] = {
-    "recording": (str, "a path"),
-    "out": (str, "a path"),
-    "clip": (str, "a path"),
-    "sheet": (str, "a path"),
-    "report": (str, "a path"),
-    "size": (list, "[width, height]"),
-    "generator": (str, "a name"),
-    "options": (dict, "an object"),
-    "preview": (bool, "true or false"),
-    "force": (bool, "true or false"),
-}
-
-
-def _pixels(value: list[Any]) -> tuple[int, int]:
-    if len(value) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in value):
-        raise UserError(f"Field 'size' is {value!r}; it should be [width, height].")
-    return value[0], value[1]
-
-
 def serve(events: TextIO, mailbox: Mailbox) -> None:
     """Run the queued jobs until the mailbox closes."""
-
-    one_at_a_time = threading.Lock()
+    one_at_a_time, desk = threading.Lock(), Desk()
 
     def send(**event: Any) -> None:
+        line = json.dumps(event) + "\n"
         try:
             with one_at_a_time:
-                events.write(json.dumps(event) + "\n")
+                events.write(line)
                 events.flush()
         except BrokenPipeError:
             mailbox.close()
@@ -184,53 +118,71 @@ def serve(events: TextIO, mailbox: Mailbox) -> None:
         while not mailbox.closed.wait(ALIVE_SECONDS):
             send(event="alive")
 
-    threading.Thread(target=stay_alive, daemon=True).start()
     send(event="ready", version=VERSION, simcraft=simcraft.__version__, python=platform.python_version())
-    while (message := mailbox.requests.get()) is not None:
+    threading.Thread(target=stay_alive, daemon=True).start()
+    while (message := mailbox.requests.get()) is not None and not mailbox.closed.is_set():
         job = str(message.get("id", ""))
-        last = carry_out(message, job, mailbox, send)
+        last = carry_out(message, job, mailbox, send, desk)
         # before the answer, which lets the caller use the same id again
         mailbox.forget(job)
         send(id=job, **last)
+    if mailbox.finished and desk.session is not None:
+        desk.session.remove()
 
 
-def carry_out(message: dict[str, Any], job: str, mailbox: Mailbox, send: Any) -> dict[str, Any]:
+def carry_out(
+    message: dict[str, Any], job: str, mailbox: Mailbox, send: Send, desk: Desk | None = None
+) -> dict[str, Any]:
     """Do what one message asks; returns its last event, a result or an error."""
+    desk = desk or Desk()
     try:
         if mailbox.stop_requested(job):
             raise Cancelled("Stopped before it began.")
-        kind, progress = request_kind(message), JobProgress(job, mailbox, send)
-        if kind == "solve":
-            paths = _values(message, ("recording", "out"), ("recording",))
-            return {"event": "result", "warnings": solve_in_place(paths["recording"], paths.get("out"), progress)}
-        request = parse_render(message)
-        if kind == "check":
-            check_request(request)
-            return {"event": "result"}
-        return {"event": "result", **render(request, progress, progress.preview)}
+        request = parse_request(message, desk.place)
+        progress = JobProgress(job, mailbox, send, desk)
+        last = {"event": "result", **carry_out_request(request, desk, progress, progress.preview)}
     except (Exception, KeyboardInterrupt) as error:
-        known = explain(error)
-        if known is None:
-            traceback.print_exc(file=sys.stderr)
-            known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
-        return {"event": "error", "message": known[0], "fix": known[1], "exit_code": known[2]}
+        last = {"event": "error", **told(error)}
+        if last["reason"] == "memory":
+            desk.model.forget()
+    return last if desk.session is None else desk.session.outward(last)
 
 
-def solve_in_place(folder: Path, out: Path | None, progress: Progress) -> list[str]:
-    """Simulate the effects of the recording in `folder` and write it again with what they add; returns its warnings.
+def told(error: BaseException) -> dict[str, Any]:
+    """An error as the caller gets it: "message", "fix", "exit_code" and "reason".
 
-    Where one diverges, the frames until then are kept beside `out`, or else beside `folder`, which stays as it was.
+    The reason is "request" (a mistake in what was asked), "stopped", "memory", "failure" or "defect" (one of ours).
     """
-    from simcraft.sim.solving import solve
+    known = explain(error)
+    memory = is_out_of_memory(error)
+    if known is None and memory:
+        known = ("Out of memory.", "Use a smaller size or fewer frames, or keep networks off the GPU (offload).", 1)
+    if known is None:
+        traceback.print_exception(error, file=sys.stderr)
+        message, fix, code = f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1
+        reason = "defect"
+    else:
+        message, fix, code = known
+        reason = "memory" if memory else {2: "request", 130: "stopped"}.get(code, "failure")
+    return {"message": message, "fix": fix, "exit_code": code, "reason": reason}
 
-    return list(load_recording(solve(folder, folder, {}, out or folder, progress)).warnings)
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Is memory what was missing, here or in the error that led to this one?"""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS):
+            return True
+        error = error.__cause__
+    return False
 
 
 class JobProgress:
     """A `Progress` of one job: sends events with an ETA, and raises `Cancelled` once the job should stop."""
 
-    def __init__(self, job: str, mailbox: Mailbox, send: Any) -> None:
-        self.job, self.mailbox, self.send = job, mailbox, send
+    def __init__(self, job: str, mailbox: Mailbox, send: Send, desk: Desk) -> None:
+        self.job, self.mailbox, self.send, self.desk = job, mailbox, send, desk
         self.pace = Pace()
         self.sent = 0.0
 
@@ -245,8 +197,11 @@ class JobProgress:
         self.send(event="progress", id=self.job, stage=stage, step=step, steps=steps, eta_seconds=eta, detail=detail)
 
     def preview(self, frame: int, frames: int, path: Path) -> None:
-        """A finished frame, and the picture of it."""
-        self.send(event="preview", id=self.job, frame=frame, frames=frames, path=str(path.absolute()))
+        """A finished frame, and the picture of it: its path, or all of it where the caller cannot read that."""
+        picture = {"path": str(path.absolute())}
+        if self.desk.session is not None:
+            picture = {"data": base64.b64encode(path.read_bytes()).decode("ascii")}
+        self.send(event="preview", id=self.job, frame=frame, frames=frames, **picture)
 
 
 def read_requests(descriptor: int, mailbox: Mailbox) -> None:

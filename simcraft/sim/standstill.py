@@ -37,7 +37,7 @@ def standstill_warnings(bodies: Sequence[Body], fps: float) -> tuple[str, ...]:
         if speed is None:
             warnings.append(f"'{body.name}' is empty in all frames: look at its emitters and their times.")
             continue
-        moving = np.flatnonzero(speed > STILL * _size(body) * fps)
+        moving = np.flatnonzero(speed > STILL * body_size(body) * fps)
         last = int(moving[-1]) + 1 if len(moving) else 0
         if last == 0:
             warnings.append(f"'{body.name}' does not move at all.")
@@ -102,7 +102,7 @@ def _frame_count(body: Moving) -> int:
     return len(body.positions if isinstance(body, Particles) else body.vertices)
 
 
-def _size(body: Body) -> float:
+def body_size(body: Body) -> float:
     """Metres: how large the body is, roughly."""
     if isinstance(body, Volume):
         return float(np.abs(np.linalg.det(body.grid_to_world[0][:3, :3])) ** (1 / 3) * max(body.density.shape[1:]))

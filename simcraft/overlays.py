@@ -1,0 +1,42 @@
+"""Pictures of what a clip knows, one a frame, to be laid over the scene: flow, depth, instances, smoke, tracks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcraft.picture import save_png
+from simcraft.progress import Progress, silent
+from simcraft.recording.format import replace_folder
+from simcraft.sheet import make_panels
+
+if TYPE_CHECKING:
+    from simcraft.clip import MotionClip
+
+INDEX = "overlays.json"
+
+
+def save_overlays(clip: MotionClip, folder: Path, progress: Progress = silent) -> Path:
+    """Write `folder`/flow/0001.png and so on, in the clip's size and in the colours of the sheet; replaces `folder`.
+
+    There is a folder for each of flow, depth, instances, smoke and tracks that the clip knows, and `overlays.json`,
+    which has "frames", "fps", "size" and "kinds": for each, "label" and, for flow, "pixels_a_frame", the speed of the
+    fullest colour. The last frame shows the flow of the one before. Raises `Failure` where nothing can be written.
+    """
+    panels = {panel.label.partition(",")[0]: panel for panel in make_panels(clip, None)}
+    del panels["first frame"]
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    steps = clip.frame_count * len(panels)
+    for done, (t, kind) in enumerate((t, kind) for t in range(clip.frame_count) for kind in panels):
+        progress("draw overlays", done, steps)
+        save_png(panels[kind].draw(t, clip.size), partial / kind / f"{t + 1:04d}.png")
+    kinds: dict[str, dict[str, Any]] = {kind: {"label": panel.label} for kind, panel in panels.items()}
+    kinds["flow"]["pixels_a_frame"] = panels["flow"].speed
+    index = {"frames": clip.frame_count, "fps": clip.fps, "size": list(clip.size), "kinds": kinds}
+    (partial / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+    replace_folder(partial, folder)
+    progress("draw overlays", steps, steps)
+    return folder
