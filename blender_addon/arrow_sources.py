@@ -12,7 +12,7 @@ from .arrows import SOURCES, centre
 from .camera import camera_frame
 from .effect_export import world_points
 from .errors import SceneError
-from .results import results
+from .results import marked, results
 
 MADE = "simcraft_arrow"
 """The custom property of objects that were made to be arrows, and go with them."""
@@ -30,7 +30,7 @@ def source_and_target(selected: list[Any], active: Any | None) -> tuple[Any | No
 
 def new_arrow_empty(scene: Any, target: Any) -> Any:
     """An empty of the kind "Single Arrow" that starts at the middle of `target` and points to the camera's right."""
-    empty = bpy.data.objects.new(f"Arrow {target.name}", None)
+    empty = marked(bpy.data.objects.new(f"Arrow {target.name}", None))
     empty[MADE] = True
     empty.empty_display_type = "SINGLE_ARROW"
     empty.empty_display_size = SHARE_OF_OBJECT * (max(target.dimensions) or 1.0)
@@ -53,7 +53,7 @@ def new_arrow_curve(scene: Any, points: np.ndarray) -> Any:
     spline = data.splines.new("POLY")
     spline.points.add(len(points) - 1)
     spline.points.foreach_set("co", np.column_stack([points, np.ones(len(points))]).astype(np.float32).ravel())
-    curve = bpy.data.objects.new("Arrow", data)
+    curve = marked(bpy.data.objects.new("Arrow", marked(data)))
     curve[MADE] = True
     curve.hide_render = True
     curve.show_in_front = True
@@ -111,7 +111,7 @@ def _pencil_stroke(obj: Any, frame: int) -> np.ndarray:
     layer = obj.data.layers.active
     keyframe = None if layer is None else _keyframe(layer, frame)
     # since 4.3 a keyframe has a drawing
-    strokes = () if keyframe is None else getattr(keyframe, "drawing", keyframe).strokes
+    strokes: Any = () if keyframe is None else getattr(keyframe, "drawing", keyframe).strokes
     if not len(strokes):
         return np.zeros((0, 3))
     local = np.array([p.position if hasattr(p, "position") else p.co for p in strokes[-1].points], np.float64)

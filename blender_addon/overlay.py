@@ -32,6 +32,7 @@ LAYERS = (
     Layer("arrows", "Arrows", "How far pixels move to the next frame, as arrows", 2),
     Layer("depth", "Depth", "How far away each pixel is from the camera: near is bright", 3),
     Layer("instances", "Objects", "Which object each pixel shows, every one in a colour of its own", 4),
+    Layer("smoke", "Smoke", "How much of the view smoke covers", 6),
     Layer("tracks", "Tracks", "Where points of the first frame go, with the way that they came", 5),
 )
 

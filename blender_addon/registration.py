@@ -25,6 +25,10 @@ MODULES: tuple[str, ...] = (
     ".ui.generate_panel",
     ".arrows",
     ".ui.arrow_operators",
+    ".ui.motion_operators",
+    ".ui.motion_panel",
+    ".ui.result_operators",
+    ".ui.result_panel",
 )
 """Relative names, in the order of registration: a class comes after those that it refers to."""
 

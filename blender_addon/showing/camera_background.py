@@ -14,7 +14,7 @@ import bpy
 from ..camera import intrinsics
 from ..errors import SceneError
 from ..timeline import picture_size
-from .footage import Footage, load_image, play
+from .footage import Footage, load, play
 
 PURPOSE = "simcraft_background"
 """The custom property of images that cameras show: "video" or "motion"."""
@@ -35,16 +35,16 @@ def set_background(scene: Any, footage: Footage, purpose: str, *, alpha: float, 
                 f"Camera '{camera.name}' comes from another .blend and cannot be changed here.",
                 "Make it local (Object > Relations > Make Local).",
             )
-    image = load_image(footage)
-    remove_background(scene, purpose, keep=image)
-    image[PURPOSE] = purpose
+    loaded = load(footage)
+    remove_background(scene, purpose, keep=loaded.image)
+    loaded.image[PURPOSE] = purpose
     for data in {camera.data for camera in cameras}:
         background = data.background_images.new()
-        background.source, background.image = "IMAGE", image
+        background.source, background.image = "IMAGE", loaded.image
         background.alpha, background.display_depth = alpha, "FRONT" if front else "BACK"
         background.show_expanded = False
-        _fit(background, data, scene, image)
-        play(background.image_user, footage, image)
+        _fit(background, data, scene, loaded.size)
+        play(background.image_user, loaded)
         data.show_background_images = True
 
 
@@ -53,6 +53,8 @@ def remove_background(scene: Any, purpose: str, keep: Any | None = None) -> bool
     shown = [(data, background) for data in _camera_data(scene) for background in _of(data, purpose)]
     images = {background.image for _, background in shown}
     for data, background in shown:
+        # else Blender counts a user too many
+        background.image = None
         data.background_images.remove(background)
     for image in images - {keep}:
         if not image.users:
@@ -63,6 +65,12 @@ def remove_background(scene: Any, purpose: str, keep: Any | None = None) -> bool
 def background_of(scene: Any, purpose: str) -> Any | None:
     """The image that the cameras of `scene` show for this purpose."""
     return next((b.image for data in _camera_data(scene) for b in _of(data, purpose)), None)
+
+
+def settings_of(scene: Any, purpose: str) -> Any | None:
+    """Blender's settings of what is shown for this purpose, in the scene's active camera."""
+    camera = scene.camera
+    return None if camera is None or camera.type != "CAMERA" else next(_of(camera.data, purpose), None)
 
 
 def cameras_of(scene: Any) -> list[Any]:
@@ -81,13 +89,13 @@ def _of(data: Any, purpose: str) -> Iterator[Any]:
             yield background
 
 
-def _fit(background: Any, camera: Any, scene: Any, image: Any) -> None:
+def _fit(background: Any, camera: Any, scene: Any, size: tuple[int, int]) -> None:
     """Lay the picture exactly where its pixels were seen, also where its shape is not that of the camera's frame.
 
     "Fit" makes a picture as large as it can be within the frame; from there it is scaled so that an angle is as wide
     in the picture as in the frame. Both have the same middle.
     """
-    size, frame = tuple(image.size), picture_size(scene, None)
+    frame = picture_size(scene, None)
     if size[0] * frame[1] == size[1] * frame[0]:
         background.frame_method, background.scale = "STRETCH", 1.0
         return

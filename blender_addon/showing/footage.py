@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
+from ..results import marked
 
 VIDEO_FILES = frozenset({".mp4", ".webm", ".gif", ".mkv", ".mov", ".avi"})
 SHOWN = "simcraft_shown"
@@ -58,43 +59,55 @@ def find_footage(path: str | os.PathLike[str], start: int) -> Footage:
     return Footage(path, (path,), start)
 
 
-def load_image(footage: Footage) -> Any:
+@dataclass(frozen=True)
+class Loaded:
+    """Footage that Blender has an image of."""
+
+    footage: Footage
+    image: Any
+    size: tuple[int, int]
+    """(width, height) in pixels."""
+    count: int
+    """How many pictures it has."""
+
+
+def load(footage: Footage) -> Loaded:
     """Blender's image of the footage: the one that was loaded before, read again, or a new one.
 
     Raises `SceneError` where Blender cannot read the file.
     """
     image = next((i for i in bpy.data.images if i.get(SHOWN) == str(footage.path)), None)
     if image is None:
-        image = _load(footage.files[0])
+        image = marked(_load_file(footage.files[0]))
         image[SHOWN] = str(footage.path)
         image.name = footage.path.name
     else:
         image.filepath = portable(footage.files[0])
-        image.reload()
-    image.source = "MOVIE" if footage.is_movie else "SEQUENCE"
-    if not all(image.size):
+    image.source = "MOVIE" if footage.is_movie else "FILE"
+    image.reload()
+    # asked before it is a sequence: Blender looks for the size of one in the file number 0
+    size = tuple(image.size)
+    if not all(size):
         bpy.data.images.remove(image)
         raise SceneError(f"Blender cannot read {footage.files[0]}.", "Is the file complete? Generate it again.")
-    return image
+    if footage.is_movie:
+        return Loaded(footage, image, size, max(1, image.frame_duration))
+    image.source = "SEQUENCE"
+    return Loaded(footage, image, size, len(footage.files))
 
 
-def _load(path: Path) -> Any:
+def _load_file(path: Path) -> Any:
     try:
         return bpy.data.images.load(portable(path), check_existing=False)
     except RuntimeError as error:
         raise SceneError(f"Blender cannot read {path}: {error}".strip(), "Generate it again.") from None
 
 
-def picture_count(footage: Footage, image: Any) -> int:
-    """How many pictures there are; `image` is the footage's, which knows how long a video file is."""
-    return max(1, image.frame_duration) if footage.is_movie else len(footage.files)
-
-
-def play(user: Any, footage: Footage, image: Any) -> None:
+def play(user: Any, loaded: Loaded) -> None:
     """Let an image user follow the timeline: the footage starts in its frame of the scene, and stops at its end."""
-    user.frame_duration = picture_count(footage, image)
-    user.frame_start = footage.start
-    user.frame_offset = footage.first_number - 1
+    user.frame_duration = loaded.count
+    user.frame_start = loaded.footage.start
+    user.frame_offset = loaded.footage.first_number - 1
     user.use_cyclic = False
     user.use_auto_refresh = True
 

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from .footage import SHOWN, Footage, load_image, play, portable
+from .footage import SHOWN, Footage, load, play, portable
 
 
 def show_footage(context: Any, footage: Footage) -> Any:
@@ -17,10 +17,10 @@ def show_footage(context: Any, footage: Footage) -> Any:
 
     Without windows (`blender -b`) the image is loaded only. Raises `SceneError` where Blender cannot read it.
     """
-    image = load_image(footage)
-    for space in _show(context, image):
-        play(space.image_user, footage, image)
-    return image
+    loaded = load(footage)
+    for space in _show(context, loaded.image):
+        play(space.image_user, loaded)
+    return loaded.image
 
 
 def show_picture(context: Any, path: Path) -> Any:

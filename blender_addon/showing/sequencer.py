@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from .footage import Footage, load_image, picture_count, portable
+from .footage import Footage, load, portable
 
 LAST_CHANNEL = 32
 """The highest channel of the oldest Blender."""
@@ -18,10 +18,8 @@ def add_strip(scene: Any, footage: Footage) -> Any:
 
     Raises `SceneError` where there is no channel left, or Blender cannot read the file.
     """
-    image = load_image(footage)
-    count = picture_count(footage, image)
-    strips = _strips(scene)
-    channel = free_channel(strips, footage.start, footage.start + count)
+    loaded, strips = load(footage), _strips(scene)
+    channel = free_channel(strips, footage.start, footage.start + loaded.count)
     name, first = footage.path.stem, portable(footage.files[0])
     if footage.is_movie:
         strip = strips.new_movie(name, first, channel, footage.start, fit_method="FIT")
@@ -29,7 +27,7 @@ def add_strip(scene: Any, footage: Footage) -> Any:
         strip = strips.new_image(name, first, channel, footage.start, fit_method="FIT")
         for file in footage.files[1:]:
             strip.elements.append(file.name)
-    _unload(image)
+    _unload(loaded.image)
     _show_in_sequencers(scene)
     return strip
 

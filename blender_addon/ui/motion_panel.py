@@ -1,0 +1,172 @@
+"""The panel "Motion": what moves, is it still right, how to look at it; and the motion arrows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface
+
+from .. import controller
+from ..arrows import is_shown
+from ..jobs import State, Ticket
+from ..overlay import LAYERS, PURPOSE, layers_in, shown_layer
+from ..showing.camera_background import settings_of
+from .words import draw_text
+
+ICONS = {
+    "flow": "COLOR",
+    "arrows": "FORCE_WIND",
+    "depth": "MOD_FLUID",
+    "instances": "OBJECT_DATA",
+    "smoke": "MOD_FLUIDSIM",
+    "tracks": "TRACKING_FORWARDS",
+}
+SHOWN_WARNINGS = 4
+
+
+class SIMCRAFT_PT_motion(bpy.types.Panel):
+    """What moves in the scene, as its camera sees it."""
+
+    bl_label = "Motion"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SimCraft"
+    bl_order = 1
+
+    def draw(self, context: Any) -> None:
+        layout, scene = self.layout, context.scene
+        motion = controller.motion_of(scene)
+        running = motion_ticket()
+        _draw_state(layout, context, motion, running)
+        if motion is None:
+            return
+        for warning in motion.warnings[:SHOWN_WARNINGS]:
+            draw_text(layout.box(), context, warning, "ERROR")
+        if len(motion.warnings) > SHOWN_WARNINGS:
+            more = iface("... and {} more warnings").format(len(motion.warnings) - SHOWN_WARNINGS)
+            layout.label(text=more, translate=False)
+        _draw_layers(layout, scene, motion)
+
+
+class SIMCRAFT_UL_arrows(bpy.types.UIList):
+    """The motion arrows of a scene."""
+
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: int, active_data: Any, active_property: str
+    ) -> None:
+        row = layout.row(align=True)
+        row.active = is_shown(item, context.scene)
+        row.prop(
+            item, "name", text="", emboss=False, icon="EMPTY_SINGLE_ARROW" if item.kind == "instance" else "CURVE_PATH"
+        )
+        target = item.target.name if item.target is not None else iface("a point")
+        row.label(text=target if row.active else iface("deleted"), translate=False)
+
+
+class SIMCRAFT_PT_arrows(bpy.types.Panel):
+    """What should move where, for generators that take sparse motion."""
+
+    bl_label = "Motion Arrows"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SimCraft"
+    bl_parent_id = "SIMCRAFT_PT_motion"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, scene = self.layout, context.scene
+        row = layout.row()
+        row.template_list(
+            "SIMCRAFT_UL_arrows", "", scene, "simcraft_arrows", scene, "simcraft_arrow_index", rows=3, sort_lock=True
+        )
+        buttons = row.column(align=True)
+        buttons.operator("simcraft.add_arrow", text="", icon="ADD")
+        buttons.operator("simcraft.remove_arrow", text="", icon="REMOVE")
+        buttons.separator()
+        buttons.operator("simcraft.add_arrow_from_stroke", text="", icon="GREASEPENCIL")
+        buttons.operator("simcraft.select_arrow", text="", icon="RESTRICT_SELECT_OFF")
+        if 0 <= scene.simcraft_arrow_index < len(scene.simcraft_arrows):
+            _draw_arrow(layout, scene.simcraft_arrows[scene.simcraft_arrow_index])
+
+
+def motion_ticket() -> Ticket | None:
+    """The job that makes a motion just now."""
+    session = controller.session()
+    ticket = session.running
+    if ticket is None or len(ticket.results) >= session.entries[ticket].motion_steps:
+        return None
+    return ticket
+
+
+def _draw_state(layout: Any, context: Any, motion: Any, running: Ticket | None) -> None:
+    """What there is, and the button that makes it anew."""
+    if running is not None:
+        draw_progress(layout, running)
+    elif motion is None:
+        layout.label(text="Not simulated yet", icon="INFO")
+    elif motion.up_to_date:
+        layout.label(text="Up to date", icon="CHECKMARK")
+    else:
+        layout.label(text="Outdated: the scene has changed", icon="FILE_REFRESH")
+    if motion is not None and running is None:
+        column = layout.column()
+        column.active = False
+        facts = iface("Frames {} to {}, {} x {} px").format(*motion.frames, *motion.size)
+        column.label(text=facts, icon="BLANK1", translate=False)
+    row = layout.row()
+    row.enabled = running is None
+    row.operator("simcraft.simulate_motion", icon="PHYSICS")
+
+
+def draw_progress(layout: Any, ticket: Ticket) -> None:
+    """How far a job is, and how long its stage will take."""
+    text = iface("Stopping...") if ticket.state is State.STOPPING else iface(ticket.stage.capitalize() or "Starting")
+    if ticket.fraction is not None:
+        text = f"{text} {ticket.fraction:.0%}"
+    if ticket.eta_seconds is not None and ticket.eta_seconds >= 1:
+        text = iface("{}, {:.0f} s left").format(text, ticket.eta_seconds)
+    # since 4.0 there are bars
+    if hasattr(layout, "progress"):
+        layout.progress(factor=ticket.fraction or 0.0, text=text, translate=False)
+    else:
+        layout.label(text=text, icon="SORTTIME", translate=False)
+
+
+def _draw_layers(layout: Any, scene: Any, motion: Any) -> None:
+    """A row for each way to look at the motion: over the camera's view, or in the Image Editor."""
+    there, shown = layers_in(motion.overlays), shown_layer(scene)
+    if not there:
+        return
+    layout.label(text="Look at")
+    column = layout.column(align=True)
+    for layer in LAYERS:
+        if layer.name not in there:
+            continue
+        row = column.row(align=True)
+        if layer.name == shown:
+            row.operator("simcraft.hide_motion", text=layer.title, icon=ICONS[layer.name], depress=True)
+        else:
+            button = row.operator("simcraft.show_motion", text=layer.title, icon=ICONS[layer.name])
+            button.layer, button.where = layer.name, "CAMERA"
+        button = row.operator("simcraft.show_motion", text="", icon="IMAGE")
+        button.layer, button.where = layer.name, "EDITOR"
+    background = settings_of(scene, PURPOSE) if shown else None
+    if background is not None:
+        layout.prop(background, "alpha", text="Opacity", slider=True)
+
+
+def _draw_arrow(layout: Any, item: Any) -> None:
+    """The settings of the chosen arrow."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(item, "kind")
+    column.prop(item, "source")
+    column.prop(item, "target")
+    frames = column.column(align=True)
+    frames.prop(item, "frame_start")
+    frames.prop(item, "frame_end")
+
+
+CLASSES = (SIMCRAFT_PT_motion, SIMCRAFT_UL_arrows, SIMCRAFT_PT_arrows)
