@@ -135,7 +135,8 @@ def title(scene: Any, video: VideoOrder) -> str:
 def orders_of(scene: Any, motion: MotionOrder | None, videos: list[VideoOrder]) -> list[Order]:
     """The jobs: one where there is one video, else one for the motion that they share, and one a video."""
     if motion is not None and len(videos) != 1:
-        return [Order(f"{scene.name}: motion", motion, None), *(Order(title(scene, v), None, v) for v in videos)]
+        first = Order(f"{scene.name}: motion", motion, None, next(iter(videos), None))
+        return [first, *(Order(title(scene, video), None, video) for video in videos)]
     return [Order(title(scene, video), motion, video) for video in videos]
 
 

@@ -71,6 +71,8 @@ class Order:
     """For people."""
     motion: MotionOrder | None
     video: VideoOrder | None
+    later: VideoOrder | None = None
+    """A video of another order that needs the motion of this one: mistakes in it are better known beforehand."""
 
     @property
     def scene(self) -> str:
@@ -97,10 +99,19 @@ class Order:
 
 def job_of(order: Order) -> Job:
     """The job that carries out all of an order."""
-    steps = motion_steps(order.motion) if order.motion else ()
+    steps = steps_before_video(order)
     if order.video is not None:
         steps = (*steps, video_step(order.video))
     return Job(order.name, steps, order.video.folder if order.video else order.motion_folder)
+
+
+def steps_before_video(order: Order) -> tuple[Step, ...]:
+    """The steps that make the motion, before them a look at whether the video could be made of it."""
+    if order.motion is None:
+        return ()
+    video = order.video or order.later
+    check = () if video is None else (Step("engine", {**video_step(video).request, "request": "check"}),)
+    return (*check, *motion_steps(order.motion))
 
 
 def motion_steps(order: MotionOrder) -> tuple[Step, ...]:
@@ -115,7 +126,8 @@ def motion_steps(order: MotionOrder) -> tuple[Step, ...]:
         if not quick:
             steps.append(Step("blender", {"request": "first_frame", **scene}))
     observe = {"recording": motion.recording, "clip": motion.clip, "overlays": motion.overlays, "preview": quick}
-    return (*steps, Step("engine", {"request": "observe", **observe}))
+    # what is there was left by an attempt that did not come to its end
+    return (*steps, Step("engine", {"request": "observe", **observe, "force": True}))
 
 
 def video_step(order: VideoOrder) -> Step:

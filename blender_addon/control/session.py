@@ -19,7 +19,7 @@ from typing import Any
 from ..jobs import BlenderCommand, EngineCommand, Job, JobQueue, Problem, State, Step, Ticket
 from .kept import Result
 from .options import Knowledge
-from .orders import Order, VideoOrder, job_of, motion_steps
+from .orders import Order, VideoOrder, job_of, steps_before_video
 from .stores import MotionStore, ResultStore, read_facts
 
 PATIENCE_SECONDS = 0.5
@@ -93,8 +93,7 @@ class Session:
 
     def add(self, order: Order) -> Ticket:
         """Queue an order."""
-        steps = len(motion_steps(order.motion)) if order.motion else 0
-        return self._enter(job_of(order), Entry(order, steps, next(self._numbers)))
+        return self._enter(job_of(order), Entry(order, len(steps_before_video(order)), next(self._numbers)))
 
     def ticket(self, number: int) -> Ticket | None:
         """The user's job with this number, if it is still there."""

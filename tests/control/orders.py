@@ -37,7 +37,7 @@ while True:
     else:
         if kind == "observe":
             open(message["clip"], "w").close()
-        say(event="result", id=name, warnings=["Far away."])
+        say(event="result", id=name, warnings=["Far away."] if kind == "observe" else [])
 """
 BLENDER = """
 ready()

@@ -24,7 +24,7 @@ def test_a_motion_and_its_video_are_kept(studio: Studio) -> None:
     video = studio.video(motion, seed=7)
     studio.session.add(studio.order(motion, video))
     studio.finish()
-    assert studio.requests() == ["observe", "generate"]
+    assert studio.requests() == ["check", "observe", "generate"]
     found = studio.session.motions.find(SCENE)
     assert found is not None
     assert found[0] == motion.folder
@@ -67,7 +67,7 @@ def test_a_job_that_fails_is_resumed_where_it_failed(studio: Studio) -> None:
     again = studio.session.resume(ticket)
     studio.finish()
     assert again.state is State.DONE
-    assert studio.requests() == ["observe", "generate", "generate"]
+    assert studio.requests() == ["check", "observe", "generate", "generate"]
     assert studio.session.results.find(SCENE) is not None
 
 
