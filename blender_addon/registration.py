@@ -13,6 +13,9 @@ from types import ModuleType
 MODULES: tuple[str, ...] = (
     ".scene_settings",
     ".controller",
+    ".ui.engine_state",
+    ".ui.engine_operators",
+    ".preferences",
     ".ui.thumbnails",
     ".ui.scene_state",
     ".ui.preset_operators",

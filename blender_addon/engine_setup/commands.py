@@ -57,7 +57,7 @@ def install(tools: Tools, request: Installation, what: list[str]) -> list[str]:
     if tools.uv is not None:
         start = [str(tools.uv), "pip", "install", "--python", python]
     else:
-        start = [python, "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+        start = [python, "-m", "pip", "install", "--no-input", "--no-compile", "--progress-bar", "off"]
     return [*start, "--only-binary=:all:", "--constraint", str(request.pins), *_sources(tools, request), *what]
 
 

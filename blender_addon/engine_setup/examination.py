@@ -48,7 +48,7 @@ def examine_engine(folder: Path, version: str, report: Report) -> dict[str, Any]
             f"The engine says that it is version {said.get('simcraft')}, and {version} was installed.",
             "Choose an empty folder in the preferences, and install it there.",
         )
-    return {"python": "", **said, "torch": _version_of(folder, "torch")}
+    return {**said, "torch": _version_of(folder, "torch")}
 
 
 def _ask(command: EngineCommand, report: Report) -> dict[str, Any]:
@@ -66,7 +66,8 @@ def _ask(command: EngineCommand, report: Report) -> dict[str, Any]:
                 "Install the add-on again.",
             )
         peer.send(request="describe", id="describe")
-        return {**ready, **_await(peer, "result", report)}
+        described = {**ready, **_await(peer, "result", report)}
+        return {name: value for name, value in described.items() if name not in ("event", "id", "version")}
     finally:
         peer.end(1.0)
 

@@ -11,13 +11,14 @@ from .request import PINS, Installation
 
 CHILD = Path(__file__).resolve().with_name("child.py")
 LOG = "log.txt"
+INSTALLATION = "Install engine"
 
 
 def installation_job(request: Installation) -> Job:
     """Install an engine; the result is what it says of itself. The folder's log is begun anew."""
     (request.folder / LOG).unlink(missing_ok=True)
     step = Step("blender", {"request": "install", **request.message()})
-    return Job("Install engine", (step,), request.folder)
+    return Job(INSTALLATION, (step,), request.folder)
 
 
 def test_job(work: Path) -> Job:

@@ -1,0 +1,145 @@
+"""Operators of the preferences: install the engine, test it, stop that, read its log."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_tip as tip
+
+from .. import controller, preferences
+from ..engine_setup.errors import SetupError
+from ..errors import RecordFailure, SceneError
+from ..jobs import Problem, State, Ticket
+from . import engine_state
+from .words import reports_errors
+
+ANY_BUILD = ("PREFERENCES", "As in the Preferences", "The one that the preferences name")
+
+
+class SIMCRAFT_OT_install_engine(bpy.types.Operator):
+    """Install the engine in a folder of its own, never into Blender: a Python environment of 3 to 10 GB. It can be
+    stopped at any time, and goes on when it is pressed again"""
+
+    bl_idname = "simcraft.install_engine"
+    bl_label = "Install Engine"
+
+    folder: bpy.props.StringProperty(
+        name="Folder", description="Where it is installed; empty for the preferences' folder", subtype="DIR_PATH"
+    )
+    wheel_folder: bpy.props.StringProperty(
+        name="Wheel Folder",
+        description="A folder that has all packages as wheels: nothing goes online. Empty for what the preferences say",
+        subtype="DIR_PATH",
+    )
+    build: bpy.props.EnumProperty(
+        name="Built for", description="What torch computes on", items=(ANY_BUILD, *preferences.BUILDS)
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _poll_idle(cls)
+
+    @reports_errors
+    def execute(self, context: Any) -> set[str]:
+        build = "" if self.build == "PREFERENCES" else self.build
+        try:
+            request = preferences.installation(self.folder, self.wheel_folder, build)
+            ticket = engine_state.begin_installation(request)
+        except SetupError as error:
+            raise SceneError(error.message, error.fix) from None
+        return _see_to_the_end(self, ticket)
+
+
+class SIMCRAFT_OT_test_engine(bpy.types.Operator):
+    """Start the engine, and ask for its version, its device and memory, its models, and what is wrong with it"""
+
+    bl_idname = "simcraft.test_engine"
+    bl_label = "Test Engine"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not _poll_idle(cls):
+            return False
+        command = preferences.engine_command()
+        if isinstance(command, Problem):
+            cls.poll_message_set(command.message)
+            return False
+        return True
+
+    @reports_errors
+    def execute(self, context: Any) -> set[str]:
+        return _see_to_the_end(self, engine_state.begin_test())
+
+
+class SIMCRAFT_OT_cancel_engine(bpy.types.Operator):
+    """Stop installing or testing the engine. What was fetched is kept"""
+
+    bl_idname = "simcraft.cancel_engine"
+    bl_label = "Cancel"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not engine_state.is_busy():
+            cls.poll_message_set("No engine is being installed or tested")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        engine_state.cancel()
+        return {"FINISHED"}
+
+
+class SIMCRAFT_OT_open_engine_log(bpy.types.Operator):
+    """Show all that the last installation has printed, with the program that the system has for texts"""
+
+    bl_idname = "simcraft.open_engine_log"
+    bl_label = "Open Log"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not engine_state.log().is_file():
+            cls.poll_message_set("Nothing was logged yet")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        if bpy.app.background:
+            print(engine_state.log())
+        else:
+            bpy.ops.wm.path_open(filepath=os.fspath(engine_state.log()))
+        return {"FINISHED"}
+
+
+def _poll_idle(cls: Any) -> bool:
+    if engine_state.is_busy():
+        cls.poll_message_set("The engine is being installed or tested")
+        return False
+    if any(not ticket.state.ended for ticket in controller.session().tickets):
+        cls.poll_message_set("The engine is at work: wait for its jobs, or cancel them")
+        return False
+    return True
+
+
+def _see_to_the_end(operator: Any, ticket: Ticket) -> set[str]:
+    """In a window the job goes on by itself. Without one, wait for it and report how it has ended."""
+    if not bpy.app.background:
+        return {"FINISHED"}
+    engine_state.wait()
+    if ticket.problem is not None:
+        raise RecordFailure(ticket.problem.message, ticket.problem.fix)
+    if ticket.state is not State.DONE:
+        raise RecordFailure(f"'{ticket.job.name}' was stopped.")
+    said = engine_state.said() or {}
+    text = tip("The engine works: SimCraft {}, Python {}, {}")
+    operator.report({"INFO"}, text.format(said.get("simcraft"), said.get("python"), said.get("device")))
+    return {"FINISHED"}
+
+
+CLASSES = (
+    SIMCRAFT_OT_install_engine,
+    SIMCRAFT_OT_test_engine,
+    SIMCRAFT_OT_cancel_engine,
+    SIMCRAFT_OT_open_engine_log,
+)
