@@ -97,7 +97,9 @@ def addon_files() -> dict[str, bytes]:
     files = _shipped(ADDON)
     for name, source in (("recording_format", "simcraft/recording/format"), ("builders", "scenes/builders")):
         files |= {f"{name}/{path}": data for path, data in _shipped(ROOT / source).items()}
-    for name, source in (("builders/index.json", "scenes/index.json"), ("LICENSE", "LICENSE")):
+    # the constraints are the versions of the engine's packages, which the add-on installs
+    same = "LICENSE", "constraints-numpy2.txt"
+    for name, source in (("builders/index.json", "scenes/index.json"), *zip(same, same, strict=True)):
         files[name] = (ROOT / source).read_bytes()
     return files
 

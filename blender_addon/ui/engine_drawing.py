@@ -18,8 +18,8 @@ from .words import draw_text
 HAS_PROGRESS_BARS = bpy.app.version >= (4, 0, 0)
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
 ICONS = {"ok": "CHECKMARK", "note": "INFO", "missing": "ERROR"}
-OF_BLENDER = frozenset({"Blender", "System libraries", "Shipped scenes"})
-"""Findings of the engine's doctor that do not matter where a Blender asks: it brings all of that itself."""
+NOT_NEEDED = frozenset({"Blender", "System libraries", "Shipped scenes", "phiflow", "jax"})
+"""Findings of the engine's doctor that do not matter where a Blender asks, which brings all of that or never uses it."""
 
 
 def draw(layout: Any, context: Any, settings: Any) -> None:
@@ -183,7 +183,7 @@ def _draw_said(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -
 
 def _draw_findings(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -> None:
     """What is missing, always; all the rest where somebody wants to see it."""
-    findings = [finding for finding in said.get("doctor", ()) if finding["name"] not in OF_BLENDER]
+    findings = [finding for finding in said.get("doctor", ()) if finding["name"] not in NOT_NEEDED]
     icon = "DISCLOSURE_TRI_DOWN" if settings.shows_findings else "DISCLOSURE_TRI_RIGHT"
     row = layout.row()
     row.prop(settings, "shows_findings", text=word("All Findings"), icon=icon, emboss=False)
