@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simcraft.picture import save_png
 from simcraft.progress import Progress, silent
 from simcraft.recording.format import replace_folder
-from simcraft.sheet import make_panels
+from simcraft.sheet import Panel, make_panels
 
 if TYPE_CHECKING:
     from simcraft.clip import MotionClip
@@ -21,12 +23,13 @@ INDEX = "overlays.json"
 def save_overlays(clip: MotionClip, folder: Path, progress: Progress = silent) -> Path:
     """Write `folder`/flow/0001.png and so on, in the clip's size and in the colours of the sheet; replaces `folder`.
 
-    There is a folder for each of flow, depth, instances, smoke and tracks that the clip knows, and `overlays.json`,
-    which has "frames", "fps", "size" and "kinds": for each, "label" and, for flow, "pixels_a_frame", the speed of the
-    fullest colour. The last frame shows the flow of the one before. Raises `Failure` where nothing can be written.
+    There is a folder for each of flow, depth, instances, smoke and tracks that the clip knows, one of arrows (flow once
+    more, on nothing), and `overlays.json`, which has "frames", "fps", "size" and "kinds": for each, "label" and, for
+    flow, "pixels_a_frame", the speed of the fullest colour. The last frame shows the flow of the one before. Raises `Failure` where nothing can be written.
     """
     panels = {panel.label.partition(",")[0]: panel for panel in make_panels(clip, None)}
     del panels["first frame"]
+    panels["arrows"] = _arrows_panel(clip, panels["flow"].speed or 1.0)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     steps = clip.frame_count * len(panels)
@@ -40,3 +43,16 @@ def save_overlays(clip: MotionClip, folder: Path, progress: Progress = silent) -
     replace_folder(partial, folder)
     progress("draw overlays", steps, steps)
     return folder
+
+
+def _arrows_panel(clip: MotionClip, speed: float) -> Panel:
+    """Flow as arrows on nothing; one of the full length is as fast as the fullest colour."""
+    from simcraft.flow_arrows import flow_arrows
+
+    def draw(t: int, size: tuple[int, int]) -> np.ndarray:
+        t = min(t, clip.frame_count - 2)  # the last frame has no next one
+        if t < 0:
+            return np.zeros((size[1], size[0], 4), np.uint8)
+        return flow_arrows(np.asarray(clip.flow_forward[t]), np.asarray(clip.flow_valid_forward[t]), speed, size)
+
+    return Panel("arrows", draw)

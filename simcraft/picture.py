@@ -55,7 +55,7 @@ def paste(sheet: np.ndarray, picture: np.ndarray, corner: tuple[int, int]) -> No
 
 
 def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Write (H, W, 3) uint8 as PNG under a temporary name, then rename.
+    """Write (H, W, 3) uint8, or (H, W, 4) with alpha, as PNG under a temporary name, then rename.
 
     Raises `UserError` where `path` does not end in .png, `Failure` where it cannot be written.
     """
@@ -64,7 +64,8 @@ def save_png(image: np.ndarray, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise UserError(f"{path}: a picture is written as PNG.", "Use a name that ends in .png.")
-    _, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    order = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+    _, data = cv2.imencode(".png", cv2.cvtColor(image, order))
     return write_bytes(data.tobytes(), path)
 
 
