@@ -76,7 +76,7 @@ class Estimator:
             return Estimate(
                 _rounded(WARP_SECONDS_A_PIXEL * pixels * frames),
                 CLIP_BYTES_A_PIXEL * pixels * frames,
-                "In proportion to the pixels, from 28 ms for a frame of 256x256 on two processor cores, after observing.",
+                "In proportion to the pixels, from 28 ms for a frame of 256x256 on two cores; observing comes before.",
             )
         if choice.generator != "motioncraft":
             return Estimate(None, None, f"Nothing is known of how fast '{choice.generator}' is.")

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from .changes import Change, ended
+from .conversation import Talk
 from .processes import Processes
-from .run_job import Change, Run, ending, run_job
+from .run_job import run_job
 from .types import BlenderCommand, EngineCommand, Job, Patience, Problem, State, Ticket
 
 
@@ -61,7 +63,7 @@ class JobQueue:
     def cancel(self, ticket: Ticket) -> None:
         """Take back a job that waits, and stop one that runs: within two seconds it has ended, in some `pump`."""
         if ticket.state is State.WAITING:
-            ending(State.STOPPED)(ticket)
+            ended(State.STOPPED)(ticket)
         elif ticket.state is State.RUNNING:
             ticket.state = State.STOPPING
             self._stop.set()
@@ -74,7 +76,7 @@ class JobQueue:
         if ticket is self._running:
             raise ValueError(f"'{ticket.job.name}' is still running.")
         if ticket.state is State.WAITING:
-            ending(State.STOPPED)(ticket)
+            ended(State.STOPPED)(ticket)
         with contextlib.suppress(ValueError):
             self._tickets.remove(ticket)
 
@@ -98,7 +100,7 @@ class JobQueue:
         self._processes.close()
         for ticket in self._tickets:
             if not ticket.state.ended:
-                ending(State.STOPPED)(ticket)
+                ended(State.STOPPED)(ticket)
                 self._changed.append(ticket)
         self._running = None
 
@@ -116,12 +118,12 @@ class JobQueue:
             self._changed.append(ticket)
             commands = self._commands(ticket.job)
             if isinstance(commands, Problem):
-                ending(State.FAILED, commands)(ticket)
+                ended(State.FAILED, commands)(ticket)
                 continue
             ticket.state, self._running, self._stop = State.RUNNING, ticket, threading.Event()
-            tell = partial(self._note, ticket)
-            run = Run(ticket.job, self._processes, self._patience, self._stop, tell)
-            threading.Thread(target=run_job, args=(run, commands), name="simcraft job", daemon=True).start()
+            talk = Talk(ticket.job, self._patience, self._stop, partial(self._note, ticket))
+            arguments = (talk, self._processes, commands)
+            threading.Thread(target=run_job, args=arguments, name="simcraft job", daemon=True).start()
             return
 
     def _commands(self, job: Job) -> list[EngineCommand | BlenderCommand] | Problem:

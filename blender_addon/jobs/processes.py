@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from pathlib import Path
 
 from . import problems
@@ -17,6 +18,8 @@ class Processes:
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
+        self.session = uuid.uuid4().hex
+        """What a remote engine calls our files, also one that is started anew."""
         self._lock = threading.Lock()
         self._closed = False
         self._peers: list[Peer] = []
