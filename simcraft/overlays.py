@@ -25,7 +25,8 @@ def save_overlays(clip: MotionClip, folder: Path, progress: Progress = silent) -
 
     There is a folder for each of flow, depth, instances, smoke and tracks that the clip knows, one of arrows (flow once
     more, on nothing), and `overlays.json`, which has "frames", "fps", "size" and "kinds": for each, "label" and, for
-    flow, "pixels_a_frame", the speed of the fullest colour. The last frame shows the flow of the one before. Raises `Failure` where nothing can be written.
+    flow, "pixels_a_frame", the speed of the fullest colour. The last frame shows the flow of the one before. Raises
+    `Failure` where nothing can be written.
     """
     panels = {panel.label.partition(",")[0]: panel for panel in make_panels(clip, None)}
     del panels["first frame"]
