@@ -89,7 +89,7 @@ def _groups() -> tuple[type, ...]:
             if parameters:
                 tables[role_group(name, role)] = (f"{kind.title}, {role}", parameters)
     parts = {
-        name: _group(name, title, {p.name: blender_property(p) for p in parameters})
+        name: _group(name, title, {p.name: blender_property(p, update=_tag) for p in parameters})
         for name, (title, parameters) in tables.items()
     }
     kinds = {name: (kind.title, kind.summary) for name, kind in fmt.KINDS.items()}
@@ -98,17 +98,20 @@ def _groups() -> tuple[type, ...]:
             name="Kind",
             description="What is simulated in the local bounding box of this object",
             items=_items((NONE, *kinds), {NONE: ("None", "Not a domain"), **kinds}),
+            update=_tag,
         ),
         "role": bpy.props.EnumProperty(
             name="Role",
             description="How this object takes part in a simulation",
             items=_items((NONE, *roles()), {NONE: ("None", "No role"), IGNORE: ("Ignore", "No simulation notices it")}),
+            update=_tag,
         ),
         "domain": bpy.props.PointerProperty(
             name="Domain",
             description="The domain that the role is for; empty for every domain that knows the role",
             type=bpy.types.Object,
             poll=_is_domain,
+            update=_tag,
         ),
         "collide": bpy.props.EnumProperty(
             name="Collide",
@@ -121,6 +124,7 @@ def _groups() -> tuple[type, ...]:
                 },
             ),
             default="ALL",
+            update=_tag,
         ),
         **{
             name: bpy.props.PointerProperty(name=tables[name][0], description=tables[name][0], type=part)
@@ -128,6 +132,11 @@ def _groups() -> tuple[type, ...]:
         },
     }
     return (*parts.values(), _group("object", "What SimCraft knows of an object", own))
+
+
+def _tag(settings: Any, _: Any) -> None:
+    """Let Blender tell of the change as it tells of any other of the object's: a script's would go unnoticed."""
+    settings.id_data.update_tag()
 
 
 def _is_domain(_: Any, obj: Any) -> bool:

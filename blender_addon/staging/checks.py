@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..physics import Cache
-from .motion import Movers
+from .facts import SceneFacts
 
 MANY_FRAMES = 1000
 SMALL_SIDE, LARGE_SIDE, USUAL_SIDE = 64, 1024, 512
@@ -16,34 +15,6 @@ OUT_OF_VIEW = 0.35
 
 ERROR, WARNING, HINT = "ERROR", "WARNING", "HINT"
 """There will be no video; there will be one that disappoints; it could be better or quicker."""
-
-
-@dataclass(frozen=True)
-class SceneFacts:
-    """What the findings are drawn from."""
-
-    first: int
-    last: int
-    step: int
-    width: int
-    """Pixels of the video, where the scene's resolution decides; else 0."""
-    height: int
-    has_camera: bool
-    has_light: bool
-    unit_scale: float
-    saved: bool
-    """The file has a name."""
-    movers: Movers
-    caches: tuple[Cache, ...] = ()
-    hungry: tuple[tuple[str, str], ...] = ()
-    """(name, role) of the domains of which nothing has the role that they need."""
-    seen: float = 1.0
-    """Share of the corners of what moves that the camera sees."""
-
-    @property
-    def frames(self) -> int:
-        """How many there are."""
-        return max(self.last - self.first, -1) // max(self.step, 1) + 1
 
 
 @dataclass(frozen=True)

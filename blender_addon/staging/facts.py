@@ -1,148 +1,80 @@
-"""The facts about a scene that its findings are drawn from; quick, and what is not is kept until the scene changes."""
+"""What a panel knows about a scene, without Blender's types; `look` finds it out."""
 
 from __future__ import annotations
 
-import time
+import math
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from ..physics import Cache
 
-from ..physics import Cache, caches
-from ..properties import NONE
-from .boxes import corners_of
-from .checks import SceneFacts
-from .framing import sees
-from .motion import Movers, movers
-
-_NEEDS = {"smoke": "emitter", "fire": "emitter", "liquid": "emitter", "material": "emitter"}
-"""The role without which an effect cannot be simulated."""
-_REST = 20.0
-"""After a look at all objects, so many times as long as it took passes before the next one."""
-_MOST_SEEN = 200
-"""Objects that are looked for in the camera's picture."""
-
-
-def facts_of(scene: Any) -> SceneFacts:
-    """Everything about `scene` as it is now."""
-    return _with_objects(scene, _look(scene))
+ALWAYS = (-math.inf, math.inf)
+"""The frames of what is simulated or driven."""
+WORDS = {
+    "rigid": ("rigid body", "rigid bodies"),
+    "cloth": ("cloth", "cloths"),
+    "soft": ("soft body", "soft bodies"),
+    "fluid": ("fluid", "fluids"),
+    "particles": ("particle system", "particle systems"),
+    "animated": ("animated object", "animated objects"),
+    "nodes": ("simulation of nodes", "simulations of nodes"),
+    "smoke": ("smoke", "smokes"),
+    "fire": ("fire", "fires"),
+    "liquid": ("liquid", "liquids"),
+    "material": ("soft material", "soft materials"),
+    "flock": ("flock", "flocks"),
+    "crowd": ("crowd", "crowds"),
+    "traffic": ("traffic", "traffics"),
+}
 
 
 @dataclass(frozen=True)
-class _Objects:
-    """What a look at all objects of a scene has found."""
+class Movers:
+    """What moves in a scene."""
 
-    movers: Movers
-    caches: tuple[Cache, ...]
-    hungry: tuple[tuple[str, str], ...]
-    seen: float
+    kinds: tuple[tuple[str, int], ...] = ()
+    """What moves things, and how many there are of each."""
+    names: tuple[str, ...] = ()
+    """The objects that move, the camera aside."""
+    frames: tuple[float, float] = ALWAYS
+    """First and last frame in which anything moves."""
+    asleep: bool = False
+    """There are active rigid bodies, and their world is missing or switched off."""
+    camera: bool = False
+    """The scene's camera moves."""
+
+    @property
+    def any(self) -> bool:
+        return bool(self.kinds or self.camera)
+
+    def words(self) -> str:
+        """Such as "20 rigid bodies, 1 smoke"."""
+        parts = [f"{n} {WORDS[kind][n != 1]}" for kind, n in self.kinds]
+        return ", ".join([*parts, "camera"] if self.camera else parts)
+
+
+@dataclass(frozen=True)
+class SceneFacts:
+    """What the findings are drawn from."""
+
+    first: int
+    last: int
+    step: int
+    width: int
+    """Pixels of the video, where the scene's resolution decides; else 0."""
+    height: int
+    has_camera: bool
     has_light: bool
+    unit_scale: float
+    saved: bool
+    """The file has a name."""
+    movers: Movers
+    caches: tuple[Cache, ...] = ()
+    hungry: tuple[tuple[str, str], ...] = ()
+    """(name, role) of the domains of which nothing has the role that they need."""
+    seen: float = 1.0
+    """Share of the corners of what moves that the camera sees."""
 
-
-def _look(scene: Any) -> _Objects:
-    found = movers(scene)
-    return _Objects(found, tuple(caches(scene)), _hungry(scene), _seen(scene, found), _has_light(scene))
-
-
-def _with_objects(scene: Any, objects: _Objects) -> SceneFacts:
-    import bpy
-
-    render = scene.render
-    own_size = hasattr(scene, "simcraft") and scene.simcraft.size_from == "CUSTOM"
-    scale = 0 if own_size else render.resolution_percentage / 100
-    units = scene.unit_settings
-    return SceneFacts(
-        scene.frame_start,
-        scene.frame_end,
-        scene.frame_step,
-        int(render.resolution_x * scale),
-        int(render.resolution_y * scale),
-        scene.camera is not None or any(marker.camera for marker in scene.timeline_markers),
-        objects.has_light,
-        1.0 if units.system == "NONE" else units.scale_length,
-        bool(bpy.data.filepath),
-        objects.movers,
-        objects.caches,
-        objects.hungry,
-        objects.seen,
-    )
-
-
-def _hungry(scene: Any) -> tuple[tuple[str, str], ...]:
-    """(name, role) of domains of which nothing has the role that they need."""
-    domains = [obj for obj in scene.objects if obj.simcraft.kind in _NEEDS]
-    fed = {(obj.simcraft.role, obj.simcraft.domain) for obj in scene.objects if obj.simcraft.role != NONE}
-    needs = [(domain, _NEEDS[domain.simcraft.kind]) for domain in domains]
-    return tuple((d.name, role) for d, role in needs if (role, d) not in fed and (role, None) not in fed)
-
-
-def _seen(scene: Any, found: Movers) -> float:
-    """The share of the corners of what moves that the camera sees; 1 where there is nothing to see, or no camera."""
-    camera = scene.camera
-    if camera is None or camera.type != "CAMERA" or camera.data.type == "PANO" or not found.names:
-        return 1.0
-    names = set(found.names[:_MOST_SEEN])
-    corners = [corners_of(obj) for obj in scene.objects if obj.name in names]
-    return sees(scene, camera, np.concatenate(corners)) if corners else 1.0
-
-
-def _has_light(scene: Any) -> bool:
-    if scene.render.engine == "BLENDER_WORKBENCH" or any(
-        o.type == "LIGHT" and not o.hide_render for o in scene.objects
-    ):
-        return True
-    world = scene.world
-    if world is None:
-        return _glows(scene)
-    if not world.node_tree:
-        return max(world.color) > 0.02 or _glows(scene)
-    backgrounds = [node for node in world.node_tree.nodes if node.type == "BACKGROUND"]
-    return any(_shines(node) for node in backgrounds) or not backgrounds or _glows(scene)
-
-
-def _shines(background: Any) -> bool:
-    colour, strength = background.inputs[0], background.inputs[1]
-    dark = not colour.is_linked and max(colour.default_value[:3]) < 0.02
-    return not dark and (strength.is_linked or strength.default_value > 0)
-
-
-def _glows(scene: Any) -> bool:
-    """Has something a material that shines by itself?"""
-    materials = {slot.material for obj in scene.objects for slot in obj.material_slots if slot.material is not None}
-    trees = [material.node_tree for material in materials if material.node_tree is not None]
-    return any(node.type == "EMISSION" for tree in trees for node in tree.nodes)
-
-
-@dataclass
-class _Kept:
-    objects: _Objects
-    version: int
-    until: float
-    """`time.monotonic` before which the objects are not looked at again."""
-
-
-_version = 0
-_kept: dict[str, _Kept] = {}
-
-
-def quick_facts_of(scene: Any) -> SceneFacts:
-    """Like `facts_of`, for drawing: objects are looked at again when something has changed, and not all the time."""
-    kept = _kept.get(scene.name_full)
-    now = time.monotonic()
-    if kept is None or (kept.version != _version and now >= kept.until):
-        objects = _look(scene)
-        spent = time.monotonic() - now
-        kept = _kept[scene.name_full] = _Kept(objects, _version, now + spent * (1 + _REST))
-    return _with_objects(scene, kept.objects)
-
-
-def something_changed(*_: Any) -> None:
-    """What was seen of objects may no longer be true."""
-    global _version
-    _version += 1
-
-
-def forget(*_: Any) -> None:
-    """Another file was opened."""
-    _kept.clear()
-    something_changed()
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return max(self.last - self.first, -1) // max(self.step, 1) + 1

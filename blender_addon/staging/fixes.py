@@ -12,7 +12,7 @@ from ..effects import give_role
 from ..errors import SceneError
 from . import boxes, framing
 from .checks import USUAL_SIDE
-from .facts import facts_of
+from .look import facts_of
 from .motion import keyed_frames, movers
 from .rigid import RigidWish, follow_range, is_animated, make_rigid, rigid_world
 from .substances import SUBSTANCES

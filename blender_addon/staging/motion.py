@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ..physics import has_simulation_nodes
 from ..properties import NONE
+from .facts import ALWAYS, Movers
 
-ALWAYS = (-math.inf, math.inf)
-"""The frames of what is simulated or driven."""
-_WORDS = {
-    "rigid": ("rigid body", "rigid bodies"),
-    "cloth": ("cloth", "cloths"),
-    "soft": ("soft body", "soft bodies"),
-    "fluid": ("fluid", "fluids"),
-    "particles": ("particle system", "particle systems"),
-    "animated": ("animated object", "animated objects"),
-    "nodes": ("simulation of nodes", "simulations of nodes"),
-}
 _MODIFIERS = {"CLOTH": "cloth", "SOFT_BODY": "soft"}
-
-
-@dataclass(frozen=True)
-class Movers:
-    """What moves in a scene."""
-
-    kinds: tuple[tuple[str, int], ...] = ()
-    """What moves things, and how many there are of each."""
-    names: tuple[str, ...] = ()
-    """The objects that move, the camera aside."""
-    frames: tuple[float, float] = ALWAYS
-    """First and last frame in which anything moves."""
-    asleep: bool = False
-    """There are active rigid bodies, and their world is missing or switched off."""
-    camera: bool = False
-    """The scene's camera moves."""
-
-    @property
-    def any(self) -> bool:
-        return bool(self.kinds or self.camera)
-
-    def words(self) -> str:
-        """Such as "20 rigid bodies, 1 smoke"."""
-        parts = [f"{n} {_WORDS.get(kind, (kind, kind))[n != 1]}" for kind, n in self.kinds]
-        return ", ".join([*parts, "camera"] if self.camera else parts)
 
 
 def movers(scene: Any) -> Movers:
@@ -81,7 +44,7 @@ def movers(scene: Any) -> Movers:
 
 
 def simulated_by(obj: Any, awake: bool = True) -> str | None:
-    """What simulates `obj`, a key of `_WORDS` or a kind of effect; None where nothing does.
+    """What simulates `obj`, a key of `facts.WORDS` or a kind of effect; None where nothing does.
 
     `awake`: rigid bodies are simulated.
     """

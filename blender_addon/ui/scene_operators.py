@@ -11,8 +11,8 @@ from mathutils import Euler
 from ..errors import SceneError
 from ..staging import framing
 from ..staging.checks import PROBLEMS, findings
-from ..staging.facts import facts_of
 from ..staging.fixes import Situation, fix
+from ..staging.look import facts_of
 from .words import reports_errors
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
-from ..staging import facts
+from ..staging import look
 from ..staging.checks import ERROR, HINT, WARNING, Finding, findings
 
 ICONS = {ERROR: "CANCEL", WARNING: "ERROR", HINT: "INFO"}
@@ -27,7 +27,7 @@ class SIMCRAFT_PT_scene(bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         scene = context.scene
-        known = facts.quick_facts_of(scene)
+        known = look.quick_facts_of(scene)
         column = self.layout.column(align=True)
         if known.movers.any:
             frames = iface("{} frames").format(known.frames)
@@ -47,11 +47,11 @@ def _draw_finding(layout: Any, finding: Finding) -> None:
 
 CLASSES = (SIMCRAFT_PT_scene,)
 _HANDLERS = (
-    ("depsgraph_update_post", facts.something_changed),
-    ("undo_post", facts.something_changed),
-    ("redo_post", facts.something_changed),
-    ("frame_change_post", facts.something_changed),
-    ("load_post", facts.forget),
+    ("depsgraph_update_post", look.something_changed),
+    ("undo_post", look.something_changed),
+    ("redo_post", look.something_changed),
+    ("frame_change_post", look.something_changed),
+    ("load_post", look.forget),
 )
 
 
