@@ -10,10 +10,12 @@ bl_info = {
     "author": "The SimCraft developers",
     "version": (0, 1, 0),
     "blender": (3, 4, 0),
-    "location": "Python: record_scene(scene, folder)",
-    "description": "Records physics and animation exactly, to drive video generators",
+    "location": "3D View > Sidebar > SimCraft",
+    "description": "Physics becomes video, and the motion is known exactly",
     "category": "Render",
 }
+# Blender takes bl_info away from extensions once it has loaded them
+VERSION = ".".join(map(str, bl_info["version"]))
 
 
 def register() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import bl_info
+from . import VERSION
 from .engine_setup import choice, layout, plans
 from .engine_setup.errors import SetupError
 from .engine_setup.request import PYPI, TORCH_BUILDS, Installation
@@ -18,7 +18,6 @@ from .jobs.types import EngineCommand, Problem
 PACKAGE = __package__ or ""
 ASKS_BLENDER = bpy.app.version >= (4, 2, 0)
 """Since 4.2 Blender itself asks whether add-ons may go online."""
-VERSION = ".".join(map(str, bl_info["version"]))
 KINDS = (
     ("INSTALLED", "Installed by SimCraft", "An environment of its own, which the button below makes"),
     ("PYTHON", "Existing Python", "A Python on this computer in which simcraft is installed already"),
