@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,7 @@ def run_in_blender(kind: str, script: str, folder: Path) -> Any:
     separator = [] if executable is None else ["--"]
     done = subprocess.run(
         [*command, str(HERE / script), *separator, str(folder)],
+        env={**os.environ, "SIMCRAFT_PYTHON": sys.executable},
         capture_output=True,
         text=True,
         timeout=600,
