@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_tip as tip
 from .. import controller
 from ..control.changes import uncounted
 from ..errors import RecordFailure, SceneError
-from ..jobs import State
+from ..jobs import Problem, State
 from ..overlay import LAYERS, hide_overlay, layer_footage, show_overlay, shown_layer
 from ..showing.image_editor import show_footage
 from .words import reports_errors
@@ -28,14 +28,30 @@ class SIMCRAFT_OT_simulate_motion(bpy.types.Operator):
         "beside Blender: go on working meanwhile. Videos use it until the scene changes"
     )
 
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = context.scene
+        if isinstance(command := controller.engine_command(), Problem):
+            cls.poll_message_set(command.message)
+        elif scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
+            cls.poll_message_set("The scene has no camera")
+        elif scene.frame_end <= scene.frame_start:
+            cls.poll_message_set("The scene has one frame only, in which nothing can move")
+        else:
+            return True
+        return False
+
     @reports_errors
     def execute(self, context: Any) -> set[str]:
         ticket = controller.simulate(context.scene)
         if bpy.app.background:
             controller.wait([ticket])
+            for warning in ticket.warnings:
+                self.report({"WARNING"}, warning)
+            if ticket.problem is not None:
+                raise RecordFailure(ticket.problem.message, ticket.problem.fix)
             if ticket.state is not State.DONE:
-                problem = ticket.problem
-                raise RecordFailure(problem.message if problem else "It was stopped.", problem.fix if problem else "")
+                raise RecordFailure(f"'{ticket.job.name}' was stopped.")
         return {"FINISHED"}
 
 

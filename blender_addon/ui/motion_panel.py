@@ -12,6 +12,7 @@ from ..arrows import is_shown
 from ..jobs import State, Ticket
 from ..overlay import LAYERS, PURPOSE, layers_in, shown_layer
 from ..showing.camera_background import settings_of
+from .generate_panel import STAGES, duration
 from .words import draw_text
 
 ICONS = {
@@ -37,8 +38,7 @@ class SIMCRAFT_PT_motion(bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, scene = self.layout, context.scene
         motion = controller.motion_of(scene)
-        running = motion_ticket()
-        _draw_state(layout, context, motion, running)
+        _draw_state(layout, context, motion)
         if motion is None:
             return
         for warning in motion.warnings[:SHOWN_WARNINGS]:
@@ -90,19 +90,21 @@ class SIMCRAFT_PT_arrows(bpy.types.Panel):
             _draw_arrow(layout, scene.simcraft_arrows[scene.simcraft_arrow_index])
 
 
-def motion_ticket() -> Ticket | None:
-    """The job that makes a motion just now."""
+def motion_ticket(*states: State) -> Ticket | None:
+    """The newest job that is in one of these states while it makes a motion."""
     session = controller.session()
-    ticket = session.running
-    if ticket is None or len(ticket.results) >= session.entries[ticket].motion_steps:
-        return None
-    return ticket
+    for ticket in reversed(session.tickets):
+        if ticket.state in states and len(ticket.results) < session.entries[ticket].motion_steps:
+            return ticket
+    return None
 
 
-def _draw_state(layout: Any, context: Any, motion: Any, running: Ticket | None) -> None:
-    """What there is, and the button that makes it anew."""
+def _draw_state(layout: Any, context: Any, motion: Any) -> None:
+    """What there is, what is being done, what has failed, and the button that makes it anew."""
+    running = motion_ticket(State.RUNNING, State.STOPPING)
+    failed = motion_ticket(State.FAILED)
     if running is not None:
-        draw_progress(layout, running)
+        _draw_running(layout, running)
     elif motion is None:
         layout.label(text="Not simulated yet", icon="INFO")
     elif motion.up_to_date:
@@ -110,27 +112,32 @@ def _draw_state(layout: Any, context: Any, motion: Any, running: Ticket | None) 
     else:
         layout.label(text="Outdated: the scene has changed", icon="FILE_REFRESH")
     if motion is not None and running is None:
-        column = layout.column()
-        column.active = False
         facts = iface("Frames {} to {}, {} x {} px").format(*motion.frames, *motion.size)
-        column.label(text=facts, icon="BLANK1", translate=False)
+        layout.label(text=facts, icon="BLANK1", translate=False)
+    if running is None and failed is not None and failed.problem is not None:
+        box = layout.box()
+        draw_text(box, context, failed.problem.message, "ERROR")
+        draw_text(box, context, failed.problem.fix, "BLANK1")
     row = layout.row()
     row.enabled = running is None
     row.operator("simcraft.simulate_motion", icon="PHYSICS")
 
 
-def draw_progress(layout: Any, ticket: Ticket) -> None:
-    """How far a job is, and how long its stage will take."""
-    text = iface("Stopping...") if ticket.state is State.STOPPING else iface(ticket.stage.capitalize() or "Starting")
-    if ticket.fraction is not None:
-        text = f"{text} {ticket.fraction:.0%}"
-    if ticket.eta_seconds is not None and ticket.eta_seconds >= 1:
-        text = iface("{}, {:.0f} s left").format(text, ticket.eta_seconds)
+def _draw_running(layout: Any, ticket: Ticket) -> None:
+    """How far the job is that makes the motion, and the button that stops it."""
+    text = iface(STAGES.get(ticket.stage, ticket.stage.capitalize()))
+    if ticket.eta_seconds:
+        text = iface("{}, {} left").format(text, duration(ticket.eta_seconds))
+    row = layout.row(align=True)
     # since 4.0 there are bars
-    if hasattr(layout, "progress"):
-        layout.progress(factor=ticket.fraction or 0.0, text=text, translate=False)
+    if hasattr(row, "progress"):
+        row.progress(factor=ticket.fraction or 0.0, text=text, translate=False)
     else:
-        layout.label(text=text, icon="SORTTIME", translate=False)
+        share = "" if ticket.fraction is None else f" {ticket.fraction:.0%}"
+        row.label(text=f"{text}{share}", icon="SORTTIME", translate=False)
+    button = row.row(align=True)
+    button.enabled = ticket.state is not State.STOPPING
+    button.operator("simcraft.cancel_job", text="", icon="X").job = controller.session().entries[ticket].number
 
 
 def _draw_layers(layout: Any, scene: Any, motion: Any) -> None:

@@ -50,6 +50,15 @@ def simulated(scene: Any) -> dict[str, Any]:
     return notes
 
 
+def refusal() -> str:
+    """Why the button is grey."""
+    try:
+        bpy.ops.simcraft.simulate_motion()
+    except RuntimeError as error:
+        return str(error)
+    return "it is not"
+
+
 def main(folder: Path) -> None:
     blender_addon.register()
     controller._session = Session(folder / "work", machine.engine_command, machine.blender_command)
@@ -57,11 +66,10 @@ def main(folder: Path) -> None:
     still = set_up(False)
     bpy.ops.simcraft.simulate_motion()
     notes["still"] = controller.motion_of(still).warnings
-    still.camera = None
-    try:
-        bpy.ops.simcraft.simulate_motion()
-    except RuntimeError as error:
-        notes["no camera"] = str(error)
+    still.frame_end = still.frame_start
+    notes["one frame"] = refusal()
+    still.camera, still.frame_end = None, 6
+    notes["no camera"] = refusal()
     (folder / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
     blender_addon.unregister()
 

@@ -37,6 +37,6 @@ def test_a_scene_that_stands_still_is_told_so_with_what_to_do(notes: Any) -> Non
     assert "keyframes" in warning or "Animate" in warning
 
 
-def test_what_cannot_be_simulated_is_an_error_that_names_its_fix(notes: Any) -> None:
-    assert "no active camera" in notes["no camera"]
-    assert "Add one" in notes["no camera"]
+def test_what_cannot_be_simulated_is_grey_and_says_why(notes: Any) -> None:
+    assert "The scene has no camera" in notes["no camera"]
+    assert "one frame only" in notes["one frame"]
