@@ -12,6 +12,7 @@ from .. import effects
 from .._format import recording_format as fmt
 from . import boxes
 from .boxes import Box
+from .casting import refuse_taken, stand_in_the_way
 
 OWN_SIZE = {
     kind: next(p.default for p in fmt.KINDS[kind].parameters if p.name == "size") for kind in ("flock", "crowd")
@@ -66,16 +67,18 @@ def add_agents(wish: AgentWish, box: Box, objects: Sequence[Any], collection: An
     """Add the domain and where its agents go; returns the domain.
 
     `objects`, the active one first, are in their way or the first is what each looks like, as the wish has it.
+    Raises `SceneError` where one has another role; nothing is added then.
     """
+    meshes = [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
+    taking_part = meshes[:1] if wish.selection == "BODY" else meshes
+    refuse_taken(taking_part, wish.selection.lower())
     domain = boxes.add_box(collection, wish.kind.capitalize(), box)
     add = {"flock": _flock, "crowd": _crowd, "traffic": _traffic}[wish.kind]
     add(wish, domain, box, collection)
-    meshes = [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
-    if wish.selection == "BODY" and meshes:
-        effects.give_role(meshes[0], "body", domain).hide_render = True
-    elif wish.selection == "OBSTACLE":
-        for obj in meshes:
-            effects.give_role(obj, "obstacle", domain)
+    if wish.selection == "OBSTACLE":
+        stand_in_the_way(taking_part, domain)
+    for body in taking_part if wish.selection == "BODY" else ():
+        effects.give_role(body, "body", domain).hide_render = True
     return domain
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bpy.app.translations import pgettext_tip as tip
 
 from ..effects import give_role
 from ..errors import SceneError
@@ -49,9 +50,9 @@ def _camera(at: Situation) -> str:
     free = camera is not None and camera.parent is None and not camera.constraints and keyed_frames(camera) is None
     if free and camera.type == "CAMERA":
         framing.place_camera(at.scene, camera, points, camera.matrix_world.to_3x3().normalized())
-        return f"The camera '{camera.name}' sees what moves."
+        return tip("The camera '{}' sees what moves").format(camera.name)
     camera = framing.add_camera(at.scene, at.collection, points, at.rotation, 50.0)
-    return f"The new camera '{camera.name}' sees what moves."
+    return tip("The new camera '{}' sees what moves").format(camera.name)
 
 
 def _motion(at: Situation) -> str:
@@ -68,8 +69,8 @@ def _motion(at: Situation) -> str:
     if ground is not None and ground not in falling and ground.rigid_body is None:
         stone = SUBSTANCES["STONE"]
         make_rigid(at.scene, at.depsgraph, [ground], RigidWish("PASSIVE", stone.density, stone.friction, 0.4))
-        return f"{len(falling)} bodies fall onto '{ground.name}'."
-    return f"{len(falling)} bodies fall."
+        return tip("{} bodies fall onto '{}'").format(len(falling), ground.name)
+    return tip("{} bodies fall").format(len(falling))
 
 
 def _can_fall(obj: Any) -> bool:
@@ -92,26 +93,30 @@ def _ground(objects: Sequence[Any]) -> Any | None:
 def _asleep(at: Situation) -> str:
     rigid_world(at.scene)
     follow_range(at.scene)
-    return "Rigid bodies are simulated."
+    return tip("Rigid bodies are simulated")
 
 
 def _when(at: Situation) -> str:
     first, last = movers(at.scene).frames
     at.scene.frame_start, at.scene.frame_end = int(np.floor(first)), int(np.ceil(last))
-    return f"The scene has the frames {at.scene.frame_start} to {at.scene.frame_end}."
+    return _frames_of(at.scene)
+
+
+def _frames_of(scene: Any) -> str:
+    return tip("The scene has the frames {} to {}").format(scene.frame_start, scene.frame_end)
 
 
 def _range(at: Situation) -> str:
     scene = at.scene
     scene.frame_step = 1
     scene.frame_end = scene.frame_start + SHORT - 1
-    return f"The scene has the frames {scene.frame_start} to {scene.frame_end}."
+    return _frames_of(scene)
 
 
 def _long(at: Situation) -> str:
     scene = at.scene
     scene.frame_end = scene.frame_start + SHORTENED * max(scene.frame_step, 1) - 1
-    return f"The scene ends in frame {scene.frame_end}."
+    return tip("The scene ends in frame {}").format(scene.frame_end)
 
 
 def _cache(at: Situation) -> str:
@@ -128,7 +133,7 @@ def _cache(at: Situation) -> str:
                 bpy.ops.ptcache.free_bake()
         cache.frame_end = max(cache.frame_end, scene.frame_end)
         cache.frame_start = min(cache.frame_start, scene.frame_start)
-    return f"Simulations cover the frames {scene.frame_start} to {scene.frame_end}."
+    return tip("Simulations cover the frames {} to {}").format(scene.frame_start, scene.frame_end)
 
 
 def _point_caches(scene: Any) -> Iterator[Any]:
@@ -151,6 +156,8 @@ def _fluid_cache(scene: Any, obj: Any, settings: Any) -> None:
 
 def _source(at: Situation) -> str:
     names = [name for name, _ in facts_of(at.scene).hungry]
+    if not names:
+        raise SceneError("Every simulation has what it needs.")
     for name in names:
         domain = at.scene.objects[name]
         box = boxes.box_around([domain])
@@ -159,7 +166,7 @@ def _source(at: Situation) -> str:
         ball = boxes.add_ball(at.collection, f"{name} source", box.middle, radius)
         give_role(ball, "emitter", domain)
         ball.hide_render = domain.simcraft.kind != "material"
-    return f"Something comes out of a ball in {', '.join(names) or 'nothing'} now."
+    return tip("Something comes out of a ball in {}").format(", ".join(names))
 
 
 def _size(at: Situation) -> str:
@@ -167,7 +174,7 @@ def _size(at: Situation) -> str:
     sides = np.array([render.resolution_x, render.resolution_y], np.float64)
     width, height = np.maximum(np.round(sides * USUAL_SIDE / sides.max() / 8) * 8, 64).astype(int).tolist()
     render.resolution_x, render.resolution_y, render.resolution_percentage = width, height, 100
-    return f"The picture has {width} x {height} pixels."
+    return tip("The picture has {} x {} pixels").format(width, height)
 
 
 def _light(at: Situation) -> str:
@@ -184,12 +191,12 @@ def _light(at: Situation) -> str:
         # so that shadows are not black
         at.scene.world = bpy.data.worlds.new("World")
         at.scene.world.color = (0.2, 0.23, 0.27)
-    return "A sun shines."
+    return tip("A sun shines")
 
 
 def _units(at: Situation) -> str:
     at.scene.unit_settings.scale_length = 1.0
-    return "One unit is one metre."
+    return tip("One unit is one metre")
 
 
 def _save(at: Situation) -> str:

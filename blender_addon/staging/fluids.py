@@ -12,6 +12,7 @@ from ..effects import give_role, make_domain
 from ..errors import SceneError
 from . import boxes
 from .boxes import Box
+from .casting import refuse_taken
 
 GASES = ("smoke", "fire")
 SOURCE_RADIUS = {"smoke": 0.2, "fire": 0.2, "liquid": 0.3, "material": 0.3}
@@ -73,12 +74,13 @@ def _around(wish: FluidWish, source: Box) -> Box:
 def add_fluid(wish: FluidWish, place: Place, objects: Sequence[Any], collection: Any) -> Any:
     """Add the domain at its `place`, let `objects` (or a new ball) feed it, and return it.
 
-    Raises `SceneError` where a role of an object is taken or it has no faces.
+    Raises `SceneError` where an object has another role or no faces; nothing is added then.
     """
     feeding = sources(objects)
     for obj in feeding:
         if not obj.data.polygons and not obj.modifiers:
             raise SceneError(f"'{obj.name}' has no faces.", "Give it some, or take it out of the selection.")
+    refuse_taken(feeding, "emitter")
     title = wish.material.capitalize() if wish.kind == "material" else wish.kind.capitalize()
     domain = boxes.add_box(collection, title, place.domain)
     settings: dict[str, Any] = {"resolution": wish.resolution}

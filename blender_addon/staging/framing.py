@@ -81,7 +81,12 @@ def add_camera(scene: Any, collection: Any, points: np.ndarray, rotation: Any, l
 def place_camera(scene: Any, camera: Any, points: np.ndarray, rotation: Any) -> None:
     """Turn `camera` by `rotation` and put it where it sees all `points` (P, 3), of which there is at least one."""
     turn = np.array(rotation.to_3x3(), np.float64)
-    place = fit(_with_size(points), turn, *half_view(scene, camera.data))
+    half = half_view(scene, camera.data)
+    place = fit(_with_size(points), turn, *half)
+    if camera.data.type == "ORTHO":
+        across, up = np.ptp(_with_size(points) @ turn, axis=0)[:2]
+        # measured along the longer side of the picture
+        camera.data.ortho_scale = MARGIN * float(max(across / half[0], up / half[1])) * max(half)
     matrix = rotation.to_4x4()
     matrix.translation = place.tolist()
     camera.matrix_world = matrix

@@ -146,10 +146,14 @@ class SIMCRAFT_OT_make_rigid(bpy.types.Operator):
             layout.prop(self, "centre")
 
 
+MOST_PLANNED = 200
+"""Selected objects that an estimate looks at while the panel is drawn."""
+
+
 def fluid_cost(context: Any, wish: fluids.FluidWish) -> str:
     """What a domain that is added now will take, in a few words."""
     scene = context.scene
-    place = fluids.plan(wish, context.selected_objects, scene.cursor.location)
+    place = fluids.plan(wish, context.selected_objects[:MOST_PLANNED], scene.cursor.location)
     frames = max(scene.frame_end - scene.frame_start + 1, 1)
     needs = need(wish.kind, place.domain.size.tolist(), wish.resolution, frames)
     cells = " x ".join(map(str, needs.cells))

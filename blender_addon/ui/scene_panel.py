@@ -50,7 +50,6 @@ _HANDLERS = (
     ("depsgraph_update_post", look.something_changed),
     ("undo_post", look.something_changed),
     ("redo_post", look.something_changed),
-    ("frame_change_post", look.something_changed),
     ("load_post", look.forget),
 )
 

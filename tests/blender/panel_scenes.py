@@ -270,12 +270,29 @@ def effects(folder: Path) -> dict[str, Any]:
     bpy.ops.simcraft.add_agents(kind="flock", count=5, size=0.2, selection="BODY")
     found["body"] = [bird.simcraft.role, bird.hide_render, bpy.context.object.simcraft.flock.radius]
     deselect()
+    found["taken"] = _taken(scene)
     empty = bpy.data.objects.new("point", None)
     scene.collection.objects.link(empty)
     empty.select_set(True)
     bpy.context.view_layer.objects.active = empty
     found["no body"] = refused(lambda: bpy.ops.simcraft.add_agents(selection="BODY"))
     return found
+
+
+def _taken(scene: Any) -> list[str]:
+    """A thing has one role; what is in the way of one simulation may be in the way of the next."""
+    wall = add("wall", cube)
+    for _ in range(2):
+        deselect()
+        wall.select_set(True)
+        bpy.ops.simcraft.add_agents(kind="crowd", count=3)
+    answers = [wall.simcraft.role, str(wall.simcraft.domain)]
+    deselect()
+    wall.select_set(True)
+    count = len(scene.objects)
+    answers += [refused(lambda: bpy.ops.simcraft.add_fluid(kind="smoke")), str(len(scene.objects) - count)]
+    deselect()
+    return answers
 
 
 def _added(operate: Callable[[], Any]) -> dict[str, Any]:

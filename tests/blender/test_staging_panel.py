@@ -162,6 +162,13 @@ def test_agents_look_like_the_active_mesh(notes: Any) -> None:
     assert radius == pytest.approx(1.5 * 0.2 / 0.6)
 
 
+def test_a_thing_keeps_its_role(notes: Any) -> None:
+    role, domain, refusal, added = notes["effects"]["taken"]
+    assert (role, domain) == ("obstacle", "None")
+    assert "'wall' has the role 'obstacle' already" in refusal
+    assert added == "0"
+
+
 def test_a_preset_is_built_as_it_was_ordered(notes: Any) -> None:
     assert notes["one_preset"]["stones"] == 4
     assert "4 colourful dominoes" in notes["one_preset"]["caption"]
