@@ -21,7 +21,7 @@ class Packages:
 
     def read(self, line: str) -> None:
         """Take notice of one line."""
-        if found := re.match(rf"(?:Collecting|Processing|Requirement already satisfied:) (?:.*[/\\])?{_NAME}", line):
+        if found := re.match(rf"(?:Processing .*[/\\]|Collecting |Requirement already satisfied: ){_NAME}", line):
             self.fetched, self.doing = min(self.fetched + 1, self.expected), _package(found[1])
         elif found := re.match(rf"\s*Downloading {_NAME} \(([^)]*)\)", line):
             self.doing = f"{_package(found[1])}, {found[2]}"
