@@ -27,6 +27,9 @@ WITHOUT_ENGINE = (
 )
 """Generators that are known before the engine has answered: (name, title, summary)."""
 
+BESIDE_THE_BLEND = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Options of a property whose path may begin with //, which newer Blenders want to be told."""
+
 EnumItem = tuple[str, str, str, int]
 generators: Callable[[], list[tuple[str, str, str]]] = list
 """More generators, as (name, title, summary); replaced by what knows them."""
@@ -199,6 +202,7 @@ class SIMCRAFT_PG_scene(bpy.types.PropertyGroup):
             ".blend. Files that are there are kept: a new one gets a number"
         ),
         subtype="FILE_PATH",
+        options=BESIDE_THE_BLEND,
     )
 
 

@@ -17,8 +17,8 @@ from ..results import MARK, VIDEOS
 _SIMPLE = frozenset({"BOOLEAN", "INT", "FLOAT", "STRING", "ENUM"})
 # where Blender writes its own renders, and whether it writes over files, is no part of a picture
 _NO_MATTER = frozenset({"filepath", "use_file_extension", "use_overwrite", "use_placeholder", "use_lock_interface"})
-# Blender complains when it is read: a setting of viewports only
-_UNREADABLE = frozenset({"wireframe_color_type"})
+# Blender complains where they are read: a setting of viewports, and what this computer cannot do
+_UNREADABLE = frozenset({"wireframe_color_type", "denoiser", "preview_denoiser"})
 _ENGINE_SETTINGS = {"CYCLES": "cycles", "BLENDER_EEVEE": "eevee", "BLENDER_EEVEE_NEXT": "eevee"}
 
 

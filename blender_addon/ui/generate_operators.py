@@ -11,6 +11,7 @@ from .. import controller
 from ..control import fixes
 from ..errors import RecordFailure, SceneError
 from ..jobs import Problem, State, Ticket
+from ..scene_settings import BESIDE_THE_BLEND
 from .words import reports_errors
 
 NEWEST = -1
@@ -30,7 +31,10 @@ class SIMCRAFT_OT_generate(bpy.types.Operator):
         min=0, max=64,
     )  # fmt: skip
     output: bpy.props.StringProperty(
-        name="Output", description="The video to write; empty for the scene's", subtype="FILE_PATH"
+        name="Output",
+        description="The video to write; empty for the scene's",
+        subtype="FILE_PATH",
+        options=BESIDE_THE_BLEND,
     )
 
     @classmethod

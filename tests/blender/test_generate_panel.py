@@ -1,0 +1,158 @@
+"""Videos ordered inside a real Blender: what is made, what is kept, and what the file may go through meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.blender.conftest import HERE, blender_executable
+
+CHAPTERS = ("first_video", "what_is_a_change", "files", "meanwhile", "stopped", "problems", "variations", "automatic")
+LANES = [
+    pytest.param("bpy", marks=[pytest.mark.bpy, pytest.mark.slow]),
+    pytest.param("blender", marks=[pytest.mark.blender, pytest.mark.slow]),
+    pytest.param("blender-5.2", marks=[pytest.mark.blender, pytest.mark.slow]),
+]
+
+
+def generate_in_blender(kind: str, folder: Path, *chapters: str, **environment: str) -> Any:
+    """The notes that generating.py takes of these chapters in the Blender of a lane."""
+    executable = blender_executable(kind)
+    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P"]
+    command = [sys.executable] if executable is None else [executable, *options]
+    separator = [] if executable is None else ["--"]
+    variables = {"SIMCRAFT_PYTHON": sys.executable, "BLENDER_USER_DATAFILES": str(folder / "data"), **environment}
+    done = subprocess.run(
+        [*command, str(HERE / "generating.py"), *separator, str(folder), *chapters],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads((folder / "notes.json").read_text())
+
+
+@pytest.fixture(scope="module", params=LANES)
+def notes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return generate_in_blender(request.param, tmp_path_factory.mktemp(f"generating-{request.param}"), *CHAPTERS)
+
+
+@pytest.mark.bpy
+def test_one_press_makes_a_video_and_keeps_the_motion(tmp_path: Path) -> None:
+    seen = generate_in_blender("bpy", tmp_path, "first_video")["first_video"]
+    check_first_video(seen, tmp_path)
+
+
+def test_one_press_makes_a_video_in_every_blender(notes: Any) -> None:
+    check_first_video(notes["first_video"], Path(notes["first_video"]["video"]).parent)
+
+
+def check_first_video(seen: Any, folder: Path) -> None:
+    assert seen["before"] is None
+    assert seen["said"] == ["FINISHED"]
+    assert seen["video"] == str(folder / "fall.mp4")
+    assert Path(seen["video"]).stat().st_size > 500
+    assert "median error" in seen["summary"]
+    assert seen["report"] and seen["picture"]
+    assert (seen["frames"], seen["size"]) == ([1, 4], [64, 64])
+    assert {"flow", "depth", "instances", "tracks"} <= set(seen["overlays"])
+    assert seen["recording"] and seen["clip"]
+    assert seen["copy"] == []  # the scene's copy has served
+    # warp has no seeds: one video, beside the first one, from the same motion
+    assert seen["again"] == [str(folder / "fall_2.mp4"), str(folder / "fall.mp4")]
+    assert seen["same motion"]
+    assert seen["own"]
+    assert seen["jobs"] == 0
+
+
+def test_a_motion_is_outdated_by_what_moves_or_shows_something_only(notes: Any) -> None:
+    seen = dict(notes["what_is_a_change"])
+    assert seen.pop("made")
+    assert not seen.pop("now")
+    same = {name for name, unchanged in seen.items() if unchanged}
+    assert same == {"frames", "selection", "prompt", "where renders go", "still"}
+
+
+def test_a_motion_goes_with_its_file(notes: Any) -> None:
+    assert notes["files"] == {
+        "reopened": True,
+        "edited": False,
+        "a copy was saved": False,
+        "reverted": True,
+        "renamed": True,
+        "another session": True,
+        "the old name": None,
+    }
+
+
+def test_the_file_may_be_changed_saved_and_closed_while_a_job_runs(notes: Any) -> None:
+    assert notes["meanwhile"] == {"state": "done", "video": True, "fresh": None}
+
+
+def test_jobs_are_stopped_resumed_and_removed(notes: Any) -> None:
+    seen = notes["stopped"]
+    assert seen["idle"] == [False, False]
+    assert seen["stopped"] == "stopped"
+    assert seen["resumed"]
+    assert seen["removed"] == [True]
+    assert seen["which"] == [True, False]
+    assert seen["second"]
+
+
+def test_problems_are_said_and_mended(notes: Any) -> None:
+    seen = notes["problems"]
+    assert "video.txt" in seen["ending"] and ".mp4" in seen["ending"]
+    assert "blocked is a file" in seen["blocked"]
+    assert "retry" in seen["actions"]
+    assert seen["retry"] == ["FINISHED"]
+    assert seen["made"]
+    assert "smaller size" in seen["offload"]
+    assert "64 x 64" in seen["smaller"]
+    assert seen["fewer"] == ["FINISHED"]
+    assert seen["frames"] == [2, [1, 2]]
+    assert "no camera" in seen["no camera"]
+    assert "one frame" in seen["one frame"]
+    assert "not in the list" in seen["no job"]
+    assert "never been saved" in seen["no folder"]
+
+
+def test_variations_share_one_motion(notes: Any) -> None:
+    seen = notes["variations"]
+    assert seen["jobs"] == [["check", "record", "observe"], ["generate"], ["generate"], ["generate"]]
+    assert seen["seeds"] == [7, 8, 9]
+    assert seen["videos"] == [f"variations_seed{seed}.mp4" for seed in (7, 8, 9)]
+    assert seen["clips"] == 1
+    assert seen["another"] == ["generate"]
+    assert seen["its name"] == "variations_seed7_2.mp4"
+    assert seen["copy"]
+    assert seen["left"] == [0, False]
+
+
+def test_the_engine_says_what_it_has_and_what_a_video_costs(notes: Any) -> None:
+    seen = notes["automatic"]
+    assert seen["asked"] == ["FINISHED"]
+    assert {"warp", "motioncraft"} <= set(seen["generators"])
+    assert seen["best"] in seen["generators"]
+    assert seen["seconds"] > 0
+    assert seen["basis"]
+
+
+@pytest.mark.slow
+@pytest.mark.blender
+def test_smoke_is_solved_and_stands_in_the_first_frame(tmp_path: Path) -> None:
+    assert generate_in_blender("blender", tmp_path, "smoke")["smoke"] == {"image": True, "video": True}
+
+
+@pytest.mark.bpy
+def test_without_an_engine_the_button_says_so(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=re.escape("/nowhere/python")):
+        generate_in_blender("bpy", tmp_path, "first_video", SIMCRAFT_PYTHON="/nowhere/python")
