@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from ..engine import EngineError, find_engine_python
+from .. import preferences
 from ..jobs.types import BlenderCommand, EngineCommand, Problem
 
 CHILD = Path(__file__).resolve().parent.parent / "child.py"
@@ -18,16 +17,7 @@ CHILD = Path(__file__).resolve().parent.parent / "child.py"
 
 def engine_command() -> EngineCommand | Problem:
     """How the engine is started, as the preferences say."""
-    try:
-        preferences = importlib.import_module("..preferences", __package__)
-    except ModuleNotFoundError:
-        try:
-            python = find_engine_python()
-        except EngineError as error:
-            return Problem(error.message, error.fix, ("preferences",))
-        return EngineCommand((str(python), "-P", "-m", "simcraft.worker"))
-    command: EngineCommand | Problem = preferences.engine_command()
-    return command
+    return preferences.engine_command()
 
 
 def blender_command(_: dict[str, Any]) -> BlenderCommand:
