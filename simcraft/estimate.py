@@ -12,6 +12,7 @@ import numpy as np
 
 from simcraft.clip.types import MotionClip
 from simcraft.generate.embedded import Choice
+from simcraft.generate.registry import complete_options, find_generator
 from simcraft.paint import check_choice
 from simcraft.pipeline import OpenPainter
 from simcraft.progress import Progress, silent
@@ -104,8 +105,9 @@ def measure(choice: Choice, size: tuple[int, int], open_painter: OpenPainter, pr
     """Load the model, paint two frames in two steps each, and look at the clock and at the memory."""
     import torch
 
-    few = Choice(choice.generator, {**choice.options, "prompt": "", "steps": _PROBE_STEPS}, choice.why)
-    paint = open_painter(few, progress)
+    few = {**choice.options, "prompt": "", "steps": _PROBE_STEPS}
+    generator = find_generator(choice.generator)
+    paint = open_painter(Choice(choice.generator, few), progress)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     times: list[float] = []
@@ -114,7 +116,7 @@ def measure(choice: Choice, size: tuple[int, int], open_painter: OpenPainter, pr
         times.append(_now())
         progress("measure speed", step, steps)
 
-    video = paint(sliding_pattern(size, 3), progress=note)
+    video = paint(sliding_pattern(size, 3), progress=note, **generator.split(complete_options(generator, few))[1])
     settings = video.made_by["options"]
     # the first frame's steps compile, and look for the fastest kernels: the second one's tell
     before, first, second = times[-3:]

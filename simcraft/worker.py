@@ -54,7 +54,7 @@ PROGRESS_SECONDS = 0.1
 """Progress of one stage is sent at most this often."""
 ALIVE_SECONDS = 2.0
 """Between two signs of life."""
-LEAVE_SECONDS = 3.0
+LEAVE_SECONDS = 2.0
 """A job that has not noticed for this long that its caller is gone is ended with the process."""
 _MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
 

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import SceneError
 from .types import PROTOCOL_VERSION
 
 ALIVE_SECONDS = 2.0
@@ -128,12 +129,17 @@ def _carry_out(request: dict[str, Any], answer: Answer, progress: Progress) -> d
     except Cancelled:
         return {"event": "error", "message": "Stopped.", "fix": "", "exit_code": 130, "reason": "stopped"}
     except Exception as error:
-        if hasattr(error, "message") and hasattr(error, "fix"):
-            known = {"message": error.message, "fix": error.fix, "exit_code": 1, "reason": "failure"}
-        elif isinstance(error, MemoryError):
-            known = {"message": "Blender is out of memory.", "fix": "", "exit_code": 1, "reason": "memory"}
-        else:
-            traceback.print_exc()
-            message = f"{type(error).__name__}: {error}"
-            known = {"message": message, "fix": "This is a defect: report it with the log.", "exit_code": 1}
-        return {"event": "error", **known}
+        return {"event": "error", **_told(error)}
+
+
+def _told(error: Exception) -> dict[str, Any]:
+    """An error as the caller gets it; see "error" in docs/worker.md."""
+    if isinstance(error, SceneError):
+        return {"message": error.message, "fix": error.fix, "exit_code": 2, "reason": "request"}
+    if hasattr(error, "message") and hasattr(error, "fix"):
+        return {"message": error.message, "fix": error.fix, "exit_code": 1, "reason": "failure"}
+    if isinstance(error, MemoryError):
+        return {"message": "Blender is out of memory.", "fix": "", "exit_code": 1, "reason": "memory"}
+    traceback.print_exc()
+    message, fix = f"{type(error).__name__}: {error}", "This is a defect: report it with the log."
+    return {"message": message, "fix": fix, "exit_code": 1, "reason": "defect"}
