@@ -28,6 +28,7 @@ MODULES: tuple[str, ...] = (
     ".ui.generate_panel",
     ".arrows",
     ".ui.arrow_operators",
+    ".ui.background_properties",
     ".ui.motion_operators",
     ".ui.motion_panel",
     ".ui.result_operators",

@@ -67,10 +67,28 @@ def background_of(scene: Any, purpose: str) -> Any | None:
     return next((b.image for data in _camera_data(scene) for b in _of(data, purpose)), None)
 
 
-def settings_of(scene: Any, purpose: str) -> Any | None:
-    """Blender's settings of what is shown for this purpose, in the scene's active camera."""
-    camera = scene.camera
-    return None if camera is None or camera.type != "CAMERA" else next(_of(camera.data, purpose), None)
+def opacity(scene: Any, purpose: str) -> float:
+    """How opaque the cameras show what they show for this purpose; 0 where that is nothing."""
+    return next((float(b.alpha) for data in _camera_data(scene) for b in _of(data, purpose)), 0.0)
+
+
+def set_opacity(scene: Any, purpose: str, alpha: float) -> None:
+    """Make it that opaque in all cameras, 0 to 1."""
+    for data in _camera_data(scene):
+        for background in _of(data, purpose):
+            background.alpha = alpha
+
+
+def in_front(scene: Any, purpose: str) -> bool:
+    """Do the cameras show it over the scene, not behind it?"""
+    return any(b.display_depth == "FRONT" for data in _camera_data(scene) for b in _of(data, purpose))
+
+
+def set_in_front(scene: Any, purpose: str, front: bool) -> None:
+    """Show it over the scene in all cameras, or behind it."""
+    for data in _camera_data(scene):
+        for background in _of(data, purpose):
+            background.display_depth = "FRONT" if front else "BACK"
 
 
 def cameras_of(scene: Any) -> list[Any]:

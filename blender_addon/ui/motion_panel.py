@@ -10,15 +10,14 @@ from bpy.app.translations import pgettext_iface as iface
 from .. import controller
 from ..arrows import is_shown
 from ..jobs import State, Ticket
-from ..overlay import LAYERS, PURPOSE, layers_in, shown_layer
-from ..showing.camera_background import settings_of
+from ..overlay import LAYERS, layers_in, shown_layer
 from .generate_panel import STAGES, duration
 from .words import draw_text
 
 ICONS = {
     "flow": "COLOR",
     "arrows": "FORCE_WIND",
-    "depth": "MOD_FLUID",
+    "depth": "RENDERLAYERS",
     "instances": "OBJECT_DATA",
     "smoke": "MOD_FLUIDSIM",
     "tracks": "TRACKING_FORWARDS",
@@ -158,9 +157,8 @@ def _draw_layers(layout: Any, scene: Any, motion: Any) -> None:
             button.layer, button.where = layer.name, "CAMERA"
         button = row.operator("simcraft.show_motion", text="", icon="IMAGE")
         button.layer, button.where = layer.name, "EDITOR"
-    background = settings_of(scene, PURPOSE) if shown else None
-    if background is not None:
-        layout.prop(background, "alpha", text="Opacity", slider=True)
+    if shown:
+        layout.prop(scene, "simcraft_motion_opacity", slider=True)
 
 
 def _draw_arrow(layout: Any, item: Any) -> None:

@@ -20,10 +20,9 @@ from ..showing.image_editor import show_footage, show_picture
 from ..showing.plane import plane_at_cursor, plane_in_view
 from ..showing.saving import copy_video
 from ..showing.sequencer import add_strip
+from .background_properties import VIDEO
 from .motion_operators import look_through_camera
 from .words import reports_errors
-
-PURPOSE = "video"
 
 
 class VideoOperator:
@@ -151,7 +150,7 @@ class SIMCRAFT_OT_set_background(VideoOperator, bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         front = self.depth == "FRONT"
         with uncounted():
-            set_background(context.scene, self.footage(context), PURPOSE, alpha=self.alpha, front=front)
+            set_background(context.scene, self.footage(context), VIDEO, alpha=self.alpha, front=front)
         look_through_camera(context)
         return {"FINISHED"}
 
@@ -165,7 +164,7 @@ class SIMCRAFT_OT_clear_background(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if background_of(context.scene, PURPOSE) is None:
+        if background_of(context.scene, VIDEO) is None:
             cls.poll_message_set("The camera shows no video")
             return False
         return True
@@ -173,7 +172,7 @@ class SIMCRAFT_OT_clear_background(bpy.types.Operator):
     @reports_errors
     def execute(self, context: Any) -> set[str]:
         with uncounted():
-            remove_background(context.scene, PURPOSE)
+            remove_background(context.scene, VIDEO)
         return {"FINISHED"}
 
 

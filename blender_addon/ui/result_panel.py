@@ -12,9 +12,10 @@ from bpy.app.translations import pgettext_iface as iface
 
 from .. import controller
 from ..control.kept import Result
-from ..showing.camera_background import background_of, settings_of
+from ..showing.camera_background import background_of
 from ..showing.footage import VIDEO_FILES
-from .result_operators import PURPOSE, chosen_result, videos_of
+from .background_properties import VIDEO
+from .result_operators import chosen_result, videos_of
 from .words import draw_text
 
 PREVIEW_SCALE = 8.0
@@ -116,14 +117,13 @@ def _draw_actions(layout: Any, scene: Any) -> None:
     column = layout.column(align=True)
     column.operator("simcraft.open_video", icon="IMAGE")
     column.operator("simcraft.add_to_sequencer", icon="SEQUENCE")
-    if background_of(scene, PURPOSE) is None:
+    if background_of(scene, VIDEO) is None:
         column.operator("simcraft.set_background", icon="CAMERA_DATA")
     else:
         column.operator("simcraft.clear_background", icon="CAMERA_DATA", depress=True)
-        if (settings := settings_of(scene, PURPOSE)) is not None:
-            row = column.row(align=True)
-            row.prop(settings, "display_depth", expand=True)
-            column.prop(settings, "alpha", text="Opacity", slider=True)
+        row = column.row(align=True)
+        row.prop(scene, "simcraft_video_in_front", toggle=True)
+        row.prop(scene, "simcraft_video_opacity", slider=True)
     column.operator_menu_enum("simcraft.add_video_plane", "where", text="Add as Plane", icon="MESH_PLANE")
     row = layout.row(align=True)
     row.operator("simcraft.save_video_as", icon="FILE_TICK", text="Save As...")

@@ -118,6 +118,8 @@ def motion_shown(scene: Any) -> dict[str, Any]:
             "front": background.display_depth,
             "method": background.frame_method,
         }
+    scene.simcraft_motion_opacity = 0.25
+    notes["opacity"] = [scene.simcraft_motion_opacity, background.alpha, scene.simcraft_video_opacity]
     notes["tracks"] = error_of(bpy.ops.simcraft.show_motion, layer="tracks")
     bpy.ops.simcraft.hide_motion()
     notes["left"] = [len(scene.camera.data.background_images), sorted({i.name for i in bpy.data.images} - images)]
@@ -155,10 +157,12 @@ def disturbed(scene: Any, folder: Path) -> list[str]:
     steps = {
         "flow": lambda: bpy.ops.simcraft.show_motion(layer="flow"),
         "editor": lambda: bpy.ops.simcraft.show_motion(layer="depth", where="EDITOR"),
+        "opacity": lambda: setattr(scene, "simcraft_motion_opacity", 0.25),
         "hide": bpy.ops.simcraft.hide_motion,
         "open": bpy.ops.simcraft.open_video,
         "sequencer": bpy.ops.simcraft.add_to_sequencer,
         "background": bpy.ops.simcraft.set_background,
+        "in front": lambda: setattr(scene, "simcraft_video_in_front", True),
         "clear": bpy.ops.simcraft.clear_background,
         "camera plane": lambda: bpy.ops.simcraft.add_video_plane(where="CAMERA", video=frames),
         "cursor plane": lambda: bpy.ops.simcraft.add_video_plane(where="CURSOR", video=frames),

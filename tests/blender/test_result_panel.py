@@ -83,6 +83,10 @@ def test_a_layer_lies_over_the_cameras_view_from_the_motions_first_frame_on(note
     assert (shown["alpha"], shown["front"], shown["method"]) == (0.5, "FRONT", "STRETCH")
 
 
+def test_the_slider_is_that_of_what_is_shown(notes: Any) -> None:
+    assert notes["motion"]["opacity"] == [0.25, 0.25, 0.0]
+
+
 def test_one_layer_replaces_the_other_and_hiding_leaves_nothing(notes: Any) -> None:
     assert notes["motion"]["left"] == [0, []]
     assert notes["motion"]["hide again"] is False
