@@ -57,11 +57,12 @@ def build(out: Path) -> tuple[Path, Path]:
     version = released_version()
     with tempfile.TemporaryDirectory() as work:
         wheel = build_wheel(Path(work))
-        files = {**addon_files(), f"wheels/{wheel.name}": wheel.read_bytes()}
+        engine = f"wheels/{wheel.name}"
+        files = {**addon_files(), engine: wheel.read_bytes()}
     out.mkdir(parents=True, exist_ok=True)
     extension = out / f"simcraft-blender-{version}.zip"
     write_zip(extension, files)
-    rest = extension.stat().st_size - len(files[f"wheels/{wheel.name}"])
+    rest = extension.stat().st_size - len(files[engine])
     if rest > REST_LIMIT:
         raise BuildError(f"Without its wheel {extension.name} holds {rest} bytes, the limit is {REST_LIMIT}.")
     legacy = out / f"simcraft-blender-{version}-legacy.zip"

@@ -19,7 +19,7 @@ HAS_PROGRESS_BARS = bpy.app.version >= (4, 0, 0)
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
 ICONS = {"ok": "CHECKMARK", "note": "INFO", "missing": "ERROR"}
 NOT_NEEDED = frozenset({"Blender", "System libraries", "Shipped scenes", "phiflow", "jax"})
-"""Findings of the engine's doctor that do not matter where a Blender asks, which brings all of that or never uses it."""
+"""Findings of the engine's doctor that do not matter where a Blender asks: it brings these, or never uses them."""
 
 
 def draw(layout: Any, context: Any, settings: Any) -> None:
