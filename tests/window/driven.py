@@ -56,7 +56,11 @@ class DrivenBlender:
 
     def wait(self, expression: str, seconds: float = PATIENCE) -> Any:
         """What `expression` is as soon as it is true. Raises `DrivenError` where it does not become so."""
-        return wait_for(lambda: self.value(expression), expression, seconds)
+        try:
+            return wait_for(lambda: self.value(expression), expression, seconds)
+        except DrivenError:
+            self.picture("failure")
+            raise
 
     def xdotool(self, *words: object) -> None:
         subprocess.run(["xdotool", *map(str, words)], env=self._environment, check=True, timeout=60)
@@ -77,33 +81,54 @@ class DrivenBlender:
         self.xdotool("key", *names)
         time.sleep(0.3)
 
-    def buttons(self, kind: str = "UI", step: int = 9, area: str = "VIEW_3D") -> dict[str, tuple[int, int]]:
-        """What is under the mouse along the middle of a region, from top to bottom -> where on the screen.
+    def find(self, wanted: str, *, across: float = 0.4, kind: str = "UI", area: str = "VIEW_3D") -> tuple[int, int]:
+        """Where on the screen the button is whose Python command, or data path, has `wanted` in it.
 
-        Operators go by their Python command, properties by their data path.
+        The mouse goes down along a line through the region, at the fraction `across` of its width: first as the region
+        is scrolled just now, then from its top on. Raises `DrivenError` that lists what there is.
         """
-        left, top, width, height = self.value(f"rectangle('{kind}', '{area}')")
-        found: dict[str, list[tuple[int, int]]] = {}
-        for y in range(top + step // 2, top + height, step):
-            x = left + width * 2 // 5
-            self.xdotool("mousemove", x, y)
-            time.sleep(0.12)
-            if name := self.value(f"under_mouse('{kind}', '{area}')"):
-                found.setdefault(name, []).append((x, y))
-        return {name: places[len(places) // 2] for name, places in found.items()}
+        found: list[str] = []
+        for notches in (0, -50, 10, 10, 10, 10):
+            if notches:
+                self.scroll(notches, kind, area)
+            for name, place in self.buttons(across=across, kind=kind, area=area):
+                if wanted in name and wanted in self.under(*place, kind=kind, area=area):
+                    return place
+                found.append(name)
+        self.picture("failure")
+        raise DrivenError(f"No button '{wanted}' among {sorted(set(found))}")
 
-    def find(self, wanted: str, kind: str = "UI", area: str = "VIEW_3D") -> tuple[int, int]:
-        """Where the button is whose command or data path has `wanted` in it. Raises `DrivenError` that lists all."""
-        found = self.buttons(kind, area=area)
-        for name, place in found.items():
-            if wanted in name:
-                return place
-        raise DrivenError(f"No button '{wanted}' in {sorted(found)}")
+    def buttons(
+        self, *, across: float = 0.4, kind: str = "UI", area: str = "VIEW_3D"
+    ) -> Iterator[tuple[str, tuple[int, int]]]:
+        """What the mouse is over on its way down through a region, and where; see `find`."""
+        left, top, width, height = self.value(f"rectangle('{kind}', '{area}')")
+        x = left + round(width * across)
+        for y in range(top + 4, top + height, 12):
+            self.xdotool("mousemove", x, y)
+            time.sleep(0.05)
+            if name := self.value(f"under_mouse('{kind}', '{area}')"):
+                yield name, (x, y)
+
+    def under(self, x: int, y: int, *, kind: str = "UI", area: str = "VIEW_3D") -> str:
+        """What Blender says is there, when it has had time to notice."""
+        self.move(x, y)
+        time.sleep(0.5)
+        return str(self.value(f"under_mouse('{kind}', '{area}')"))
+
+    def scroll(self, notches: int, kind: str = "UI", area: str = "VIEW_3D") -> None:
+        """Turn the wheel over a region, down where `notches` is positive."""
+        left, top, width, height = self.value(f"rectangle('{kind}', '{area}')")
+        self.move(left + width * 0.4, top + height * 0.5)
+        self.xdotool("click", "--repeat", abs(notches), "--delay", 20, 5 if notches > 0 else 4)
+        time.sleep(0.5)
 
     def picture(self, name: str) -> Path:
-        """Keep what the screen shows as `name`.png, and return its path."""
+        """Keep what the screen shows, without a tooltip, as `name`.png, and return its path."""
         from PIL import Image
 
+        self.move(SIZE[0] * 0.3, SIZE[1] * 0.8)
+        time.sleep(1)
         path = self.pictures / f"{name}.png"
         Image.fromarray(read_screen(self.work / "Xvfb_screen0")).save(path)
         return path
@@ -151,16 +176,10 @@ def driven_blender(executable: str, home: Path, pictures: Path, *arguments: obje
         process = subprocess.Popen([str(word) for word in command], env=environment, stdout=log, stderr=log)
         stack.callback(_end, process)
         blender = DrivenBlender(process, display, work, pictures)
-        try:
-            wait_for(lambda: blender.value("True"), "Blender answers")
-            # the new window has no window manager that would give it the keyboard
-            blender.xdotool("mousemove", SIZE[0] // 2, SIZE[1] // 2, "click", 2)
-            yield blender
-        except BaseException:
-            with contextlib.suppress(Exception):
-                blender.picture("failure")
-            shutil.copy(work / "blender.log", pictures / "failure.log")
-            raise
+        wait_for(lambda: blender.value("True"), "Blender answers")
+        # a screen without a window manager: this gives the window the keyboard
+        blender.xdotool("mousemove", SIZE[0] // 2, SIZE[1] // 2, "click", 2)
+        yield blender
 
 
 @contextlib.contextmanager

@@ -40,10 +40,10 @@ def answer() -> float:
         line, connection = QUESTIONS.get()
         try:
             exec(json.loads(line)["code"], NAMES)
-            reply = {"result": NAMES.pop("result", None)}
+            reply = json.dumps({"result": NAMES.pop("result", None)})
         except Exception:
-            reply = {"problem": traceback.format_exc()}
-        connection.sendall(json.dumps(reply).encode())
+            reply = json.dumps({"problem": traceback.format_exc()})
+        connection.sendall(reply.encode())
         connection.close()
         measure.forget = True
     return 0.02
