@@ -5,19 +5,21 @@ The panel does not wait, and uses `jobs`; both share the process. Standard libra
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .jobs.changes import Change
+from .jobs.conversation import Talk, ask, await_ready
 from .jobs.environment import clean_environment
 from .jobs.peer import Peer
-from .jobs.types import PROTOCOL_VERSION, Patience
+from .jobs.problems import Stopped, Trouble
+from .jobs.types import Job, Patience, Ticket
 
-PATIENCE = Patience()
-_SECONDS = 0.5
+_OTHER_PYTHON = "Is simcraft installed there? Run: make demo, or give --engine-python PATH."
 
 
 class EngineError(RuntimeError):
@@ -69,21 +71,23 @@ class Engine:
     Raises `EngineError` where the process cannot start or does not speak the protocol.
     """
 
-    def __init__(self, python: Path, log: Path | None = None) -> None:
-        """`log` gets what the engine prints beside its protocol."""
+    def __init__(self, python: Path, work: Path) -> None:
+        """`work` is a folder, where log.txt gets what the engine prints beside its protocol."""
         # -P: the simcraft that is installed there, not whatever lies in the current folder
         arguments = (str(python), "-P", "-m", "simcraft.worker")
         self.peer = Peer("The engine", "engine", arguments, clean_environment())
-        self.peer.log_to(log)
-        self._identities = itertools.count(1)
+        self._talk = Talk(Job("script", (), work), Patience(), threading.Event(), lambda change: None)
+        self.peer.log_to(self._talk.job.log)
         try:
             self.peer.start()
         except OSError as error:
-            raise EngineError(f"The engine {python} cannot be started: {error.strerror}.", "", 2) from None
+            raise EngineError(f"The engine {python} cannot be started: {error.strerror}.", _OTHER_PYTHON, 2) from None
         try:
-            self._await_ready(python)
-        except BaseException:
+            await_ready(self._talk, self.peer)
+        except BaseException as error:
             self.close()
+            if isinstance(error, Trouble):
+                raise EngineError(error.problem.message, _OTHER_PYTHON, 2) from None
             raise
 
     def __enter__(self) -> Engine:
@@ -92,58 +96,28 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _await_ready(self, python: Path) -> None:
-        begun = time.monotonic()
-        while (event := self.peer.event(_SECONDS)) == {}:
-            if time.monotonic() - begun > PATIENCE.start:
-                raise EngineError(f"The engine {python} did not answer within {PATIENCE.start:.0f} s.")
-        if event is None or event.get("event") != "ready":
-            raise EngineError(
-                f"The engine {python} did not start{self._last_words()}",
-                "Is simcraft installed there? Run: make demo, or give --engine-python PATH.",
-                2,
-            )
-        if event.get("version") != PROTOCOL_VERSION:
-            raise EngineError(
-                f"The engine speaks protocol version {event.get('version')}, the add-on version {PROTOCOL_VERSION}.",
-                "Install the same version of both.",
-                2,
-            )
-
-    def run(self, **request: Any) -> Iterator[dict[str, Any]]:
-        """Send a request and yield its events; the last one is the result.
+    def run(self, show: Callable[[str, int, int, str], None] | None = None, **request: Any) -> dict[str, Any]:
+        """Send a request and wait for its result; `show` is called with stage, step, steps and detail.
 
         Raises `EngineError` for an error event, and where the engine dies, falls silent or prints rubbish.
         """
-        identity = str(next(self._identities))
-        self.peer.send(id=identity, **request)
-        heard = time.monotonic()
-        while (event := self.peer.event(_SECONDS)) is not None:
-            if self.peer.heard.is_set():
-                self.peer.heard.clear()
-                heard = time.monotonic()
-            elif time.monotonic() - heard > PATIENCE.silence:
-                raise EngineError(f"The engine has not shown a sign of life for {PATIENCE.silence:.0f} s.")
-            if event.get("event") == "rubbish":
-                raise EngineError(f"The engine printed something that is not its protocol: {event['text']}")
-            if event.get("id") != identity:
-                continue
-            if event["event"] == "error":
-                raise EngineError(event["message"], event.get("fix", ""), event.get("exit_code", 1))
-            yield event
-            if event["event"] == "result":
-                return
-        raise EngineError(f"The engine has died{self._last_words()}")
+        ticket = Ticket(self._talk.job)
+
+        def tell(change: Change) -> None:
+            before = (ticket.stage, ticket.step, ticket.steps, ticket.detail)
+            change(ticket)
+            now = (ticket.stage, ticket.step, ticket.steps, ticket.detail)
+            if show is not None and now != before:
+                show(*now)
+
+        try:
+            return ask(replace(self._talk, tell=tell), self.peer, request)
+        except Trouble as error:
+            raise EngineError(error.problem.message, error.problem.fix, error.exit_code) from None
+        except Stopped as stopped:
+            raise EngineError("Stopped.", stopped.kept, 130) from None
 
     def close(self) -> None:
         """End the process, kindly at first, and wait for that."""
-        self.peer.end(PATIENCE.leave)
+        self.peer.end(self._talk.patience.leave)
         self.peer.process.wait()
-
-    def _last_words(self) -> str:
-        """How the process ended, and the last line of its log."""
-        code, last_line = self.peer.how_it_ended()
-        if code is None:
-            return "."
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return f" ({how}): {last_line}" if last_line else f" ({how})."

@@ -121,11 +121,11 @@ def run(arguments: argparse.Namespace, options: dict[str, str]) -> dict[str, Any
     }
     try:
         # the engine comes first, so that a missing one and a mistake in the request are known before any work
-        with Engine(python, log=work / "engine.log") as engine, own_output(work / "blender.log") as stream:
-            list(engine.run(request="check", **request))
+        with Engine(python, work) as engine, own_output(work / "blender.log") as stream:
+            engine.run(request="check", **request)
             show = LinePrinter(stream)
             record(arguments, recording, arguments.recording or request["out"].with_suffix(""), engine, show)
-            return carry_out(engine, show, request="render", **request)
+            return engine.run(show, request="render", **request)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -149,17 +149,9 @@ def record(arguments: argparse.Namespace, recording: Path, kept: Path, engine: E
     )
     if not has_effects:
         return
-    carry_out(engine, show, request="solve", recording=recording, out=kept.resolve())
+    engine.run(show, request="solve", recording=recording, out=kept.resolve())
     if not arguments.preview:
         add_first_frame(scene, recording, samples=arguments.samples, progress=show)
-
-
-def carry_out(engine: Engine, show: LinePrinter, **request: Any) -> dict[str, Any]:
-    """The engine's result of one request; its progress is printed."""
-    for event in engine.run(**request):
-        if event["event"] == "progress":
-            show(event["stage"], event["step"], event["steps"], event.get("detail", ""))
-    return event
 
 
 def absolute(path: Path | None) -> Path | None:

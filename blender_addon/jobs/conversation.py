@@ -172,7 +172,7 @@ def _take(talk: Talk, event: dict[str, Any]) -> dict[str, Any] | None:
     elif kind == "error":
         if event.get("exit_code") == 130:
             raise Stopped(str(event.get("fix", "")))
-        raise Trouble(problems.reported(event, talk.job.log))
+        raise Trouble(problems.reported(event, talk.job.log), int(event.get("exit_code", 1)))
     return None
 
 

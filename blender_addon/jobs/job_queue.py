@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from . import problems
 from .changes import Change, ended
 from .conversation import Talk
 from .processes import Processes
@@ -116,7 +117,11 @@ class JobQueue:
             if ticket.state is not State.WAITING or self._closed:
                 continue
             self._changed.append(ticket)
-            commands = self._commands(ticket.job)
+            try:
+                commands = self._commands(ticket.job)
+            except Exception as error:
+                # else the queue would stand still, with the same error in every call
+                commands = problems.defect(error, ticket.job.log)
             if isinstance(commands, Problem):
                 ended(State.FAILED, commands)(ticket)
                 continue

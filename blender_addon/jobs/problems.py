@@ -20,9 +20,10 @@ _KILL = 9
 class Trouble(Exception):
     """A step has failed."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, exit_code: int = 1) -> None:
+        """`exit_code` is that of a command line: 2 for a mistake in what was asked, 1 for everything else."""
         super().__init__(problem.message)
-        self.problem = problem
+        self.problem, self.exit_code = problem, exit_code
 
 
 class Stopped(Exception):

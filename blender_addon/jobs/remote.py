@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .changes import progressed
-from .conversation import NotHeard, Talk, ask, ask_all
+from .conversation import Talk, ask, ask_all
 from .peer import Peer
 from .problems import Stopped, Trouble
 from .types import Problem
@@ -71,10 +71,10 @@ def ask_remote(talk: Talk, engine: Peer, request: dict[str, Any], session: str) 
         result = ask(talk, engine, renamed)
         for place in outputs:
             _fetch(talk, engine, place)
-    except NotHeard as error:
-        raise _localised(Trouble(error.problem), places) from None
     except Trouble as error:
         raise _localised(error, places) from None
+    except Stopped as stopped:
+        raise Stopped("Finished frames are kept there; the same job goes on from them." * bool(stopped.kept)) from None
     return _local_names(result, places)
 
 
@@ -104,7 +104,7 @@ def _local_names(value: Any, places: dict[str, Place]) -> Any:
 def _localised(error: Trouble, places: dict[str, Place]) -> Trouble:
     problem = error.problem
     message, fix = (_local_names(text, places) for text in (problem.message, problem.fix))
-    return Trouble(Problem(message, fix, problem.actions, problem.log))
+    return Trouble(Problem(message, fix, problem.actions, problem.log), error.exit_code)
 
 
 # -------------------------------------------------------------------------------------------------------------- sending

@@ -21,9 +21,9 @@ def program(path: Path, text: str) -> Path:
 READY = 'import json, sys, os\nprint(json.dumps({"event": "ready", "version": 2}), flush=True)\n'
 
 
-def test_the_real_worker_answers() -> None:
-    with Engine(Path(sys.executable)) as engine, pytest.raises(EngineError, match="nowhere") as caught:
-        list(engine.run(request="render", recording="nowhere", out="v.mp4"))
+def test_the_real_worker_answers(tmp_path: Path) -> None:
+    with Engine(Path(sys.executable), tmp_path) as engine, pytest.raises(EngineError, match="nowhere") as caught:
+        engine.run(request="render", recording="nowhere", out="v.mp4")
     assert caught.value.exit_code == 2
     assert caught.value.fix
     assert engine.peer.process.returncode is not None
@@ -43,25 +43,45 @@ def test_a_given_engine_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_python_without_simcraft(tmp_path: Path) -> None:
     bare = program(tmp_path / "python", "import sys; sys.exit('No module named simcraft')")
     with pytest.raises(EngineError, match=r"exit code 1.*No module named simcraft") as caught:
-        Engine(bare, log=tmp_path / "log")
+        Engine(bare, tmp_path)
     assert "simcraft" in caught.value.fix
+    assert caught.value.exit_code == 2
 
 
 def test_an_engine_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="version 9"):
-        Engine(program(tmp_path / "python", READY.replace('"version": 2', '"version": 9')))
+        Engine(program(tmp_path / "python", READY.replace('"version": 2', '"version": 9')), tmp_path)
 
 
 def test_an_engine_that_is_killed_in_the_middle(tmp_path: Path) -> None:
     text = READY + "sys.stdin.readline(); os.kill(os.getpid(), 9)"
-    with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="signal 9"):
-        list(engine.run(request="render"))
+    python = program(tmp_path / "python", text)
+    with Engine(python, tmp_path) as engine, pytest.raises(EngineError, match="killed by the system"):
+        engine.run(request="render")
 
 
 def test_an_engine_that_prints_rubbish(tmp_path: Path) -> None:
     text = READY + "sys.stdin.readline(); print('hello', flush=True); sys.stdin.readline()"
-    with Engine(program(tmp_path / "python", text)) as engine, pytest.raises(EngineError, match="hello"):
-        list(engine.run(request="render"))
+    python = program(tmp_path / "python", text)
+    with Engine(python, tmp_path) as engine, pytest.raises(EngineError, match="hello"):
+        engine.run(request="render")
+
+
+def test_progress_is_shown_once_each(tmp_path: Path) -> None:
+    python = program(
+        tmp_path / "python",
+        READY
+        + "identity = json.loads(sys.stdin.readline())['id']\n"
+        + "def say(**event): print(json.dumps({'id': identity, **event}), flush=True)\n"
+        + "say(event='progress', stage='paint', step=1, steps=2, eta_seconds=None, detail='x')\n"
+        + "say(event='preview', frame=1, frames=2, path='p.png')\n"
+        + "say(event='result', video='v.mp4')\n"
+        + "sys.stdin.readline()",
+    )
+    shown = []
+    with Engine(python, tmp_path) as engine:
+        assert engine.run(lambda *progress: shown.append(progress), request="render") == {"video": "v.mp4"}
+    assert shown == [("paint", 1, 2, "x")]
 
 
 def test_the_environment_is_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
