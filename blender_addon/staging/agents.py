@@ -40,7 +40,7 @@ class AgentWish:
 
 def plan(wish: AgentWish, objects: Sequence[Any], cursor: Sequence[float]) -> Box:
     """Where the domain will be: over what is selected, or over the cursor."""
-    in_the_way = [obj for obj in objects if obj.type == "MESH"] if wish.selection == "OBSTACLE" else []
+    in_the_way = taking_part(objects) if wish.selection == "OBSTACLE" else []
     at = np.asarray(cursor, np.float64)
     around = boxes.box_around(in_the_way) or Box(at, at)
     ground = around.middle.copy()
@@ -59,6 +59,11 @@ def plan(wish: AgentWish, objects: Sequence[Any], cursor: Sequence[float]) -> Bo
     return Box(ground, ground).grown((half, LANE_WIDTH, 0.0), (half, LANE_WIDTH, 3.0))
 
 
+def taking_part(objects: Sequence[Any]) -> list[Any]:
+    """Those of `objects` that agents can notice or look like: meshes that are no domains."""
+    return [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
+
+
 def _size(wish: AgentWish) -> float:
     return wish.size or float(OWN_SIZE[wish.kind])
 
@@ -69,15 +74,15 @@ def add_agents(wish: AgentWish, box: Box, objects: Sequence[Any], collection: An
     `objects`, the active one first, are in their way or the first is what each looks like, as the wish has it.
     Raises `SceneError` where one has another role; nothing is added then.
     """
-    meshes = [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
-    taking_part = meshes[:1] if wish.selection == "BODY" else meshes
-    refuse_taken(taking_part, wish.selection.lower())
+    meshes = taking_part(objects)
+    meshes = meshes[:1] if wish.selection == "BODY" else meshes
+    refuse_taken(meshes, wish.selection.lower())
     domain = boxes.add_box(collection, wish.kind.capitalize(), box)
     add = {"flock": _flock, "crowd": _crowd, "traffic": _traffic}[wish.kind]
     add(wish, domain, box, collection)
     if wish.selection == "OBSTACLE":
-        stand_in_the_way(taking_part, domain)
-    for body in taking_part if wish.selection == "BODY" else ():
+        stand_in_the_way(meshes, domain)
+    for body in meshes if wish.selection == "BODY" else ():
         effects.give_role(body, "body", domain).hide_render = True
     return domain
 

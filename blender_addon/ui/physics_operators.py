@@ -270,7 +270,7 @@ class SIMCRAFT_OT_add_agents(bpy.types.Operator):
         max=1000.0,
     )
     selection: bpy.props.EnumProperty(
-        name="Selection Is", description="What selected meshes are for the agents", items=SELECTION_ITEMS
+        name="Selection", description="What selected meshes are for the agents", items=SELECTION_ITEMS
     )
 
     @classmethod

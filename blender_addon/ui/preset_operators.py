@@ -75,13 +75,16 @@ def _plain(value: Any) -> Any:
 
 
 def show_scene(context: Any, scene: Any) -> None:
-    """Let the window show `scene`, and its 3D views what the scene's camera sees."""
+    """Let the window show `scene`, and its 3D views what the scene's camera sees, with textures."""
     if context.window is None:
         return
     context.window.scene = scene
     for area in context.window.screen.areas:
         if area.type == "VIEW_3D":
-            area.spaces.active.region_3d.view_perspective = "CAMERA"
+            space = area.spaces.active
+            space.region_3d.view_perspective = "CAMERA"
+            if space.shading.type == "SOLID":
+                space.shading.color_type = "TEXTURE"
 
 
 def _annotations() -> dict[str, Any]:

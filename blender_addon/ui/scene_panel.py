@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from ..staging import look
 from ..staging.checks import ERROR, HINT, WARNING, Finding, findings
+from .words import draw_text
 
 ICONS = {ERROR: "CANCEL", WARNING: "ERROR", HINT: "INFO"}
 BUTTONS = {"CAMERA": "Add", "LIGHT": "Add", "SOURCE": "Add", "SAVE": "Save"}
@@ -30,8 +31,8 @@ class SIMCRAFT_PT_scene(bpy.types.Panel):
         known = look.quick_facts_of(scene)
         column = self.layout.column(align=True)
         if known.movers.any:
-            frames = iface("{} frames").format(known.frames)
-            column.label(text=f"{known.movers.words()}, {frames}", icon="CHECKMARK", translate=False)
+            text = iface("{} frames: {}").format(known.frames, known.movers.words())
+            draw_text(column, context, text, icon="CHECKMARK")
         for finding in findings(known):
             _draw_finding(column, finding)
         self.layout.operator("simcraft.add_camera", icon="CAMERA_DATA")

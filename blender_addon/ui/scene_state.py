@@ -95,7 +95,7 @@ class SIMCRAFT_PG_stage(bpy.types.PropertyGroup):
     material: bpy.props.EnumProperty(name="Material", description="What it is made of", items=MATERIALS)
     agents: bpy.props.EnumProperty(name="Agents", description="Who moves", items=AGENTS)
     selection: bpy.props.EnumProperty(
-        name="Selection Is", description="What selected meshes are for the agents", items=SELECTION_ITEMS
+        name="Selection", description="What selected meshes are for the agents", items=SELECTION_ITEMS
     )
 
 

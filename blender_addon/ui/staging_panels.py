@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface
 
+from .._format import recording_format as fmt
 from ..staging.fluids import FluidWish
 from ..staging.presets import find_preset
 from .physics_operators import fluid_cost
@@ -30,7 +31,7 @@ class SIMCRAFT_PT_presets(_Part, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, stage = self.layout, context.window_manager.simcraft_stage
-        layout.template_icon_view(stage, "preset", show_labels=True, scale=6.0, scale_popup=5.0)
+        layout.template_icon_view(stage, "preset", show_labels=True, scale=6.0, scale_popup=6.5)
         preset = find_preset(stage.preset)
         draw_text(layout, context, preset.prompt)
         layout.prop(stage, "seed")
@@ -66,16 +67,17 @@ class SIMCRAFT_PT_fluids(_Part, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, stage = self.layout, context.window_manager.simcraft_stage
         layout.prop(stage, "resolution")
-        column = layout.column(align=True)
-        column.row(align=True).prop(stage, "fluid", expand=True)
-        column.prop(stage, "solver", text="")
+        layout.row(align=True).prop(stage, "fluid", expand=True)
+        layout.prop(stage, "solver")
         wish = FluidWish(stage.fluid, stage.resolution)
         draw_text(layout, context, fluid_cost(context, wish))
-        added = layout.operator("simcraft.add_fluid", icon="ADD")
+        text = iface("Add {}").format(iface(fmt.KINDS[stage.fluid].title))
+        added = layout.operator("simcraft.add_fluid", text=text, icon="ADD", translate=False)
         added.kind, added.resolution, added.solver = stage.fluid, stage.resolution, stage.solver
         layout.separator()
         layout.row(align=True).prop(stage, "material", expand=True)
-        added = layout.operator("simcraft.add_material", icon="ADD")
+        text = iface("Add {}").format(iface(stage.material.capitalize()))
+        added = layout.operator("simcraft.add_material", text=text, icon="ADD", translate=False)
         added.material, added.resolution = stage.material, stage.resolution
 
 
@@ -91,8 +93,8 @@ class SIMCRAFT_PT_agents(_Part, bpy.types.Panel):
         layout, stage = self.layout, context.window_manager.simcraft_stage
         layout.row(align=True).prop(stage, "agents", expand=True)
         if any(obj.type == "MESH" for obj in context.selected_objects):
-            layout.prop(stage, "selection", text="")
-        text = iface("Add {} Agents").format(COUNTS[stage.agents])
+            layout.prop(stage, "selection")
+        text = iface("Add {} of {}").format(iface(fmt.KINDS[stage.agents].title), COUNTS[stage.agents])
         added = layout.operator("simcraft.add_agents", text=text, icon="ADD", translate=False)
         added.kind, added.selection = stage.agents, stage.selection
 
