@@ -19,13 +19,13 @@ _MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV",
 
 
 def environment(request: Installation) -> dict[str, str]:
-    """For uv and pip: whatever they keep lies in the engine's folder, and certificates are the system's own."""
+    """For uv and pip: whatever they keep lies in the engine's folder, and certificates are the system's own, if any."""
     values = {name: value for name, value in clean_environment().items() if name not in _MISLEADING}
     cache = layout.cache_folder(request.folder)
+    # what a company's proxy signs, only the system knows; the names are those of newer and of older uv
+    own = {"UV_SYSTEM_CERTS": "1", "UV_NATIVE_TLS": "1"} if _has_certificates() else {}
     return {
-        # what a company's proxy signs, only the system knows; the names are those of newer and of older uv
-        "UV_SYSTEM_CERTS": "1",
-        "UV_NATIVE_TLS": "1",
+        **own,
         **values,
         "PIP_CACHE_DIR": str(cache / "pip"),
         "PIP_USER": "0",
@@ -38,6 +38,11 @@ def environment(request: Installation) -> dict[str, str]:
         "TEMP": str(cache / "tmp"),
         "TMP": str(cache / "tmp"),
     }
+
+
+def _has_certificates() -> bool:
+    """Has the system a store of certificates? A bare Linux has none."""
+    return sys.platform != "linux" or any(Path("/etc/ssl/certs").glob("*"))
 
 
 def make_environment(tools: Tools, request: Installation) -> list[str]:
