@@ -13,10 +13,22 @@ from pathlib import Path
 import pytest
 
 from scripts import build_addon
+from simcraft.assets import asset
+from simcraft.video import load_video
 from tests.blender.conftest import blender_executable
 from tests.blender.installing import Installed, Zips, install, zips
 
 HERE = Path(__file__).parent
+PRESET = """
+import bpy
+bpy.ops.simcraft.add_preset(name="roll", seed=7)
+scene = bpy.context.scene
+scene.frame_end = 6
+settings = scene.simcraft
+settings.generator, settings.preview_first_frame = "warp", True
+settings.size_from, settings.width, settings.height = "CUSTOM", 96, 64
+bpy.ops.simcraft.generate(output={out!r})
+"""
 IN_BLENDER = {"bpy", "bmesh", "mathutils", "numpy", "gpu", "gpu_extras", "blf", "bpy_extras", "_cycles"}
 
 
@@ -113,3 +125,44 @@ def test_it_registers_all_it_declares_and_takes_all_of_it_back(installed: Instal
     assert not any(found["disabled"].values()), found["disabled"]
     assert found["again"] == found["enabled"]
     assert found["own"]
+
+
+@pytest.mark.blender
+@pytest.mark.slow
+def test_a_preset_becomes_a_video(installed: Installed, tmp_path: Path) -> None:
+    out = tmp_path / "made.mp4"
+    code = PRESET.format(out=str(out))
+    done = installed.run("-b", "--python-exit-code", 1, "--python-expr", code, SIMCRAFT_PYTHON=sys.executable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert load_video(out).frames.shape == (6, 64, 96, 3)
+    assert str(out) in done.stdout
+
+
+@pytest.mark.blender
+@pytest.mark.slow
+def test_without_an_engine_the_exit_code_and_a_sentence_say_so(installed: Installed, tmp_path: Path) -> None:
+    code = PRESET.format(out=str(tmp_path / "made.mp4"))
+    done = installed.run("-b", "--python-exit-code", 7, "--python-expr", code)
+    assert done.returncode == 7, done.stdout + done.stderr
+    assert "There is no engine yet" in done.stdout + done.stderr
+    assert not (tmp_path / "made.mp4").exists()
+
+
+@pytest.mark.blender
+@pytest.mark.slow
+def test_render_video_in_a_blender_that_has_the_add_on(installed: Installed, tmp_path: Path) -> None:
+    out, script = tmp_path / "made.mp4", asset("scripts/render_video.py")
+    given = "--preview", "--size", "96x64", "--frames", "1:6", "--out", out
+    opened = "-b", asset("scenes/roll.blend"), "-P", script, "--"
+    done = installed.run(*opened, *given, SIMCRAFT_PYTHON=sys.executable)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert load_video(out).frames.shape == (6, 64, 96, 3)
+    # it is there now, and is not replaced
+    assert installed.run(*opened, *given, SIMCRAFT_PYTHON=sys.executable).returncode == 2
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    failed = installed.run(*opened, *given[:-1], tmp_path / "other.mp4", SIMCRAFT_PYTHON=str(broken))
+    assert failed.returncode in (1, 2) and "Traceback" not in failed.stderr, failed.stderr
+    assert not (tmp_path / "other.mp4").exists()
