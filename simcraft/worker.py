@@ -44,7 +44,7 @@ from typing import Any, TextIO
 
 import simcraft
 from simcraft.console import explain
-from simcraft.errors import Cancelled
+from simcraft.errors import Cancelled, SimcraftError
 from simcraft.progress import Pace
 from simcraft.worker_requests import VERSION, parse_message, parse_request
 from simcraft.worker_tasks import Desk
@@ -155,16 +155,16 @@ def told(error: BaseException) -> dict[str, Any]:
     """
     known = explain(error)
     memory = is_out_of_memory(error)
-    if known is None and memory:
+    if memory and not isinstance(error, SimcraftError):
         known = ("Out of memory.", "Use a smaller size or fewer frames, or keep networks off the GPU (offload).", 1)
     if known is None:
-        traceback.print_exception(error, file=sys.stderr)
-        message, fix, code = f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1
+        known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
         reason = "defect"
     else:
-        message, fix, code = known
-        reason = "memory" if memory else {2: "request", 130: "stopped"}.get(code, "failure")
-    return {"message": message, "fix": fix, "exit_code": code, "reason": reason}
+        reason = "memory" if memory else {2: "request", 130: "stopped"}.get(known[2], "failure")
+    if reason not in ("request", "stopped"):
+        traceback.print_exception(error, file=sys.stderr)
+    return {"message": known[0], "fix": known[1], "exit_code": known[2], "reason": reason}
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shlex
+import time
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +17,7 @@ from .peer import Peer
 from .problems import Stopped, Trouble
 from .processes import Processes
 from .remote import ask_remote
-from .types import BlenderCommand, EngineCommand, Problem, State, Step
+from .types import BlenderCommand, EngineCommand, Job, Problem, State, Step
 
 
 def run_job(talk: Talk, processes: Processes, commands: Sequence[EngineCommand | BlenderCommand]) -> None:
@@ -25,21 +28,32 @@ def run_job(talk: Talk, processes: Processes, commands: Sequence[EngineCommand |
         for step, command in zip(job.steps, commands, strict=True):
             if talk.stop.is_set():
                 raise Stopped
+            _note(job, f"{step.process}: {shlex.join(command.arguments)}\n{json.dumps(step.request, default=str)}")
             talk.tell(finished(_run_step(talk, processes, step, command)))
     except Stopped as stopped:
-        talk.tell(ended(State.STOPPED, detail=stopped.kept))
+        _end(talk, State.STOPPED, detail=stopped.kept)
     except Trouble as trouble:
-        talk.tell(ended(State.FAILED, trouble.problem))
+        _end(talk, State.FAILED, trouble.problem)
     except OSError as error:
         fix = "Free some space, or choose another folder in the preferences."
         message = f"{error.filename or job.work}: {error.strerror or error}."
-        talk.tell(ended(State.FAILED, Problem(message, fix, ("preferences", "retry"), job.log)))
+        _end(talk, State.FAILED, Problem(message, fix, ("preferences", "retry"), job.log))
     except Exception as error:
-        with contextlib.suppress(OSError), job.log.open("a", encoding="utf-8") as log:
-            traceback.print_exc(file=log)
-        talk.tell(ended(State.FAILED, problems.defect(error, job.log)))
+        _note(job, traceback.format_exc())
+        _end(talk, State.FAILED, problems.defect(error, job.log))
     else:
-        talk.tell(ended(State.DONE))
+        _end(talk, State.DONE)
+
+
+def _end(talk: Talk, state: State, problem: Problem | None = None, detail: str = "") -> None:
+    _note(talk.job, state.value + (f": {problem.message} {problem.fix}" if problem else ""))
+    talk.tell(ended(state, problem, detail))
+
+
+def _note(job: Job, text: str) -> None:
+    """Add to the job's log, which is what to send when asking for help."""
+    with contextlib.suppress(OSError), job.log.open("a", encoding="utf-8") as log:
+        log.write(f"# {time.strftime('%H:%M:%S')} {job.name}: {text}\n")
 
 
 def _run_step(talk: Talk, processes: Processes, step: Step, command: EngineCommand | BlenderCommand) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_an_engine_that_goes_wrong(tmp_path: Path, text: str, words: str, first_
     assert isinstance(problem, Problem) and bad.state is State.FAILED
     assert words in problem.message
     assert problem.actions[0] == first_action and set(problem.actions) <= set(ACTIONS)
-    assert problem.log == bad.job.log
+    assert problem.log == bad.job.log and problem.message in problem.log.read_text()
     assert good.state is State.DONE, good.problem
 
 
@@ -157,11 +157,12 @@ def test_nothing_survives_a_caller_that_is_killed(tmp_path: Path, process: str) 
 
 def test_closing_ends_a_deaf_process_and_its_children(tmp_path: Path) -> None:
     parent = (
-        HEARD + "import subprocess\nsubprocess.Popen(['sleep', '600'])\nprint('!', file=sys.stderr)\nsignal.pause()"
+        HEARD
+        + "import subprocess\nsubprocess.Popen(['sleep', '600'])\nprint('both', 'run', file=sys.stderr)\nsignal.pause()"
     )
     queue = queue_of(engine(parent), leave=0.2, stop=30)
     ticket = queue.add(job(tmp_path))
-    pump_until(queue, lambda: ticket.job.log.exists() and "!" in ticket.job.log.read_text())
+    pump_until(queue, lambda: ticket.job.log.exists() and "both run" in ticket.job.log.read_text())
     processes = psutil.Process().children(recursive=True)
     processes = [p for p in processes if "sleep" in p.name() or "ready()" in " ".join(p.cmdline())]
     assert len(processes) == 2
