@@ -42,26 +42,28 @@ def _show(context: Any, image: Any) -> list[Any]:
 
     Without windows the image is only kept.
     """
-    if bpy.app.background or context.window is None:
+    windows = [] if bpy.app.background else list(context.window_manager.windows)
+    if not windows:
         image.use_fake_user = True
         return []
-    space = _image_editor(context).spaces.active
+    # scripts that a timer calls are in none of them
+    space = _image_editor(context, context.window or windows[0]).spaces.active
     space.image = image
     # when its region has a size
     bpy.app.timers.register(partial(_view_all, image.name), first_interval=0.1)
     return [space]
 
 
-def _image_editor(context: Any) -> Any:
-    """An area that shows images, not renders or UVs alone: one of any window, or half of the largest area here."""
-    for window in (context.window, *context.window_manager.windows):
+def _image_editor(context: Any, here: Any) -> Any:
+    """An area that shows images: one of any window, this one first, or half of the largest area here."""
+    for window in (here, *context.window_manager.windows):
         for area in window.screen.areas:
             if area.ui_type == "IMAGE_EDITOR":
                 return area
-    screen = context.window.screen
+    screen = here.screen
     largest = max(screen.areas, key=lambda area: area.width * area.height)
     before = set(screen.areas)
-    with context.temp_override(window=context.window, screen=screen, area=largest):
+    with context.temp_override(window=here, screen=screen, area=largest):
         bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
     # the left half: panels of the 3D viewport are at its right
     halves = [largest, *(set(screen.areas) - before)]

@@ -18,7 +18,7 @@ from .background_properties import VIDEO
 from .result_operators import chosen_result, videos_of
 from .words import draw_text
 
-PREVIEW_SCALE = 8.0
+PREVIEW_SCALE = 7.0
 """Size of pictures in the panel, in rows of buttons."""
 SHOWN_VIDEOS = 12
 
