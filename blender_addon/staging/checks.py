@@ -26,7 +26,7 @@ class Finding:
     level: str
     """ERROR, WARNING or HINT."""
     title: str
-    """A few words."""
+    """A few words, which have room beside a button in a narrow panel."""
     text: str
     """What it means, in sentences."""
 
@@ -65,7 +65,7 @@ def findings(facts: SceneFacts) -> list[Finding]:
 def _frames(facts: SceneFacts) -> Iterator[Finding]:
     if facts.frames < 2:
         text = f"The scene has the frames {facts.first} to {facts.last}: a video needs two at least."
-        yield Finding("RANGE", ERROR, "Fewer than 2 frames", text)
+        yield Finding("RANGE", ERROR, "Under 2 frames", text)
     elif facts.frames > MANY_FRAMES:
         text = "Every frame is simulated, and then painted: begin with a short video."
         yield Finding("LONG", WARNING, f"{facts.frames} frames", text)
@@ -76,7 +76,7 @@ def _camera(facts: SceneFacts) -> Iterator[Finding]:
         yield Finding("CAMERA", ERROR, "No camera", "The scene has no active camera: nothing says what is seen.")
     elif facts.movers.names and facts.seen < OUT_OF_VIEW:
         text = "In the present frame most of what moves is outside of the camera's picture."
-        yield Finding("VIEW", WARNING, "Motion out of view", text)
+        yield Finding("VIEW", WARNING, "Out of view", text)
 
 
 def _motion(facts: SceneFacts) -> Iterator[Finding]:
@@ -89,10 +89,10 @@ def _motion(facts: SceneFacts) -> Iterator[Finding]:
         yield Finding("MOTION", ERROR, "Nothing moves", text)
     if movers.any and (movers.frames[1] <= facts.first or movers.frames[0] >= facts.last):
         text = f"The keyframes lie in frames {movers.frames[0]:.0f} to {movers.frames[1]:.0f}, outside of the scene's."
-        yield Finding("WHEN", ERROR, "Motion at other frames", text)
+        yield Finding("WHEN", ERROR, "Keys out of range", text)
     for name, role in facts.hungry:
         text = f"The simulation of '{name}' has no {role}: it cannot begin."
-        yield Finding("SOURCE", ERROR, f"No {role}: {name}", text)
+        yield Finding("SOURCE", ERROR, f"No {role}", text)
 
 
 def _caches(facts: SceneFacts) -> Iterator[Finding]:

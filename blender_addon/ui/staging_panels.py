@@ -31,7 +31,7 @@ class SIMCRAFT_PT_presets(_Part, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, stage = self.layout, context.window_manager.simcraft_stage
-        layout.template_icon_view(stage, "preset", show_labels=True, scale=6.0, scale_popup=6.5)
+        layout.template_icon_view(stage, "preset", show_labels=True, scale=6.0, scale_popup=7.2)
         preset = find_preset(stage.preset)
         draw_text(layout, context, preset.prompt)
         layout.prop(stage, "seed")
@@ -49,7 +49,7 @@ class SIMCRAFT_PT_rigid(_Part, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, stage = self.layout, context.window_manager.simcraft_stage
-        layout.prop(stage, "substance")
+        layout.prop(stage, "substance", text="", icon="MATERIAL")
         row = layout.row(align=True)
         for kind, text in (("ACTIVE", "Active"), ("PASSIVE", "Passive")):
             made = row.operator("simcraft.make_rigid", text=text)
@@ -93,7 +93,9 @@ class SIMCRAFT_PT_agents(_Part, bpy.types.Panel):
         layout, stage = self.layout, context.window_manager.simcraft_stage
         layout.row(align=True).prop(stage, "agents", expand=True)
         if any(obj.type == "MESH" for obj in context.selected_objects):
-            layout.prop(stage, "selection")
+            column = layout.column(align=True)
+            column.label(text="Selected meshes are")
+            column.prop(stage, "selection", text="")
         text = iface("Add {} of {}").format(iface(fmt.KINDS[stage.agents].title), COUNTS[stage.agents])
         added = layout.operator("simcraft.add_agents", text=text, icon="ADD", translate=False)
         added.kind, added.selection = stage.agents, stage.selection
