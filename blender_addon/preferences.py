@@ -42,6 +42,14 @@ def _engine_changed(_: Any, __: Any) -> None:
     engine_state.forget()
 
 
+def _work_folder_changed(_: Any, __: Any) -> None:
+    """Use it from the next job on; where some run, from Blender's next start on."""
+    from . import controller
+
+    if all(ticket.state.ended for ticket in controller.session().tickets):
+        controller.close()
+
+
 class SIMCRAFT_AP_preferences(bpy.types.AddonPreferences):
     """The settings of the machine"""
 
@@ -55,7 +63,7 @@ class SIMCRAFT_AP_preferences(bpy.types.AddonPreferences):
     )
     engine_folder: bpy.props.StringProperty(
         name="Folder",
-        description="Where the engine is installed: 3 GB for processors, 10 GB for NVIDIA cards. Empty for a folder of "
+        description="Where the engine is installed: 2 GB for processors, 6 GB for NVIDIA cards. Empty for a folder of "
         "Blender's own",
         subtype="DIR_PATH",
         update=_engine_changed,
@@ -99,6 +107,12 @@ class SIMCRAFT_AP_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
         update=_engine_changed,
     )
+    work_folder: bpy.props.StringProperty(
+        name="Work Folder",
+        description="Where motions, first frames and logs are kept between jobs. Empty for a folder of Blender's own",
+        subtype="DIR_PATH",
+        update=_work_folder_changed,
+    )
     models_address: bpy.props.StringProperty(
         name="Models from", description="The address of a zip of models, to be fetched with the engine. May be empty"
     )
@@ -139,6 +153,12 @@ def engine_folder() -> Path:
     """Where the engine is, or will be, installed."""
     preferences = addon_preferences()
     return _path(preferences.engine_folder if preferences else "") or default_folder()
+
+
+def work_folder() -> Path | None:
+    """Where motions and logs are to be kept; None where nobody has said so."""
+    preferences = addon_preferences()
+    return _path(preferences.work_folder) if preferences else None
 
 
 def engine_choice() -> choice.Choice:

@@ -29,6 +29,8 @@ def blender_command(_: dict[str, Any]) -> BlenderCommand:
 
 def work_folder() -> Path:
     """Where motions and reports are kept; may not be there yet."""
+    if chosen := preferences.work_folder():
+        return chosen
     package = __package__.rpartition(".")[0]
     if package.startswith("bl_ext."):
         return Path(bpy.utils.extension_path_user(package, path="work"))

@@ -42,6 +42,10 @@ def draw(layout: Any, context: Any, settings: Any) -> None:
     settings_of_kind[settings.engine](inside, settings)
     if said := engine_state.said():
         _draw_said(column.box(), context, settings, said)
+    files = layout.column()
+    files.use_property_split = True
+    files.use_property_decorate = False
+    files.prop(settings, "work_folder")
 
 
 def _draw_state(layout: Any, context: Any, settings: Any) -> None:
@@ -165,7 +169,7 @@ def _draw_models(layout: Any, settings: Any) -> None:
 def _draw_said(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -> None:
     """What the engine has said of itself when it was tested."""
     if mismatch := version_mismatch(preferences.VERSION, str(said.get("simcraft", ""))):
-        draw_text(layout, context, mismatch, "ERROR")
+        draw_text(layout, context, f"{mismatch} {word('Install the same version of both.')}", "ERROR")
     else:
         layout.label(text="The engine works", icon="CHECKMARK")
     lines = [

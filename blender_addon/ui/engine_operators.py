@@ -19,8 +19,7 @@ ANY_BUILD = ("PREFERENCES", "As in the Preferences", "The one that the preferenc
 
 
 class SIMCRAFT_OT_install_engine(bpy.types.Operator):
-    """Install the engine in a folder of its own, never into Blender: a Python environment of 3 to 10 GB. It can be
-    stopped at any time, and goes on when it is pressed again"""
+    """Install the engine in a folder of its own, never into Blender. Once stopped, it goes on when pressed again"""
 
     bl_idname = "simcraft.install_engine"
     bl_label = "Install Engine"
