@@ -52,6 +52,8 @@ def begin_installation(request: Installation) -> Ticket:
         raise SetupError(
             f"{request.folder} cannot be made: {error.strerror}.", "Choose another folder in the preferences."
         ) from None
+    # an engine that runs may hold files that are to be replaced
+    controller.close()
     return _begin(job)
 
 
@@ -91,7 +93,7 @@ def _use(done: Ticket) -> None:
     """Keep what the engine has said; one that was just installed is used from now on."""
     global _said, ticket
     if done.job.name == plans.INSTALLATION:
-        # the engine that may still run is of the version before
+        # one that was started meanwhile may be of the version before
         controller.close()
         settings = preferences.addon_preferences()
         if settings is not None:
