@@ -274,7 +274,7 @@ def doctor(as_json: Json = False) -> None:
 
 @app.command()
 def worker() -> None:
-    """Serve requests as JSON lines on stdin and stdout: what Blender starts. The protocol is in simcraft/worker.py."""
+    """Serve requests as JSON lines on stdin and stdout: what Blender starts. All of them are in docs/worker.md."""
     from simcraft.worker import main as serve
 
     serve()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,12 @@ def reported(event: dict[str, Any], log: Path) -> Problem:
     if reason == "request":
         return Problem(message, fix, ("retry",), log)
     return Problem(message, fix, ("retry", "open log"), log)
+
+
+def in_the_panel(problem: Problem) -> Problem:
+    """With options named as in the panel, where the engine names them as on the command line: 'model config'."""
+    fix = re.sub(r"--([a-z][a-z-]*)", lambda match: f"'{match[1].replace('-', ' ')}'", problem.fix)
+    return replace(problem, fix=fix)
 
 
 def defect(error: BaseException, log: Path) -> Problem:

@@ -33,7 +33,7 @@ def run_job(talk: Talk, processes: Processes, commands: Sequence[EngineCommand |
     except Stopped as stopped:
         _end(talk, State.STOPPED, detail=stopped.kept)
     except Trouble as trouble:
-        _end(talk, State.FAILED, trouble.problem)
+        _end(talk, State.FAILED, problems.in_the_panel(trouble.problem))
     except OSError as error:
         fix = "Free some space, or choose another folder in the preferences."
         message = f"{error.filename or job.work}: {error.strerror or error}."

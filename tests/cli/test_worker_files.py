@@ -13,7 +13,7 @@ import pytest
 
 from simcraft import worker_files
 from simcraft.errors import Failure, UserError
-from simcraft.worker import Mailbox, carry_out
+from simcraft.worker import JobProgress, Mailbox, carry_out
 from simcraft.worker_files import Session
 from simcraft.worker_tasks import Desk
 
@@ -109,6 +109,18 @@ def test_sessions_are_private_and_do_not_stay(session: Session, tmp_path: Path) 
     base.chmod(0o777)
     with pytest.raises(Failure, match="somebody else"):
         Session(NAME)
+
+
+def test_finished_frames_are_told_with_their_picture(session: Session) -> None:
+    picture = session.folder / "frame_0001.png"
+    picture.write_bytes(b"PNG")
+    for desk, expected in (
+        (Desk(session=session), {"data": text(b"PNG")}),
+        (Desk(), {"path": str(picture)}),
+    ):
+        events: list[dict[str, Any]] = []
+        JobProgress("a", Mailbox(), lambda events=events, **event: events.append(event), desk).preview(1, 3, picture)
+        assert events == [{"event": "preview", "id": "a", "frame": 1, "frames": 3, **expected}]
 
 
 def test_requests_of_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

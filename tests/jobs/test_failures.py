@@ -22,9 +22,9 @@ from tests.scenes import sliding_square
 HEARD = "ready()\nmessage = hear()\n"
 
 
-def error(message: str, reason: str, code: int = 1) -> str:
-    event = f'event="error", id=message["id"], message={message!r}, fix="", exit_code={code}, reason={reason!r}'
-    return f"{HEARD}say({event})\nhear()"
+def error(message: str, reason: str, code: int = 1, fix: str = "") -> str:
+    event = {"event": "error", "message": message, "fix": fix, "exit_code": code, "reason": reason}
+    return f"{HEARD}say(id=message['id'], **{event!r})\nhear()"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,16 @@ def test_an_engine_that_goes_wrong(tmp_path: Path, text: str, words: str, first_
     assert problem.actions[0] == first_action and set(problem.actions) <= set(ACTIONS)
     assert problem.log == bad.job.log and problem.message in problem.log.read_text()
     assert good.state is State.DONE, good.problem
+
+
+def test_a_fix_names_options_as_the_panel_does(tmp_path: Path) -> None:
+    advice = "Give another --out, or --model-config FOLDER."
+    queue = queue_of(engine(error("It exists.", "request", 2, advice)))
+    ticket = queue.add(job(tmp_path))
+    finish(queue, ticket)
+    queue.close()
+    assert ticket.problem is not None
+    assert ticket.problem.fix == "Give another 'out', or 'model config' FOLDER."
 
 
 def test_a_blender_that_crashes_says_so(tmp_path: Path) -> None:

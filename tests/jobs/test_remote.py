@@ -179,6 +179,28 @@ def test_the_other_side_does_not_decide_where_files_are_written(ours: Path) -> N
     assert not list(ours.parent.rglob("stolen"))
 
 
+SHOWING = """
+ready()
+while True:
+    message = hear()
+    answers = {"offer": {"wanted": []}, "list": {"files": []}}
+    if message["request"] == "generate":
+        say(event="preview", id=message["id"], frame=1, frames=3, data="UE5H")
+    say(event="result", id=message["id"], **answers.get(message["request"], {}))
+"""
+
+
+def test_pictures_of_finished_frames_come_along(ours: Path) -> None:
+    (ours / "c.npz").write_bytes(b"clip")
+    queue = queue_of(EngineCommand(engine(SHOWING).arguments, remote=True))
+    ticket = queue.add(job(ours / "work", asking("generate", clip=ours / "c.npz", out=ours / "v.mp4")))
+    finish(queue, ticket)
+    queue.close()
+    assert ticket.state is State.DONE, ticket.problem
+    assert ticket.newest_frame is not None and ticket.newest_frame.read_bytes() == b"PNG"
+    assert (ticket.newest_frame.parent.parent, ticket.frame, ticket.frames) == (ours / "work", 1, 3)
+
+
 def test_a_recording_that_is_gone(elsewhere: Elsewhere, ours: Path) -> None:
     queue = queue_of(EngineCommand(engine(EVIL).arguments, remote=True))
     ticket = queue.add(job(ours / "work", asking("solve", recording=ours / "gone")))
