@@ -78,9 +78,7 @@ def load(footage: Footage) -> Loaded:
     """
     image = next((i for i in bpy.data.images if i.get(SHOWN) == str(footage.path)), None)
     if image is None:
-        image = marked(_load_file(footage.files[0]))
-        image[SHOWN] = str(footage.path)
-        image.name = footage.path.name
+        image = load_file(footage.files[0], footage.path)
     else:
         image.filepath = portable(footage.files[0])
     image.source = "MOVIE" if footage.is_movie else "FILE"
@@ -96,11 +94,14 @@ def load(footage: Footage) -> Loaded:
     return Loaded(footage, image, size, len(footage.files))
 
 
-def _load_file(path: Path) -> Any:
+def load_file(file: Path, shown: Path) -> Any:
+    """A new image of a file, which says that it shows `shown`. Raises `SceneError` where Blender cannot read it."""
     try:
-        return bpy.data.images.load(portable(path), check_existing=False)
+        image = marked(bpy.data.images.load(portable(file), check_existing=False))
     except RuntimeError as error:
-        raise SceneError(f"Blender cannot read {path}: {error}".strip(), "Generate it again.") from None
+        raise SceneError(f"Blender cannot read {file}: {error}".strip(), "Generate it again.") from None
+    image[SHOWN], image.name = str(shown), shown.name
+    return image
 
 
 def play(user: Any, loaded: Loaded) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ..errors import SceneError
-from .footage import SHOWN, Footage, load, play, portable
+from .footage import SHOWN, Footage, load, load_file, play
 
 
 def show_footage(context: Any, footage: Footage) -> Any:
@@ -29,8 +29,7 @@ def show_picture(context: Any, path: Path) -> Any:
         raise SceneError(f"The picture {path} is gone.", "It was moved or removed: generate it again.")
     image = next((i for i in bpy.data.images if i.get(SHOWN) == str(path)), None)
     if image is None:
-        image = bpy.data.images.load(portable(path), check_existing=False)
-        image[SHOWN] = str(path)
+        image = load_file(path, path)
     else:
         image.reload()
     _show(context, image)

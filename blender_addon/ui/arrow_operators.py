@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_tip as tip
 
 from .. import arrow_sources
 from ..arrows import KINDS, add_arrow, is_shown
+from ..control.changes import uncounted
 from ..errors import SceneError
 from .words import reports_errors
 
@@ -35,14 +36,14 @@ class SIMCRAFT_OT_add_arrow(bpy.types.Operator):
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
-        scene = context.scene
         source, target = arrow_sources.source_and_target(context.selected_objects, context.object)
         if source is None and target is None:
             raise SceneError("No object that could move is selected.", "Select a mesh, an empty or a curve.")
-        if source is None:
-            source = arrow_sources.new_arrow_empty(scene, target)
-            _select_only(context, source)
-        item = _add(context, source, target, self.kind)
+        with uncounted():
+            if source is None:
+                source = arrow_sources.new_arrow_empty(context.scene, target)
+                _select_only(context, source)
+            item = _add(context, source, target, self.kind)
         self.report({"INFO"}, tip("{} moves {}").format(item.name, item.target.name if item.target else tip("a point")))
         return {"FINISHED"}
 
@@ -67,12 +68,13 @@ class SIMCRAFT_OT_add_arrow_from_stroke(bpy.types.Operator):
     @reports_errors
     def execute(self, context: Any) -> set[str]:
         points = arrow_sources.newest_stroke(context.scene, context.object)
-        curve = arrow_sources.new_arrow_curve(context.scene, points)
-        try:
-            _add(context, curve, None, self.kind)
-        except SceneError:
-            arrow_sources.remove_source(curve)
-            raise
+        with uncounted():
+            curve = arrow_sources.new_arrow_curve(context.scene, points)
+            try:
+                _add(context, curve, None, self.kind)
+            except SceneError:
+                arrow_sources.remove_source(curve)
+                raise
         return {"FINISHED"}
 
 
@@ -102,7 +104,8 @@ class SIMCRAFT_OT_remove_arrow(bpy.types.Operator):
         scene.simcraft_arrows.remove(index)
         scene.simcraft_arrow_index = max(0, min(index, len(scene.simcraft_arrows) - 1))
         if source is not None:
-            arrow_sources.remove_source(source)
+            with uncounted():
+                arrow_sources.remove_source(source)
         return {"FINISHED"}
 
 

@@ -54,13 +54,12 @@ class SIMCRAFT_UL_arrows(bpy.types.UIList):
     def draw_item(
         self, context: Any, layout: Any, data: Any, item: Any, icon: int, active_data: Any, active_property: str
     ) -> None:
+        there = is_shown(item, context.scene)
+        kind = "EMPTY_SINGLE_ARROW" if item.kind == "instance" else "CURVE_PATH"
         row = layout.row(align=True)
-        row.active = is_shown(item, context.scene)
-        row.prop(
-            item, "name", text="", emboss=False, icon="EMPTY_SINGLE_ARROW" if item.kind == "instance" else "CURVE_PATH"
-        )
-        target = item.target.name if item.target is not None else iface("a point")
-        row.label(text=target if row.active else iface("deleted"), translate=False)
+        row.active = there
+        # whoever has deleted its empty or curve has deleted it, and may take it off the list
+        row.prop(item, "name", text="", emboss=False, icon=kind if there else "GHOST_DISABLED")
 
 
 class SIMCRAFT_PT_arrows(bpy.types.Panel):
@@ -109,7 +108,7 @@ def _draw_state(layout: Any, context: Any, motion: Any) -> None:
     elif motion.up_to_date:
         layout.label(text="Up to date", icon="CHECKMARK")
     else:
-        layout.label(text="Outdated: the scene has changed", icon="FILE_REFRESH")
+        draw_text(layout, context, iface("Outdated: the scene has changed"), "FILE_REFRESH")
     if motion is not None and running is None:
         facts = iface("Frames {} to {}, {} x {} px").format(*motion.frames, *motion.size)
         layout.label(text=facts, icon="BLANK1", translate=False)

@@ -121,9 +121,8 @@ def _draw_actions(layout: Any, scene: Any) -> None:
         column.operator("simcraft.set_background", icon="CAMERA_DATA")
     else:
         column.operator("simcraft.clear_background", icon="CAMERA_DATA", depress=True)
-        row = column.row(align=True)
-        row.prop(scene, "simcraft_video_in_front", toggle=True)
-        row.prop(scene, "simcraft_video_opacity", slider=True)
+        column.prop(scene, "simcraft_video_in_front", toggle=True)
+        column.prop(scene, "simcraft_video_opacity", slider=True)
     column.operator_menu_enum("simcraft.add_video_plane", "where", text="Add as Plane", icon="MESH_PLANE")
     row = layout.row(align=True)
     row.operator("simcraft.save_video_as", icon="FILE_TICK", text="Save As...")

@@ -151,6 +151,14 @@ def fitted(scene: Any) -> dict[str, Any]:
     return notes
 
 
+def add_arrow(scene: Any) -> None:
+    for obj in scene.objects:
+        obj.select_set(obj.name == "Cube")
+    bpy.ops.simcraft.add_arrow()
+    bpy.context.view_layer.update()
+    scene.simcraft_arrows[0].source.location.x += 1.0
+
+
 def disturbed(scene: Any, folder: Path) -> list[str]:
     """What of all that shows motion and videos would have the scene simulated again."""
     frames = str(folder / "frames")
@@ -166,6 +174,7 @@ def disturbed(scene: Any, folder: Path) -> list[str]:
         "clear": bpy.ops.simcraft.clear_background,
         "camera plane": lambda: bpy.ops.simcraft.add_video_plane(where="CAMERA", video=frames),
         "cursor plane": lambda: bpy.ops.simcraft.add_video_plane(where="CURSOR", video=frames),
+        "arrow": lambda: add_arrow(scene),
         "frame": lambda: scene.frame_set(LOOK_AT),
     }
     found = [] if controller.motion_of(scene).up_to_date else ["nothing"]
