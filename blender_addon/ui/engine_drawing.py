@@ -29,10 +29,10 @@ def draw(layout: Any, context: Any, settings: Any) -> None:
     box = column.box()
     box.use_property_split = True
     box.use_property_decorate = False
-    _draw_state(box, context, settings)
     if engine_state.is_busy():
         _draw_progress(box, engine_state.ticket)
     else:
+        _draw_state(box, context, settings)
         _draw_buttons(box, settings)
         _draw_problem(box, context)
     settings_of_kind = {"INSTALLED": _draw_installed, "PYTHON": _draw_python, "COMMAND": _draw_command}
@@ -128,10 +128,7 @@ def _draw_installed(layout: Any, settings: Any) -> None:
     else:
         _draw_permission(column, settings)
     _draw_models(layout, settings)
-    header = layout.row()
-    icon = "DISCLOSURE_TRI_DOWN" if settings.shows_addresses else "DISCLOSURE_TRI_RIGHT"
-    header.prop(settings, "shows_addresses", text=word("Where All This Comes From"), icon=icon, emboss=False)
-    if settings.shows_addresses:
+    if _draw_fold(layout, settings, "shows_addresses", word("Where All This Comes From")):
         column = layout.column()
         column.prop(settings, "base_python")
         column.prop(settings, "package_index")
@@ -179,25 +176,31 @@ def _draw_said(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -
         ("Best Generator", str(said.get("best", ""))),
     ]
     for name, text in lines:
-        split = layout.split(factor=0.2)
-        split.label(text=name)
-        draw_text(split, context, text)
+        draw_text(layout, context, f"{word(name)}: {text}", "BLANK1")
     _draw_findings(layout, context, settings, said)
 
 
 def _draw_findings(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -> None:
     """What is missing, always; all the rest where somebody wants to see it."""
     findings = [finding for finding in said.get("doctor", ()) if finding["name"] not in NOT_NEEDED]
-    icon = "DISCLOSURE_TRI_DOWN" if settings.shows_findings else "DISCLOSURE_TRI_RIGHT"
-    row = layout.row()
-    row.prop(settings, "shows_findings", text=word("All Findings"), icon=icon, emboss=False)
+    shows_all = _draw_fold(layout, settings, "shows_findings", word("All Findings"))
     for finding in findings:
-        if finding["state"] == "ok" and not settings.shows_findings:
+        if finding["state"] == "ok" and not shows_all:
             continue
         text = f"{finding['name']}: {finding['found']}"
         draw_text(layout, context, text, ICONS.get(finding["state"], "INFO"))
         if finding["fix"]:
             draw_text(layout, context, finding["fix"], "BLANK1")
+
+
+def _draw_fold(layout: Any, settings: Any, name: str, text: str) -> bool:
+    """A line with a triangle that shows and hides what is below; returns whether it is shown."""
+    is_open = bool(getattr(settings, name))
+    row = layout.row()
+    row.use_property_split = False
+    row.alignment = "LEFT"
+    row.prop(settings, name, text=text, icon="TRIA_DOWN" if is_open else "TRIA_RIGHT", emboss=False)
+    return is_open
 
 
 def _device(said: dict[str, Any]) -> str:
