@@ -20,7 +20,7 @@ OWN_SIZE = {
 """Metres: a bird's span and a person's height, unless somebody asks for another."""
 _ROOM_EACH = 4.0
 """m² of ground for each person."""
-_ROAD_EACH = 18.0
+_ROAD_EACH = 12.0
 """Metres of a lane for each car."""
 LANE_WIDTH = 3.5
 
@@ -48,7 +48,7 @@ def plan(wish: AgentWish, objects: Sequence[Any], cursor: Sequence[float]) -> Bo
     side = float(around.size[:2].max())
     if wish.kind == "flock":
         span = _size(wish)
-        half = max(20 * span * (wish.count / 200) ** (1 / 3), 0.5 * side + 8 * span)
+        half = max(14 * span * (wish.count / 200) ** (1 / 3), 0.5 * side + 8 * span)
         low = ground[2] + (2 * span if not in_the_way else 0.0)
         high = max(low + half, float(around.high[2]) + 6 * span)
         return Box(np.array([*(ground[:2] - half), low]), np.array([*(ground[:2] + half), high]))

@@ -61,13 +61,14 @@ def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float]) -> Pl
 
 
 def _around(wish: FluidWish, source: Box) -> Box:
-    """Gases rise and want height; what is heavy falls, splashes and spreads."""
+    """Gases rise and want height; what is heavy falls, and spreads unless it is jelly: at a wall one sees the box."""
     width = max(float(source.size[:2].max()), 0.3 * float(source.size[2]), 0.02) * wish.room
     height = max(float(source.size[2]), 0.3 * width)
     if wish.kind in GASES:
-        below, above, aside = 0.1 * width, 3.5 * width, 1.2 * width
+        below, above, aside = 0.1 * width, 2.5 * width, 0.8 * width
     else:
-        below, above, aside = 1.5 * height * wish.room, 0.5 * height, 1.2 * width
+        below, above = 1.5 * height * wish.room, 0.5 * height
+        aside = width * (0.8 if (wish.kind, wish.material) == ("material", "jelly") else 1.8)
     return source.grown((aside, aside, below), (aside, aside, above))
 
 

@@ -43,7 +43,7 @@ SELECTION_ITEMS = (
     ("OBSTACLE", "In the Way", "Agents avoid the selected meshes"),
     ("BODY", "What They Look Like", "Each agent is a copy of the active mesh, which itself is no longer rendered"),
 )
-COUNTS = {"flock": 200, "crowd": 40, "traffic": 16}
+COUNTS = {"flock": 200, "crowd": 40, "traffic": 10}
 
 
 def resolution_property() -> Any:
