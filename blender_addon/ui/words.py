@@ -11,8 +11,8 @@ import bpy
 
 from ..errors import RecordError
 
-MARGIN_PIXELS = 62
-"""What of a sidebar's width its tabs, and the borders of a panel and of a box in it, take."""
+MARGIN_PIXELS = 72
+"""What of a sidebar's width its tabs, the borders of a panel and of a box in it, and the room about a text take."""
 ICON_PIXELS = 22
 
 
