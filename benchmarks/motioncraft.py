@@ -124,7 +124,7 @@ def _main(options: argparse.Namespace) -> None:
     for group in options.cases:
         run.cases[group] = cases_of(group, options.folder, options.quick, options.threads)
         run.results[group] = _results(run, group)
-    if time.monotonic() < run.until:
+    if PLAIN in run.models and time.monotonic() < run.until:
         run.latent_motion = {case.name: _latent_motion(run, case) for case in run.cases.get("twelve", ())}
     machine = measuring.machine()
     tables = report(run, machine)
@@ -149,12 +149,19 @@ def _prepare(threads: int) -> None:
 
 
 def _models(options: argparse.Namespace) -> dict[str, Model]:
-    """The models by layout; raises `UserError` where the plain one is missing, and goes on without the other."""
-    found = {PLAIN: Model(options.model or embedded_model("simcraft-image"))}
-    try:
-        found[INPAINT] = Model(options.inpaint_model or embedded_model("simcraft-image-inpaint"))
-    except UserError as error:
-        print(f"Without the inpainting model: {error.message}", file=sys.stderr)
+    """The models by layout; where one is missing, its rows are left out. Raises `UserError` where both are."""
+    found = {}
+    for layout, given, name in (
+        (PLAIN, options.model, "simcraft-image"),
+        (INPAINT, options.inpaint_model, "simcraft-image-inpaint"),
+    ):
+        try:
+            found[layout] = Model(given or embedded_model(name))
+        except UserError as error:
+            print(f"Without the {layout} model: {error.message}", file=sys.stderr)
+            missing = error
+    if not found:
+        raise missing
     return found
 
 

@@ -1,6 +1,6 @@
 """A model card: what a model's runs logged, in words, tables and pictures, beside its weights.
 
-MODEL/README.md, MODEL/card/STAGE-loss.svg, MODEL/card/STAGE.png
+MODEL/README.md, MODEL/card/STAGE-loss.svg, MODEL/card/STAGE.webp
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def write_card(model: Path, runs: Sequence[Path], *, hardware: str | None = None
 
     Raises `UserError` where there is no model or no run.
     """
+    from PIL import Image
+
     if not (model / "model_index.json").is_file():
         raise UserError(f"{model} has no model_index.json.", "Name the folder of a trained model.")
     summaries = [read_run(folder) for folder in runs]
@@ -85,11 +87,12 @@ def write_card(model: Path, runs: Sequence[Path], *, hardware: str | None = None
     with write_errors(place):
         place.mkdir(exist_ok=True)
     for summary in summaries:
-        with complete_file(place / f"{summary.stage}-loss.svg") as temporary:
-            temporary.write_text(curves(summary.losses, logarithmic=True), encoding="utf-8")
+        if summary.losses:
+            with complete_file(place / f"{summary.stage}-loss.svg") as temporary:
+                temporary.write_text(curves(summary.losses, logarithmic=True), encoding="utf-8")
         if summary.sheet is not None:
-            with complete_file(place / f"{summary.stage}.png") as temporary:
-                temporary.write_bytes(summary.sheet.read_bytes())
+            with complete_file(place / f"{summary.stage}.webp") as temporary:
+                Image.open(summary.sheet).save(temporary, "WEBP", quality=85, method=6)
     with complete_file(model / "README.md") as temporary:
         temporary.write_text(card(model, summaries, hardware or machine()), encoding="utf-8")
     return model / "README.md"
@@ -123,14 +126,20 @@ def machine() -> str:
 def _stage_text(run: RunSummary) -> str:
     examples = run.steps * int(run.settings["batch"]) * int(run.settings["processes"])
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in run.figures.items())
-    return (
-        f"## Stage {run.stage}\n\n{run.steps:,} steps, {examples:,} examples, {run.hours:.2f} hours.\n\n"
-        f"![losses](card/{run.stage}-loss.svg)\n\nOn held-out clips (levels in dB):\n\n| | |\n| --- | --- |\n{rows}\n\n"
-        f"![held-out pictures](card/{run.stage}.png)"
-    )
+    effort = f"{run.steps:,} steps, {examples:,} examples, {run.hours:.2f} hours."
+    if run.settings.get("start"):
+        effort += f" It began with the weights of an earlier model (UNet {run.settings['start']}), not counted here."
+    parts = [
+        f"## Stage {run.stage}",
+        effort if run.steps else "Fitted in closed form, without training steps.",
+        f"![losses](card/{run.stage}-loss.svg)" if run.losses else "",
+        f"On held-out clips (levels in dB):\n\n| | |\n| --- | --- |\n{rows}",
+        f"![held-out pictures](card/{run.stage}.webp)" if run.sheet else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _hours(seconds: Sequence[float]) -> float:
     """Of all calls together: the clock of each begins at 0."""
-    ends = [now for now, after in zip(seconds, [*seconds[1:], 0.0], strict=True) if after < now]
+    ends = [now for now, after in zip(seconds, [*seconds, 0.0][1:], strict=True) if after < now]
     return sum(ends) / 3600

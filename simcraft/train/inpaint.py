@@ -32,7 +32,7 @@ from simcraft.train.latents import decode
 from simcraft.train.pictures import psnr, save_sheet, spread, to_pictures, to_tensor
 from simcraft.train.stage import Batch
 
-SUITS = {"strength": 0.9, "steps": 1, "guidance": 1.0, "attention": "none", "invert": False, "composite": True}
+SUITS = {"strength": 1.0, "steps": 1, "guidance": 1.0, "attention": "none", "invert": False, "composite": True}
 """Settings of `motioncraft` for the trained model. One step gives the mean of what may be there, which is nearest to
 the truth; each further step makes up detail."""
 _STEPS = 1

@@ -25,7 +25,8 @@ def test_from_a_set_to_a_model(clips: Path, tmp_path: Path, monkeypatch: pytest.
     assert json.loads(prepared.stdout)["packed"] == "6 of 6 clips"
     common = ("--data", "data", "-o", "model", "--layout", "tiny", "--batch", 2, "--threads", 1, "-q", "--json")
     for stage in ("autoencoder", "unet"):
-        trained = simcraft("image", "--stage", stage, *common, "--steps", 1)
+        budget = ("--minutes", 0) if stage == "autoencoder" else ("--steps", 1)
+        trained = simcraft("image", "--stage", stage, *common, *budget)
         assert trained.exit_code == 0, trained.output
         assert (tmp_path / f"out/train/model-{stage}/report.html").is_file()
     assert json.loads(trained.stdout)["steps"] == 1
@@ -35,6 +36,7 @@ def test_from_a_set_to_a_model(clips: Path, tmp_path: Path, monkeypatch: pytest.
     assert simcraft("card", "model", "--run", runs[0], "--run", runs[1], "--hardware", "an abacus", "-q").exit_code == 0
     card = Path("model/README.md").read_text()
     assert "an abacus" in card and "1 steps, 2 examples" in card and "inverted to 400" in card
+    assert "Fitted in closed form" in card
     for picture in re.findall(r"\]\((.*?)\)", card):
         assert (Path("model") / picture).stat().st_size > 500, picture
     again = simcraft("image", "--stage", "unet", *common, "--steps", 2, "--rate", 0.5)
