@@ -85,7 +85,7 @@ def generate(scene: Any, *, seed: int | None = None, variations: int | None = No
             variations=variations or settings.variations,
             output=output or settings.output,
         )
-        orders = ordering.orders_of(scene, motion, list(videos))
+        orders = ordering.orders_of(scene, motion, videos)
     except BaseException:
         if motion is not None:
             session().motions.discard(motion.folder)
@@ -248,6 +248,7 @@ def _after_load(*_: Any) -> None:
     _facts.clear()
     if _session is not None:
         _session.results.forget()
+        _session.motions.forget()
 
 
 @persistent

@@ -51,7 +51,9 @@ def _item(name: str, title: str, text: str) -> EnumItem:
 
 
 def _generator_items(settings: Any, _: Any) -> list[EnumItem]:
-    known = {name: (title, text) for name, title, text in (*WITHOUT_ENGINE, *generators())}
+    known = {name: (title, text) for name, title, text in WITHOUT_ENGINE}
+    for name, *texts in generators():
+        known.setdefault(name, tuple(texts))
     # one that this machine does not have stays what the scene says
     known.setdefault(settings.generator_name, (settings.generator_name, "Not known to this engine"))
     return [_item(name, *texts) for name, texts in known.items()]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_tip as tip
 
 from .. import record
 from ..checks import check_scene
@@ -78,31 +82,50 @@ def order_motion(session: Session, scene: Any) -> MotionOrder:
         has_effects=record.asks_for_effects(scene),
     )
     try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(order.copy), copy=True, check_existing=False, compress=False)
+        with _without_thumbnail():
+            bpy.ops.wm.save_as_mainfile(filepath=str(order.copy), copy=True, check_existing=False, compress=False)
     except RuntimeError as error:
         session.motions.discard(folder)
         raise _unwritable(folder, error) from None
     return order
 
 
+@contextlib.contextmanager
+def _without_thumbnail() -> Iterator[None]:
+    """Let Blender save without a picture of the scene, which takes it a second."""
+    preferences = bpy.context.preferences
+    before, was_dirty = preferences.filepaths.file_preview_type, preferences.is_dirty
+    preferences.filepaths.file_preview_type = "NONE"
+    try:
+        yield
+    finally:
+        preferences.filepaths.file_preview_type = before
+        preferences.is_dirty = was_dirty
+
+
 def order_videos(
     session: Session, scene: Any, motion: Path, *, seed: int, variations: int, output: str
-) -> Iterator[VideoOrder]:
-    """Order one video a variation, from the motion in a folder. Raises `SceneError`."""
-    settings = scene.simcraft
-    options = options_of(settings, session.knowledge)
+) -> list[VideoOrder]:
+    """Order one video a variation, from the motion in a folder. Raises `SceneError` and `RecordFailure`."""
+    options = options_of(scene.simcraft, session.knowledge)
     if "seed" not in options:
         # there is no chance in it: all would be the same
         variations = 1
     wanted = output_path(session, scene, output)
-    taken: set[Path] = set()
-    for number in range(variations):
-        name = f"{wanted.stem}_seed{seed + number}{wanted.suffix}" if variations > 1 else wanted.name
-        out = free_path(wanted.with_name(name), lambda path: path in taken or session.takes(path))
-        taken.add(out)
-        own = {**options, "seed": seed + number} if "seed" in options else options
-        folder = session.results.new(label_of(scene))
-        yield VideoOrder(key_of(scene), motion, folder, out, settings.generator, own)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(wanted.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(wanted.parent))
+        folders = [session.results.new(label_of(scene)) for _ in range(variations)]
+    except OSError as error:
+        raise _unwritable(Path(error.filename or session.work), error) from None
+    videos = []
+    for number, folder in enumerate(folders, start=seed):
+        name = f"{wanted.stem}_seed{number}{wanted.suffix}" if variations > 1 else wanted.name
+        out = free_path(wanted.with_name(name), lambda path: path not in session.names and session.names.take(path))
+        own = {**options, "seed": number} if "seed" in options else options
+        videos.append(VideoOrder(key_of(scene), motion, folder, out, scene.simcraft.generator, own))
+    return videos
 
 
 def output_path(session: Session, scene: Any, output: str) -> Path:
@@ -126,23 +149,14 @@ def output_path(session: Session, scene: Any, output: str) -> Path:
     return path.absolute()
 
 
-def title(scene: Any, video: VideoOrder) -> str:
-    """What a job is called in lists."""
-    seed = video.options.get("seed")
-    return f"{scene.name}: {video.out.name}" if seed is None else f"{scene.name}: {video.out.name} (seed {seed})"
-
-
 def orders_of(scene: Any, motion: MotionOrder | None, videos: list[VideoOrder]) -> list[Order]:
     """The jobs: one where there is one video, else one for the motion that they share, and one a video."""
     if motion is not None and len(videos) != 1:
-        first = Order(f"{scene.name}: motion", motion, None, next(iter(videos), None))
-        return [first, *(Order(title(scene, video), None, video) for video in videos)]
-    return [Order(title(scene, video), motion, video) for video in videos]
+        first = Order(tip("Motion of {}").format(scene.name), motion, None, next(iter(videos), None))
+        return [first, *(Order(video.out.name, None, video) for video in videos)]
+    return [Order(video.out.name, motion, video) for video in videos]
 
 
 def _unwritable(folder: Path, error: Exception) -> RecordFailure:
     reason = getattr(error, "strerror", None) or str(error).strip()
-    return RecordFailure(
-        f"The work folder {folder} cannot be written to: {reason}",
-        "Free space, or choose another one in the preferences.",
-    )
+    return RecordFailure(f"{folder} cannot be written to: {reason}", "Free space, or choose another folder.")

@@ -139,10 +139,10 @@ def video_step(order: VideoOrder) -> Step:
     return Step("engine", request)
 
 
-def free_path(path: Path, taken: Callable[[Path], bool]) -> Path:
-    """`path`, with a number at its name's end where it exists or is `taken`."""
+def free_path(path: Path, take: Callable[[Path], bool]) -> Path:
+    """`path`, with a number at its name's end where it exists or cannot be had: `take` tries that."""
     candidate, number = path, 1
-    while candidate.exists() or taken(candidate):
+    while candidate.exists() or not take(candidate):
         number += 1
         candidate = path.with_name(f"{path.stem}_{number}{path.suffix}")
     return candidate

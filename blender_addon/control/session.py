@@ -20,7 +20,7 @@ from ..jobs import BlenderCommand, EngineCommand, Job, JobQueue, Problem, State,
 from .kept import Result
 from .options import Knowledge
 from .orders import Order, VideoOrder, job_of, steps_before_video
-from .stores import MotionStore, ResultStore, read_facts
+from .stores import Locks, MotionStore, ResultStore, read_facts
 
 PATIENCE_SECONDS = 0.5
 """Settings rest for so long before their cost is asked for: a slider that is dragged asks once."""
@@ -63,6 +63,8 @@ class Session:
         self.motions = MotionStore(work / "motions")
         self.results = ResultStore(work / "results")
         self.queue = JobQueue(engine, blender)
+        self.names = Locks()
+        """The videos that are going to be written."""
         self.knowledge = Knowledge()
         self.problem: Problem | None = None
         """Why the engine has not said what it has."""
@@ -85,6 +87,11 @@ class Session:
     def running(self) -> Ticket | None:
         """The user's job that runs."""
         return next((t for t in self.tickets if t.state in (State.RUNNING, State.STOPPING)), None)
+
+    @property
+    def question(self) -> Ticket | None:
+        """The question that the engine is being asked, behind which jobs wait."""
+        return next((t for t in self._questions if t.state in (State.RUNNING, State.STOPPING)), None)
 
     @property
     def busy(self) -> bool:
@@ -144,14 +151,11 @@ class Session:
         self.queue.forget(ticket)
         if entry.order.video is not None:
             _tidy(entry.order.video)
+            self.names.release(entry.order.video.out)
         if entry.motion_steps:
             for other in self._of_motion(entry.order.motion_folder, State.WAITING, State.STOPPED, State.FAILED):
                 self.remove(other)
             self.motions.discard(entry.order.motion_folder)
-
-    def takes(self, path: Path) -> bool:
-        """Is some job going to write this video?"""
-        return any(e.order.video is not None and e.order.video.out == path for e in self.entries.values())
 
     def _enter(self, job: Job, entry: Entry) -> Ticket:
         ticket = self.queue.add(job)
@@ -186,6 +190,7 @@ class Session:
         if ticket.state is State.DONE:
             if order.video is not None:
                 self._video_done(ticket, order.video)
+                self.names.release(order.video.out)
             del self.entries[ticket]
             self.queue.forget(ticket)
         elif ticket.state.ended and entry.motion_steps:
@@ -268,6 +273,7 @@ class Session:
         """End all processes, without waiting; other Blenders may have the motions."""
         self.queue.close()
         self.motions.close()
+        self.names.release_all()
 
 
 def _estimated(ticket: Ticket) -> Estimate:

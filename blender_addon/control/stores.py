@@ -42,12 +42,43 @@ class Facts:
     """When, in seconds since 1970."""
 
 
+class Locks:
+    """Paths that this Blender has for itself, among all that run. When it leaves, however it does, they are free."""
+
+    def __init__(self) -> None:
+        self._held: dict[Path, contextlib.ExitStack] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._held
+
+    def take(self, path: Path) -> bool:
+        """Have it from now on; False where another Blender has it, or nothing can be written there."""
+        if path in self._held:
+            return True
+        stack = contextlib.ExitStack()
+        try:
+            stack.enter_context(fmt.only_writer(path))
+        except (OSError, fmt.BeingWritten):
+            return False
+        self._held[path] = stack
+        return True
+
+    def release(self, path: Path) -> None:
+        """Let others have it."""
+        if path in self._held:
+            self._held.pop(path).close()
+
+    def release_all(self) -> None:
+        for path in list(self._held):
+            self.release(path)
+
+
 class MotionStore:
     """The motions below one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks: dict[Path, contextlib.ExitStack] = {}
+        self._locks = Locks()
         self._found: dict[str, tuple[Path, Facts] | None] = {}
         self._swept = False
 
@@ -56,7 +87,7 @@ class MotionStore:
         if not self._swept:
             self._sweep()
         folder = _new_folder(self._folder, label)
-        self._own(folder)
+        self._locks.take(folder)
         return folder
 
     def finish(self, folder: Path, facts: Facts) -> None:
@@ -69,7 +100,7 @@ class MotionStore:
         if scene not in self._found:
             found = [(f, facts) for f in self._finished() if (facts := read_facts(f)) and facts.scene == scene]
             found.sort(key=lambda pair: pair[1].made, reverse=True)
-            self._found[scene] = next((pair for pair in found if self._own(pair[0])), None)
+            self._found[scene] = next((pair for pair in found if self._locks.take(pair[0])), None)
         return self._found[scene]
 
     def rename(self, scene: str, new: str, stamp: tuple[int, int] | None) -> None:
@@ -86,32 +117,23 @@ class MotionStore:
 
     def discard(self, folder: Path) -> None:
         """Remove the folder, unless another Blender has it."""
-        if not self._own(folder):
+        if not self._locks.take(folder):
             return
         self._found = {key: found for key, found in self._found.items() if found is None or found[0] != folder}
         shutil.rmtree(folder, ignore_errors=True)
-        self._locks.pop(folder).close()
+        self._locks.release(folder)
+
+    def forget(self) -> None:
+        """Look at the folder again: other Blenders may have made motions, or have left."""
+        self._found.clear()
 
     def close(self) -> None:
         """Let other Blenders have the motions."""
-        while self._locks:
-            self._locks.popitem()[1].close()
+        self._locks.release_all()
         self._found.clear()
 
     def _finished(self) -> list[Path]:
         return [path.parent for path in self._folder.glob("*/motion.json")]
-
-    def _own(self, folder: Path) -> bool:
-        """Take the folder's lock, if it is not ours already; False where somebody else has it."""
-        if folder in self._locks:
-            return True
-        stack = contextlib.ExitStack()
-        try:
-            stack.enter_context(fmt.only_writer(folder))
-        except (OSError, fmt.BeingWritten):
-            return False
-        self._locks[folder] = stack
-        return True
 
     def _sweep(self) -> None:
         """Remove what Blenders have left that died: what is not finished, and what nobody can find again."""

@@ -25,8 +25,16 @@ STAGES = {
     "save": "Saving",
     "observe": "Observing",
     "load model": "Loading the model",
-    "generate": "Painting",
-    "measure": "Measuring",
+    "motioncraft": "Painting",
+    "warp": "Painting",
+    "draw overlays": "Drawing what moves",
+    "load clip": "Loading the motion",
+    "encode video": "Writing the video",
+    "motion of the truth": "Measuring",
+    "motion of the video": "Measuring",
+    "motion consistency": "Measuring",
+    "describe": "Asking the engine",
+    "estimate": "Estimating",
 }
 """What the stages that processes tell of are called here."""
 STATE_ICONS = {
@@ -73,8 +81,11 @@ class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
             column.prop(settings, "variations")
         _draw_cost(layout, context)
         _draw_button(layout)
-        if (ticket := controller.session().running) is not None:
-            _draw_running(layout, context, ticket)
+        session = controller.session()
+        if session.running is not None:
+            _draw_running(layout, context, session.running)
+        elif session.tickets and session.question is not None:
+            _draw_progress(layout, session.question)
 
 
 class SIMCRAFT_PT_generate_painting(_Panel, bpy.types.Panel):
@@ -198,16 +209,16 @@ def _draw_override(layout: Any, settings: Any, name: str, option: Any) -> None:
 
 
 def _draw_cost(layout: Any, context: Any) -> None:
-    """What the motion is like, and how long the video will take."""
-    motion = controller.motion_of(context.scene)
-    if motion is None or not motion.up_to_date:
-        text = word("Not simulated yet") if motion is None else word("Motion: outdated, will be simulated again")
-        draw_text(layout, context, text, "INFO")
+    """Whether the scene is simulated first, and what painting its video takes."""
     estimate = controller.estimate_of(context.scene)
-    if estimate is None or estimate.seconds is None:
-        return
-    text = word("About {}, {} of memory").format(duration(estimate.seconds), memory(estimate.bytes or 0))
-    draw_text(layout, context, text if estimate.bytes else word("About {}").format(duration(estimate.seconds)), "TIME")
+    if estimate is not None and estimate.seconds is not None:
+        text = word("Painting: about {}").format(duration(estimate.seconds))
+        if estimate.bytes:
+            text = word("{}, {} of memory").format(text, memory(estimate.bytes))
+        draw_text(layout, context, text, "TIME")
+    motion = controller.motion_of(context.scene)
+    if controller.session().running is None and (motion is None or not motion.up_to_date):
+        draw_text(layout, context, word("The scene is simulated first"), "INFO")
 
 
 def _draw_button(layout: Any) -> None:

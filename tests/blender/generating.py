@@ -6,6 +6,8 @@ Writes FOLDER/notes.json: chapter -> what was seen in it. The engine is the one 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -83,7 +85,7 @@ def pump_until(condition: Any) -> None:
 
 
 def first_video(folder: Path) -> dict[str, Any]:
-    """One press, then another one: the motion is made once."""
+    """One press, then others: the motion is made once."""
     scene = stage(folder)
     notes = {"before": is_fresh(scene), "said": sorted(bpy.ops.simcraft.generate())}
     result, motion = controller.result_of(scene), controller.motion_of(scene)
@@ -101,6 +103,16 @@ def first_video(folder: Path) -> dict[str, Any]:
     notes["own"] = (folder / "own" / "name.gif").is_file()
     notes["jobs"] = len(controller.session().tickets)
     return notes
+
+
+def same_file(folder: Path) -> dict[str, Any]:
+    """A video of the file that `first_video` has left, which another Blender may have open as well."""
+    bpy.ops.wm.open_mainfile(filepath=str(folder / "fall.blend"))
+    bpy.data.objects["Cube"].location.z = 1.0
+    bpy.ops.simcraft.generate()
+    scene = bpy.context.scene
+    result, motion = controller.result_of(scene), controller.motion_of(scene)
+    return {"video": str(result.video), "motion": motion.folder.name, "fresh": is_fresh(scene)}
 
 
 def what_is_a_change(folder: Path) -> dict[str, Any]:
@@ -208,23 +220,31 @@ def stopped(folder: Path) -> dict[str, Any]:
     return notes
 
 
+def fail(scene: Any, out: Path) -> Any:
+    """A job that has failed: while it waited, the folder of its video has become a file."""
+    (ticket,) = controller.generate(scene, output=str(out / "video.mp4"))
+    shutil.rmtree(out)
+    out.touch()
+    controller.wait([ticket])
+    return ticket
+
+
 def problems(folder: Path) -> dict[str, Any]:
     """What is wrong is said in a sentence, and what the buttons do about it."""
     scene = stage(folder, "problems")
     generate, fix = bpy.ops.simcraft.generate, bpy.ops.simcraft.fix_problem
     notes: dict[str, Any] = {"ending": refusal(generate, output=str(folder / "video.txt"))}
-    (folder / "blocked").touch()
-    notes["blocked"] = refusal(generate, output=str(folder / "blocked" / "video.mp4"))
-    (ticket,) = controller.session().tickets
-    notes["actions"] = list(ticket.problem.actions)
-    (folder / "blocked").unlink()
+    (folder / "file").touch()
+    notes["in a file"] = refusal(generate, output=str(folder / "file" / "video.mp4"))
+    ticket = fail(scene, folder / "first")
+    notes["problem"], notes["actions"] = ticket.problem.message, list(ticket.problem.actions)
+    (folder / "first").unlink()
     notes["retry"] = sorted(fix(action="retry"))
-    notes["made"] = (folder / "blocked" / "video.mp4").is_file()
-    (folder / "shut").touch()
-    refusal(generate, output=str(folder / "shut" / "video.mp4"))
+    notes["made"] = (folder / "first" / "video.mp4").is_file()
+    fail(scene, folder / "second")
     notes["offload"] = refusal(fix, action="offload")
     notes["smaller"] = refusal(fix, action="smaller")
-    (folder / "shut").unlink()
+    (folder / "second").unlink()
     notes["fewer"] = sorted(fix(action="fewer frames"))
     notes["frames"] = [scene.frame_end, list(controller.result_of(scene).frames)]
     scene.camera = None
@@ -290,7 +310,7 @@ def smoke(folder: Path) -> dict[str, Any]:
     return {"image": '"image"' in stages, "video": controller.result_of(scene).video.is_file()}
 
 
-CHAPTERS = (first_video, what_is_a_change, files, meanwhile, stopped, problems, variations, automatic, smoke)
+CHAPTERS = (first_video, same_file, what_is_a_change, files, meanwhile, stopped, problems, variations, automatic, smoke)
 
 
 def main(folder: Path, wanted: list[str]) -> None:
@@ -300,7 +320,7 @@ def main(folder: Path, wanted: list[str]) -> None:
         if chapter.__name__ in wanted:
             print("chapter", chapter.__name__, flush=True)
             notes[chapter.__name__] = chapter(folder)
-    (folder / "notes.json").write_text(json.dumps(notes))
+    Path(os.environ.get("GENERATING_NOTES", folder / "notes.json")).write_text(json.dumps(notes))
     blender_addon.unregister()
 
 

@@ -187,10 +187,10 @@ def test_what_a_video_costs_is_asked_when_the_settings_rest(studio: Studio) -> N
 
 def test_names_of_videos_are_never_used_twice(tmp_path: Path) -> None:
     path = tmp_path / "fall.mp4"
-    assert free_path(path, lambda _: False) == path
+    assert free_path(path, lambda _: True) == path
     path.touch()
-    assert free_path(path, lambda _: False) == tmp_path / "fall_2.mp4"
-    assert free_path(path, lambda p: p.name == "fall_2.mp4") == tmp_path / "fall_3.mp4"
+    assert free_path(path, lambda _: True) == tmp_path / "fall_2.mp4"
+    assert free_path(path, lambda p: p.name != "fall_2.mp4") == tmp_path / "fall_3.mp4"
 
 
 def test_effects_are_solved_between_two_visits_to_blender(studio: Studio) -> None:
