@@ -88,7 +88,7 @@ class SIMCRAFT_AP_preferences(bpy.types.AddonPreferences):
     )
     build: bpy.props.EnumProperty(name="Built for", description="What torch computes on", items=BUILDS)
     base_python: bpy.props.StringProperty(
-        name="Build on",
+        name="Base Python",
         description="The Python to build on, never Blender's. Empty: one of this computer, else one that is fetched",
         subtype="FILE_PATH",
     )

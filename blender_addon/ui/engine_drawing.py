@@ -52,8 +52,11 @@ def _draw_state(layout: Any, context: Any, settings: Any) -> None:
     """One line: is there an engine?"""
     command = preferences.engine_command()
     installed = folders.read_installed(preferences.engine_folder()) if settings.engine == "INSTALLED" else None
+    is_first = settings.engine == "INSTALLED" and installed is None
     if isinstance(command, Problem):
-        draw_text(layout, context, command.message, "ERROR" if installed else "INFO")
+        draw_text(layout, context, command.message, "INFO" if is_first else "ERROR")
+        if not is_first:
+            draw_text(layout, context, command.fix, "BLANK1")
     elif installed is not None:
         text = word("SimCraft {}, Python {}, torch {}")
         text = text.format(installed.simcraft, installed.python, installed.torch or word("none"))
