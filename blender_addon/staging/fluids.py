@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,11 @@ from .casting import refuse_taken
 GASES = ("smoke", "fire")
 SOURCE_RADIUS = {"smoke": 0.2, "fire": 0.2, "liquid": 0.3, "material": 0.3}
 """Metres: of the ball that something comes from where nothing is selected."""
+
+_FAR = 6.0
+"""Times its size that something may fall to the ground in its domain."""
+_IN_GROUND = 0.04
+"""Share of the domain's longest side that reaches into the ground."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Place:
 
     source: Box
     domain: Box
+    on_ground: bool
+    """Something in the scene keeps what falls from leaving the domain below."""
 
 
 def sources(objects: Sequence[Any]) -> list[Any]:
@@ -48,8 +55,8 @@ def sources(objects: Sequence[Any]) -> list[Any]:
     return [obj for obj in objects if obj.type == "MESH" and obj.simcraft.kind == "NONE"]
 
 
-def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float]) -> Place:
-    """The place around `objects`; where there are none, on the `cursor`."""
+def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float], others: Iterable[Any]) -> Place:
+    """The place around `objects`; where there are none, on the `cursor`. What falls finds the ground among `others`."""
     found = boxes.box_around(sources(objects))
     if found is None:
         radius = SOURCE_RADIUS[wish.kind]
@@ -57,7 +64,28 @@ def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float]) -> Pl
         # what falls begins above the cursor, what rises on it
         middle[2] += radius if wish.kind in GASES else 4 * radius
         found = Box(middle - radius, middle + radius)
-    return Place(found, _around(wish, found))
+    domain = _around(wish, found)
+    if wish.kind in GASES:
+        return Place(found, domain, False)
+    ground = _ground_below(found, (o for o in others if o not in objects))
+    if ground is None:
+        return Place(found, domain, False)
+    # a little of the ground is in the box, where it is an obstacle
+    low = ground - _IN_GROUND * float(domain.size.max())
+    return Place(found, Box(np.array([*domain.low[:2], low]), domain.high), True)
+
+
+def _ground_below(source: Box, objects: Iterable[Any]) -> float | None:
+    """The height of the highest thing that is all below `source` and under all of it; None where that is far away."""
+    deepest = source.low[2] - _FAR * max(float(source.size[2]), float(source.size[:2].max()))
+    heights = []
+    for obj in objects:
+        if obj.type == "MESH" and not obj.hide_render and obj.simcraft.kind == "NONE":
+            box = boxes.box_around([obj])
+            under = box is not None and (box.low[:2] < source.low[:2]).all() and (box.high[:2] > source.high[:2]).all()
+            if box is not None and under and deepest < box.high[2] <= source.low[2] + 1e-4:
+                heights.append(float(box.high[2]))
+    return max(heights, default=None)
 
 
 def _around(wish: FluidWish, source: Box) -> Box:
@@ -87,6 +115,9 @@ def add_fluid(wish: FluidWish, place: Place, objects: Sequence[Any], collection:
     settings: dict[str, Any] = {"resolution": wish.resolution}
     if wish.kind != "material":
         settings["solver"] = wish.solver
+    if wish.kind == "liquid":
+        # on the ground it flows away; elsewhere it needs walls and a floor
+        settings["closed"] = not place.on_ground
     make_domain(domain, wish.kind, **settings)
     if not feeding:
         radius = float(place.source.size.max()) / 2

@@ -147,13 +147,14 @@ class SIMCRAFT_OT_make_rigid(bpy.types.Operator):
 
 
 MOST_PLANNED = 200
-"""Selected objects that an estimate looks at while the panel is drawn."""
+"""Objects that an estimate looks at while the panel is drawn."""
 
 
 def fluid_cost(context: Any, wish: fluids.FluidWish) -> str:
     """What a domain that is added now will take, in a few words."""
     scene = context.scene
-    place = fluids.plan(wish, context.selected_objects[:MOST_PLANNED], scene.cursor.location)
+    chosen, others = context.selected_objects[:MOST_PLANNED], scene.objects[:MOST_PLANNED]
+    place = fluids.plan(wish, chosen, scene.cursor.location, others)
     frames = max(scene.frame_end - scene.frame_start + 1, 1)
     needs = need(wish.kind, place.domain.size.tolist(), wish.resolution, frames)
     cells = " x ".join(map(str, needs.cells))
@@ -169,7 +170,8 @@ def _room() -> Any:
 
 
 def _add_domain(operator: Any, context: Any, wish: fluids.FluidWish) -> set[str]:
-    place = fluids.plan(wish, context.selected_objects, context.scene.cursor.location)
+    scene = context.scene
+    place = fluids.plan(wish, context.selected_objects, scene.cursor.location, scene.objects)
     domain = fluids.add_fluid(wish, place, context.selected_objects, context.collection)
     _select_only(context, domain)
     sides = " x ".join(f"{side:.2g}" for side in place.domain.size)

@@ -276,6 +276,7 @@ def effects(folder: Path) -> dict[str, Any]:
         found[kind] = _added(lambda kind=kind: bpy.ops.simcraft.add_material(material=kind, resolution=20))
     for kind in ("flock", "crowd", "traffic"):
         found[kind] = _added(lambda kind=kind: bpy.ops.simcraft.add_agents(kind=kind, count=9))
+    found["over the ground"] = _poured()
     scene = empty_scene()
     bird = add("bird", cube)
     bpy.ops.simcraft.add_agents(kind="flock", count=5, size=0.2, selection="BODY")
@@ -288,6 +289,19 @@ def effects(folder: Path) -> dict[str, Any]:
     bpy.context.view_layer.objects.active = empty
     found["no body"] = refused(lambda: bpy.ops.simcraft.add_agents(selection="BODY"))
     return found
+
+
+def _poured() -> dict[str, Any]:
+    """Liquid above a floor at a height of 0.5."""
+    empty_scene()
+    add("floor", ground, (0, 0, 0.5))
+    deselect()
+    add("water", cube, (0, 0, 4))
+    bpy.context.view_layer.update()
+    bpy.ops.simcraft.add_fluid(kind="liquid")
+    bpy.context.view_layer.update()
+    domain = bpy.context.object
+    return {"low": float(framing.corners_of(domain)[:, 2].min()), "closed": domain.simcraft.liquid.closed}
 
 
 def _taken(scene: Any) -> list[str]:

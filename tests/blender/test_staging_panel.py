@@ -156,6 +156,13 @@ def test_domains_hold_what_feeds_them(notes: Any) -> None:
     assert notes["effects"]["smoke"]["block rendered"] is True
 
 
+def test_what_is_poured_falls_to_the_ground_and_flows_away(notes: Any) -> None:
+    poured = notes["effects"]["over the ground"]
+    # the floor, at 0.5, is in the box
+    assert 0.2 < poured["low"] < 0.5
+    assert poured["closed"] is False
+
+
 def test_agents_look_like_the_active_mesh(notes: Any) -> None:
     role, hidden, radius = notes["effects"]["body"]
     assert (role, hidden) == ("body", True)
