@@ -9,6 +9,7 @@ import bpy
 from ..errors import SceneError
 from ..jobs import Ticket
 from . import ordering
+from .orders import VideoOrder
 from .session import Session
 
 ACTIONS = (
@@ -61,7 +62,12 @@ def scene_of(session: Session, ticket: Ticket) -> Any | None:
     return next((scene for scene in bpy.data.scenes if ordering.key_of(scene) == key), None)
 
 
-def seed_of(session: Session, ticket: Ticket) -> int | None:
-    """The seed of the job's video."""
-    video = session.entries[ticket].order.video
-    return None if video is None else video.options.get("seed")
+def videos_of(session: Session, ticket: Ticket) -> list[VideoOrder]:
+    """The video of a job; of one that makes a motion all videos that wait for it, by their seeds."""
+    order = session.entries[ticket].order
+    if order.video is not None:
+        return [order.video]
+    others = [
+        entry.order.video for entry in session.entries.values() if entry.order.motion_folder == order.motion_folder
+    ]
+    return sorted((v for v in others if v is not None), key=lambda video: video.options.get("seed", 0))

@@ -124,7 +124,7 @@ def order_videos(
         name = f"{wanted.stem}_seed{number}{wanted.suffix}" if variations > 1 else wanted.name
         out = free_path(wanted.with_name(name), lambda path: path not in session.names and session.names.take(path))
         own = {**options, "seed": number} if "seed" in options else options
-        videos.append(VideoOrder(key_of(scene), motion, folder, out, scene.simcraft.generator, own))
+        videos.append(VideoOrder(key_of(scene), motion, folder, wanted, out, scene.simcraft.generator, own))
     return videos
 
 

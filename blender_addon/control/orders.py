@@ -53,8 +53,10 @@ class VideoOrder:
     """The folder of its motion, which may still be in the making."""
     folder: Path
     """For log, report and result."""
+    wanted: Path
+    """The name that was asked for."""
     out: Path
-    """The video."""
+    """The video: that name, with the seed of a variation, and a number where there is such a file."""
     generator: str
     options: dict[str, Any] = field(default_factory=dict)
 

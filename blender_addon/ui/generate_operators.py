@@ -143,7 +143,6 @@ class SIMCRAFT_OT_fix_problem(bpy.types.Operator):
 
     bl_idname = "simcraft.fix_problem"
     bl_label = "Fix"
-    bl_options = {"UNDO"}
 
     job: bpy.props.IntProperty(
         name="Job", description="Its number; -1 for the one that failed last", default=NEWEST, min=-1
@@ -165,25 +164,30 @@ class SIMCRAFT_OT_fix_problem(bpy.types.Operator):
         if self.action == "retry":
             return _see_to_the_end(self, [session.resume(ticket)])
         if self.action == "offload":
-            return _see_to_the_end(self, [fixes.offload(session, ticket)])
+            again = fixes.offload(session, ticket)
+            bpy.ops.ed.undo_push(message="Offload")
+            return _see_to_the_end(self, [again])
         return self._begin_anew(ticket)
 
     def _begin_anew(self, ticket: Ticket) -> set[str]:
         """Make the scene smaller or shorter, and the job again from its start."""
         session = controller.session()
-        scene, seed = fixes.scene_of(session, ticket), fixes.seed_of(session, ticket)
+        scene, videos = fixes.scene_of(session, ticket), fixes.videos_of(session, ticket)
         if scene is None:
             raise SceneError("The scene of this job is not open any more.", "Open it, and generate again.")
         if self.action == "smaller":
             said = tip("The video is {} x {} pixels now").format(*fixes.halve_size(scene))
         else:
             said = tip("The scene ends with frame {} now").format(fixes.halve_frames(scene))
-        video = session.entries[ticket].order.video
+        # only here does the scene change: to open a log is nothing to undo
+        bpy.ops.ed.undo_push(message=said)
         session.remove(ticket)
         self.report({"INFO"}, said)
-        if video is None:
+        if not videos:
             return _see_to_the_end(self, [controller.simulate(scene)])
-        return _see_to_the_end(self, controller.generate(scene, seed=seed, variations=1, output=str(video.out)))
+        name = videos[0].out if len(videos) == 1 else videos[0].wanted
+        seed = videos[0].options.get("seed")
+        return _see_to_the_end(self, controller.generate(scene, seed=seed, variations=len(videos), output=str(name)))
 
 
 def show_preferences() -> set[str]:

@@ -18,7 +18,7 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parents[2]))
 import blender_addon
 from blender_addon import controller
-from blender_addon.control import changes, signature
+from blender_addon.control import changes, fixes, signature
 from blender_addon.effects import give_role, make_domain
 from blender_addon.jobs import State
 
@@ -274,6 +274,8 @@ def variations(folder: Path) -> dict[str, Any]:
     notes["another"] = [step.request["request"] for step in another.job.steps]
     notes["its name"] = Path(another.job.steps[-1].request["out"]).name
     work = session.entries[tickets[0]].order.motion_folder
+    notes["for all"] = [video.options["seed"] for video in fixes.videos_of(session, tickets[0])]
+    notes["for one"] = [video.options["seed"] for video in fixes.videos_of(session, tickets[2])]
     notes["copy"] = (work / "scene.blend").is_file()
     bpy.ops.simcraft.remove_job(job=session.entries[tickets[0]].number)
     notes["left"] = [len(session.tickets), work.exists()]

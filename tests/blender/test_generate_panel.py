@@ -134,6 +134,7 @@ def test_variations_share_one_motion(notes: Any) -> None:
     assert seen["clips"] == 1
     assert seen["another"] == ["generate"]
     assert seen["its name"] == "variations_seed7_2.mp4"
+    assert (seen["for all"], seen["for one"]) == ([7, 7, 8, 9], [8])
     assert seen["copy"]
     assert seen["left"] == [0, False]
 

@@ -72,7 +72,7 @@ class Studio:
     def video(self, motion: MotionOrder, seed: int = 0) -> VideoOrder:
         out = self.folder / f"fall_{seed}.mp4"
         folder = self.session.results.new("fall")
-        return VideoOrder(SCENE, motion.folder, folder, out, "paint", {"seed": seed})
+        return VideoOrder(SCENE, motion.folder, folder, out, out, "paint", {"seed": seed})
 
     def order(self, motion: MotionOrder | None, video: VideoOrder | None) -> Order:
         return Order("fall", motion, video)
