@@ -87,16 +87,23 @@ class Caller:
             time.sleep(ALIVE_SECONDS)
             self.send(event="alive")
 
+    def _accept(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            print(f"not understood: {line!r}", file=sys.stderr, flush=True)
+            return
+        if message.get("request") == "cancel":
+            self.stop.set()
+        elif message.get("request") != "quit":
+            self.requests.put(message)
+
     def _listen(self) -> None:
         rest = b""
         while block := os.read(0, 65536):
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                message = json.loads(line)
-                if message.get("request") == "cancel":
-                    self.stop.set()
-                elif message.get("request") != "quit":
-                    self.requests.put(message)
+                self._accept(line)
         self.stop.set()
         self.requests.put(None)
         time.sleep(LEAVE_SECONDS)

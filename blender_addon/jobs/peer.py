@@ -97,6 +97,10 @@ class Peer:
         self._lines.put(None)
         threading.Thread(target=self._bury, args=(patience,), name="simcraft bury", daemon=True).start()
 
+    def said_all(self, seconds: float) -> None:
+        """Wait for so long at most until everything that was sent is written; after `end` only."""
+        self._threads["_write"].join(timeout=seconds)
+
     def kill(self) -> None:
         """End the process, and those that it started, at once."""
         if not self.alive:

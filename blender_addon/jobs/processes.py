@@ -12,6 +12,8 @@ from .peer import Peer
 from .problems import Stopped, Trouble
 from .types import BlenderCommand, EngineCommand, Patience
 
+_FAREWELL_SECONDS = 0.03
+
 
 class Processes:
     """Used by one job at a time; `close` may come from another thread at any time."""
@@ -65,9 +67,12 @@ class Processes:
         return peer
 
     def close(self) -> None:
-        """Ask all processes to leave, and start none any more. Does not wait; those that stay are killed soon."""
+        """Ask all processes to leave, and start none any more. Does not wait for that; those that stay are killed."""
         with self._lock:
             self._closed = True
             peers = list(self._peers)
         for peer in peers:
             peer.end(self._patience.leave)
+        for peer in peers:
+            # where Blender quits at once, its threads have no other moment to say so
+            peer.said_all(_FAREWELL_SECONDS / len(peers))

@@ -164,27 +164,36 @@ def test_the_engine_describes_itself() -> None:
 def falling(*paths: np.ndarray) -> Recording:
     """Rigid squares that are where `paths` (T,) say, in metres to the right, moved by Bullet."""
     square = sliding_square(frames=len(paths[0])).bodies[0]
+    solid = square.vertices + np.array([[0, 0.5, 0], [0, -0.5, 0], [0, 0.5, 0], [0, -0.5, 0]], np.float32)
     bodies = []
     for n, path in enumerate(paths):
         transforms = np.tile(np.eye(4), (len(path), 1, 1))
         transforms[:, 0, 3] = path
-        bodies.append(replace(square, name=f"body {n}", transforms=transforms, solver="bullet"))
+        body = replace(square, name=f"body {n}", transforms=transforms, vertices=solid, solver="bullet")
+        bodies.append(body)
     return replace(sliding_square(frames=len(paths[0])), bodies=tuple(bodies))
 
 
-def test_bodies_that_are_thrown_apart_are_named() -> None:
+def test_bodies_that_shoot_away_are_named() -> None:
     still, shot = np.zeros(24), np.concatenate([np.zeros(5), np.arange(19) * 2.0])  # 48 m/s from one frame to the next
     assert explosion_warnings(falling(still, still).bodies, 24) == ()
     (warning,) = explosion_warnings(falling(still, shot, shot).bodies, 24)
-    assert warning.startswith("'body 1', and 1 others shoots away after frame 6, at 48 m/s")
+    assert warning.startswith("'body 1' and 1 others shoot away after frame 6, at 48 m/s")
 
 
-def test_what_falls_and_what_is_thrown_on_purpose_is_no_explosion() -> None:
+def test_bodies_that_overlap_at_the_start_are_told_apart_from_those_that_are_thrown() -> None:
+    thrown = 60.0 / 24 * np.arange(12)
+    assert explosion_warnings(falling(5 + thrown, np.zeros(12)).bodies, 24) == ()
+    (warning,) = explosion_warnings(falling(0.5 + thrown, np.zeros(12)).bodies, 24)
+    assert warning.startswith("'body 0' shoots away in the very first frame, at 60 m/s: bodies overlap at the start")
+
+
+def test_what_falls_or_is_hit_is_no_explosion() -> None:
     seconds = np.arange(72) / 24
     fall, thrown = 9.81 / 2 * seconds**2, 60.0 * seconds
-    assert explosion_warnings(falling(fall, thrown).bodies, 24) == ()
+    assert explosion_warnings(falling(fall, 9 + thrown).bodies, 24) == ()
     hit = np.concatenate([np.zeros(10), 100.0 / 24 * np.arange(62)])  # by what is slower
-    assert explosion_warnings(falling(thrown, hit).bodies, 24) == ()
+    assert explosion_warnings(falling(9 + thrown, hit).bodies, 24) == ()
 
 
 def test_simulated_bodies_that_never_move_are_told() -> None:

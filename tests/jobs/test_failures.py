@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from blender_addon.jobs import BlenderCommand, Problem, State, Step
+from blender_addon.jobs import BlenderCommand, EngineCommand, Problem, State, Step
 from blender_addon.jobs.types import ACTIONS
 from simcraft.recording import save_recording
 from tests.jobs.stand_ins import OBEDIENT, REAL, blender, engine, finish, job, pump_until, queue_of
@@ -116,6 +116,17 @@ def test_the_child_side_answers_fails_and_stops(tmp_path: Path) -> None:
     assert bad.problem is not None and "ValueError: unlucky" in bad.problem.message
     assert "Traceback" in bad.job.log.read_text()
     assert endless.state is State.STOPPED
+
+
+def test_an_engine_that_computes_gives_signs_of_life(tmp_path: Path) -> None:
+    short = BUSY.replace("time.sleep(600)", "time.sleep(3)\n    return {}").replace(
+        "def", "worker.ALIVE_SECONDS = 0.2\ndef"
+    )
+    queue = queue_of(EngineCommand((sys.executable, "-c", short)), silence=1.5)
+    ticket = queue.add(job(tmp_path))
+    finish(queue, ticket)
+    queue.close()
+    assert ticket.state is State.DONE, ticket.problem
 
 
 # ---------------------------------------------------------------------------------------------------------- no orphans

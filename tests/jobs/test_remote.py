@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from blender_addon.jobs import EngineCommand, State, Step
@@ -113,18 +114,18 @@ def test_a_video_comes_from_elsewhere(elsewhere: Elsewhere, ours: Path, way: str
     pump_until(queue, lambda: not session.exists())
 
 
-def test_a_file_that_is_there_does_not_travel_again(elsewhere: Elsewhere, ours: Path) -> None:
+def test_a_file_that_is_there_does_not_travel_again_even_to_another_engine(elsewhere: Elsewhere, ours: Path) -> None:
     path = ours / "r.recording"
     path.mkdir()
     (path / "a.bin").write_bytes(bytes(range(256)) * 4096)
     queue = queue_of(elsewhere.audited)
     step = asking("solve", recording=path)  # it is no recording, which is told once it is there
-    first, second = queue.add(job(ours / "1", step)), queue.add(job(ours / "2", step))
+    first = queue.add(job(ours / "1", step))
     sent: dict[int, list[str]] = {1: [], 2: []}
 
     def note(number: int) -> Callable[[], bool]:
         def watch() -> bool:
-            ticket = (first, second)[number - 1]
+            ticket = queue.tickets[number - 1]
             if ticket.stage == "send files" and ticket.detail:
                 sent[number].append(ticket.detail)
             return ticket.state.ended
@@ -132,7 +133,11 @@ def test_a_file_that_is_there_does_not_travel_again(elsewhere: Elsewhere, ours: 
         return watch
 
     pump_until(queue, note(1))
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    second = queue.add(job(ours / "2", step))
     pump_until(queue, note(2))
+    assert second.problem is not None and str(path) in second.problem.message
     assert sent[1][-1].endswith("of 1.0 MB")
     assert set(sent[2]) <= {"0.0 of 0.0 MB"}
     assert first.problem is not None and str(path) in first.problem.message
