@@ -98,7 +98,8 @@ def cameras_of(scene: Any) -> list[Any]:
 
 
 def _camera_data(scene: Any) -> set[Any]:
-    return {camera.data for camera in cameras_of(scene)}
+    """Of all cameras: one that is not active any more may still show something."""
+    return {obj.data for obj in scene.objects if obj.type == "CAMERA" and obj.data.library is None}
 
 
 def _of(data: Any, purpose: str) -> Iterator[Any]:

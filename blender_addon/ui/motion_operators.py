@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_tip as tip
 
 from .. import controller
 from ..control.changes import uncounted
+from ..control.kept import Motion
 from ..errors import RecordFailure, SceneError
 from ..jobs import Problem, State
 from ..overlay import LAYERS, hide_overlay, layer_footage, show_overlay, shown_layer
@@ -55,56 +56,70 @@ class SIMCRAFT_OT_simulate_motion(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class SIMCRAFT_OT_show_motion(bpy.types.Operator):
-    """Show the motion of the scene."""
-
-    bl_idname = "simcraft.show_motion"
-    bl_label = "Show Motion"
-    bl_options = {"REGISTER", "UNDO"}
+class MotionOperator:
+    """What the operators of one layer of the motion share."""
 
     layer: bpy.props.EnumProperty(name="Layer", description="What to look at", items=LAYER_ITEMS)
-    where: bpy.props.EnumProperty(
-        name="Where",
-        description="Where to look at it",
-        items=(
-            ("CAMERA", "Camera View", "Over the camera's view in 3D viewports; it is not rendered", 1),
-            ("EDITOR", "Image Editor", "In an Image Editor, playing with the timeline", 2),
-        ),
-    )
-    alpha: bpy.props.FloatProperty(
-        name="Opacity", description="How opaque it lies over the view", subtype="FACTOR", default=0.7, min=0.0, max=1.0
-    )
+    where = ""
+    """What its tooltip says before it tells of the layer."""
 
     @classmethod
     def description(cls, context: Any, properties: Any) -> str:
-        what = next(layer.description for layer in LAYERS if layer.name == properties.layer)
-        if properties.where == "EDITOR":
-            return tip("Look at it in an Image Editor, playing with the timeline: {}").format(tip(what))
-        return tip("Lay it over the camera's view in the 3D viewport; it is not rendered: {}").format(tip(what))
+        layer = next(layer for layer in LAYERS if layer.name == properties.layer)
+        return tip(cls.where).format(tip(layer.description))
 
     @classmethod
     def poll(cls, context: Any) -> bool:
         if controller.motion_of(context.scene) is None:
-            cls.poll_message_set("There is no motion yet: simulate the scene first")
+            cls.poll_message_set("There is no motion yet: simulate the scene first")  # type: ignore[attr-defined]
             return False
         return True
 
-    @reports_errors
-    def execute(self, context: Any) -> set[str]:
-        scene, motion = context.scene, controller.motion_of(context.scene)
+    def motion(self, scene: Any) -> Motion:
+        """The motion of the scene. Raises `SceneError` where there is none."""
+        motion = controller.motion_of(scene)
         if motion is None:
             raise SceneError("There is no motion yet.", "Simulate the scene first.")
-        start = motion.frames[0]
-        with uncounted():
-            if self.where == "EDITOR":
-                show_footage(context, layer_footage(motion.overlays, self.layer, start))
-            else:
-                show_overlay(scene, motion.overlays, self.layer, start, self.alpha)
-                look_through_camera(context)
         if scene.frame_step > 1:
-            self.report(
-                {"WARNING"}, tip("The scene's frame step is {}: pictures and frames part").format(scene.frame_step)
-            )
+            text = tip("The scene's frame step is {}: pictures and frames part").format(scene.frame_step)
+            self.report({"WARNING"}, text)  # type: ignore[attr-defined]
+        return motion
+
+
+class SIMCRAFT_OT_show_motion(MotionOperator, bpy.types.Operator):
+    """Lay the motion of the scene over its camera's view."""
+
+    bl_idname = "simcraft.show_motion"
+    bl_label = "Show Motion"
+    bl_options = {"REGISTER", "UNDO"}
+    where = "Lay it over the camera's view in the 3D viewport; it is not rendered: {}"
+
+    alpha: bpy.props.FloatProperty(
+        name="Opacity", description="How opaque it lies over the view", subtype="FACTOR", default=0.7, min=0.0, max=1.0
+    )
+
+    @reports_errors
+    def execute(self, context: Any) -> set[str]:
+        motion = self.motion(context.scene)
+        with uncounted():
+            show_overlay(context.scene, motion.overlays, self.layer, motion.frames[0], self.alpha)
+        look_through_camera(context)
+        return {"FINISHED"}
+
+
+class SIMCRAFT_OT_open_motion(MotionOperator, bpy.types.Operator):
+    """Look at the motion of the scene in an Image Editor."""
+
+    bl_idname = "simcraft.open_motion"
+    bl_label = "Open Motion in Image Editor"
+    bl_options = {"REGISTER"}
+    where = "Look at it in an Image Editor, playing with the timeline: {}"
+
+    @reports_errors
+    def execute(self, context: Any) -> set[str]:
+        motion = self.motion(context.scene)
+        with uncounted():
+            show_footage(context, layer_footage(motion.overlays, self.layer, motion.frames[0]))
         return {"FINISHED"}
 
 
@@ -136,4 +151,4 @@ def look_through_camera(context: Any) -> None:
         space.region_3d.view_perspective = "CAMERA"
 
 
-CLASSES = (SIMCRAFT_OT_simulate_motion, SIMCRAFT_OT_show_motion, SIMCRAFT_OT_hide_motion)
+CLASSES = (SIMCRAFT_OT_simulate_motion, SIMCRAFT_OT_show_motion, SIMCRAFT_OT_open_motion, SIMCRAFT_OT_hide_motion)

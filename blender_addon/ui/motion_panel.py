@@ -153,9 +153,8 @@ def _draw_layers(layout: Any, scene: Any, motion: Any) -> None:
             row.operator("simcraft.hide_motion", text=layer.title, icon=ICONS[layer.name], depress=True)
         else:
             button = row.operator("simcraft.show_motion", text=layer.title, icon=ICONS[layer.name])
-            button.layer, button.where = layer.name, "CAMERA"
-        button = row.operator("simcraft.show_motion", text="", icon="IMAGE")
-        button.layer, button.where = layer.name, "EDITOR"
+            button.layer = layer.name
+        row.operator("simcraft.open_motion", text="", icon="IMAGE").layer = layer.name
     if shown:
         layout.prop(scene, "simcraft_motion_opacity", slider=True)
 

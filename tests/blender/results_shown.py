@@ -123,8 +123,13 @@ def motion_shown(scene: Any) -> dict[str, Any]:
     notes["tracks"] = error_of(bpy.ops.simcraft.show_motion, layer="tracks")
     bpy.ops.simcraft.hide_motion()
     notes["left"] = [len(scene.camera.data.background_images), sorted({i.name for i in bpy.data.images} - images)]
+    bpy.ops.simcraft.show_motion(layer="flow")
+    first, scene.camera = scene.camera, bpy.data.objects.new("Other", bpy.data.cameras.new("Other"))
+    bpy.ops.simcraft.hide_motion()
+    notes["other camera"] = len(first.data.background_images)
+    scene.camera = first
     notes["hide again"] = bpy.ops.simcraft.hide_motion.poll()
-    bpy.ops.simcraft.show_motion(layer="flow", where="EDITOR")
+    bpy.ops.simcraft.open_motion(layer="flow")
     notes["editor"] = [i.source for i in bpy.data.images if i.name.startswith("flow")]
     return notes
 
@@ -164,7 +169,7 @@ def disturbed(scene: Any, folder: Path) -> list[str]:
     frames = str(folder / "frames")
     steps = {
         "flow": lambda: bpy.ops.simcraft.show_motion(layer="flow"),
-        "editor": lambda: bpy.ops.simcraft.show_motion(layer="depth", where="EDITOR"),
+        "editor": lambda: bpy.ops.simcraft.open_motion(layer="depth"),
         "opacity": lambda: setattr(scene, "simcraft_motion_opacity", 0.25),
         "hide": bpy.ops.simcraft.hide_motion,
         "open": bpy.ops.simcraft.open_video,
@@ -307,7 +312,22 @@ def main(folder: Path) -> None:
     notes["recorded"] = recorded(scene, folder)
     notes["background"] = background_shown(scene, folder)
     controller._session = Session(folder / "other work", machine.engine_command, machine.blender_command)
-    names = ("open_video", "add_to_sequencer", "set_background", "add_video_plane", "save_video_as", "show_motion")
+    names = (
+        "open_video",
+        "add_to_sequencer",
+        "set_background",
+        "add_video_plane",
+        "save_video_as",
+        "show_motion",
+        "open_motion",
+    )
+    from blender_addon.ui.words import wrapped
+
+    notes["wrapped"] = [
+        wrapped("one two three four", 9, len),
+        wrapped("extraordinary a b", 5, len),
+        wrapped("", 5, len),
+    ]
     notes["without"] = {name: getattr(bpy.ops.simcraft, name).poll() for name in (*names, "clear_background")}
     (folder / "notes.json").write_text(json.dumps(notes), encoding="utf-8")
     blender_addon.unregister()

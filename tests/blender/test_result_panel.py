@@ -89,6 +89,7 @@ def test_the_slider_is_that_of_what_is_shown(notes: Any) -> None:
 
 def test_one_layer_replaces_the_other_and_hiding_leaves_nothing(notes: Any) -> None:
     assert notes["motion"]["left"] == [0, []]
+    assert notes["motion"]["other camera"] == 0
     assert notes["motion"]["hide again"] is False
     assert notes["motion"]["editor"] == ["SEQUENCE"]
 
@@ -165,3 +166,7 @@ def test_without_a_video_nothing_can_be_pressed(notes: Any) -> None:
     pressable = {name for name, can in notes["without"].items() if can}
     # the one that is shown can still be taken away
     assert pressable == {"clear_background"}
+
+
+def test_texts_are_broken_between_words(notes: Any) -> None:
+    assert notes["wrapped"] == [["one two", "three", "four"], ["extraordinary", "a b"], []]
