@@ -123,6 +123,9 @@ class Server:
             def do_GET(self) -> None:
                 owner.answer(self)
 
+            def do_HEAD(self) -> None:
+                owner.answer(self)
+
             def log_message(self, *_: Any) -> None:
                 pass
 
@@ -143,9 +146,11 @@ class Server:
             return
         start = int(wanted.removeprefix("bytes=").rstrip("-") or 0)
         handler.send_response(206 if start else 200)
+        handler.send_header("Content-Type", "text/html" if handler.path.endswith("/") else "application/zip")
         handler.send_header("Content-Length", str(len(data) - start))
         handler.end_headers()
-        handler.wfile.write(data[start:][: self.breaks_after])
+        if handler.command == "GET":
+            handler.wfile.write(data[start:][: self.breaks_after])
 
 
 class Recorder:

@@ -58,7 +58,7 @@ def test_a_stopped_installation_goes_on(wheels: Wheels, without_uv: None, tmp_pa
     assert (layout.environment_folder(request.folder) / "pyvenv.cfg").stat().st_mtime_ns == made
 
 
-@pytest.mark.parametrize("stage", [3, 5])
+@pytest.mark.parametrize("stage", [3, pytest.param(5, marks=pytest.mark.slow)])
 def test_while_it_is_changed_it_does_not_count_as_installed(copied: Callable[..., Installation], stage: int) -> None:
     request = copied()
     with pytest.raises(Stopped):

@@ -16,7 +16,7 @@ from blender_addon.engine_setup.errors import SetupError
 from blender_addon.engine_setup.installation import install
 from blender_addon.engine_setup.models import install_models
 from blender_addon.engine_setup.request import Installation, read_engine
-from tests.engine_setup.stand_ins import Recorder, Server, Wheels, models_zip, write_wheel
+from tests.engine_setup.stand_ins import ENGINE_VERSION, WORKER, Recorder, Server, Wheels, models_zip, write_wheel
 
 Made = tuple[Installation, dict[str, Any], Recorder]
 
@@ -163,6 +163,38 @@ def test_the_real_uv_installs_without_a_network(
     assert install(request, Recorder())["device"] == "a stand-in"
     assert (tmp_path / "engine/environment/pyvenv.cfg").read_text().count("uv =") == 1
     assert install(request, Recorder())["device"] == "a stand-in"
+
+
+def serve_index(server: Server, path: str, wheels: list[Path]) -> str:
+    """Let the server be an index of packages below `path`; returns its address."""
+    for package in {wheel.name.split("-")[0].replace("_", "-") for wheel in wheels}:
+        of_package = [wheel for wheel in wheels if wheel.name.split("-")[0].replace("_", "-") == package]
+        links = [f'<a href="/files{path}/{wheel.name}">{wheel.name}</a>' for wheel in of_package]
+        server.files[f"{path}/{package}/"] = "\n".join(links).encode()
+        server.files |= {f"/files{path}/{wheel.name}": wheel.read_bytes() for wheel in of_package}
+    return server.address + path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("uses_uv", [False, pytest.param(True, marks=pytest.mark.skipif(UV is None, reason="no uv"))])
+@pytest.mark.skipif(sys.platform == "darwin", reason="there torch has one build")
+def test_torch_of_the_wanted_build_comes_from_its_index(
+    uses_uv: bool, installed: Made, wheels: Wheels, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if uses_uv:
+        monkeypatch.setenv("PATH", str(UV), prepend=os.pathsep)
+    folder = tmp_path / "engine"
+    shutil.copytree(installed[0].folder, folder, symlinks=True)
+    files = {"simcraft/__init__.py": "", "simcraft/worker.py": WORKER}
+    engine = write_wheel(tmp_path, "simcraft_video", ENGINE_VERSION, files, needs=["torch>=2.4", "tiny-one"])
+    plain = write_wheel(tmp_path / "plain", "torch", "2.13.0", {"torch.py": ""}, needs=["nvidia-huge"])
+    light = write_wheel(tmp_path / "light", "torch", "2.13.0+cpu", {"torch.py": ""}, needs=["tiny-two"])
+    index = serve_index(server, "/simple", [plain, *wheels.folder.glob("*.whl")])
+    serve_index(server, "/builds/cpu", [light])
+    asked = {"online": True, "index": index, "torch_index": f"{server.address}/builds", "build": "cpu"}
+    request = Installation(**{**vars(installed[0]), "folder": folder, "wheel": engine, "wheel_folder": None, **asked})
+    assert install(request, Recorder())["torch"] == "2.13.0+cpu"
+    assert layout.read_installed(folder) == layout.Installed(ENGINE_VERSION, "3.11.7", "2.13.0+cpu")
 
 
 def test_the_build_of_torch_suits_the_driver() -> None:
