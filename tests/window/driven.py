@@ -118,8 +118,9 @@ class DrivenBlender:
 
     def scroll(self, notches: int, kind: str = "UI", area: str = "VIEW_3D") -> None:
         """Turn the wheel over a region, down where `notches` is positive."""
-        left, top, width, height = self.value(f"rectangle('{kind}', '{area}')")
-        self.move(left + width * 0.4, top + height * 0.5)
+        left, top, width, _ = self.value(f"rectangle('{kind}', '{area}')")
+        # over a panel: beside one, the wheel is for what lies behind the region
+        self.move(left + width * 0.4, top + 30)
         self.xdotool("click", "--repeat", abs(notches), "--delay", 20, 5 if notches > 0 else 4)
         time.sleep(0.5)
 
@@ -128,9 +129,16 @@ class DrivenBlender:
         from PIL import Image
 
         self.move(SIZE[0] * 0.3, SIZE[1] * 0.8)
-        time.sleep(1)
-        path = self.pictures / f"{name}.png"
-        Image.fromarray(read_screen(self.work / "Xvfb_screen0")).save(path)
+        self.ask("redraw()")
+        path, screen = self.pictures / f"{name}.png", self.work / "Xvfb_screen0"
+        seen = read_screen(screen)
+        # until it has been drawn; what moves all the time is taken as it is
+        for _ in range(8):
+            time.sleep(1)
+            before, seen = seen, read_screen(screen)
+            if np.array_equal(before, seen):
+                break
+        Image.fromarray(seen).save(path)
         return path
 
     def errors(self) -> str:

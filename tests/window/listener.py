@@ -96,7 +96,14 @@ def rectangle(kind: str, area_kind: str = "VIEW_3D") -> tuple[int, int, int, int
     return region.x, window.height - region.y - region.height, region.width, region.height
 
 
-NAMES.update(region_of=region_of, under_mouse=under_mouse, rectangle=rectangle)
+def redraw() -> None:
+    """Draw everything now."""
+    for window in bpy.context.window_manager.windows:
+        with bpy.context.temp_override(window=window):
+            bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+
+
+NAMES.update(region_of=region_of, under_mouse=under_mouse, rectangle=rectangle, redraw=redraw)
 
 if __name__ == "__main__":
     path = sys.argv[sys.argv.index("--") + 1]
