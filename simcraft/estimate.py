@@ -19,8 +19,10 @@ from simcraft.progress import Progress, silent
 
 WARP_SECONDS_A_PIXEL = 4.2e-7
 """Of the generator `warp`, 28 ms a frame of 256x256 on two cores, see docs/benchmarks/warp.md."""
-CLIP_BYTES_A_PIXEL = 100
-"""Of a clip, its video and what is prepared from them, for each pixel of each frame."""
+CLIP_BYTES_A_PIXEL = 60
+"""Of a clip, its video and what is prepared from them, for each pixel of each frame, as measured at 512x512, and"""
+ENGINE_BYTES = 250_000_000
+"""what the process needs beside them."""
 _PROBE_STEPS = 2
 
 
@@ -76,7 +78,7 @@ class Estimator:
         if choice.generator == "warp":
             return Estimate(
                 _rounded(WARP_SECONDS_A_PIXEL * pixels * frames),
-                CLIP_BYTES_A_PIXEL * pixels * frames,
+                ENGINE_BYTES + CLIP_BYTES_A_PIXEL * pixels * frames,
                 "In proportion to the pixels, from 28 ms for a frame of 256x256 on two cores; observing comes before.",
             )
         if choice.generator != "motioncraft":
