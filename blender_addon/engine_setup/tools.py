@@ -199,7 +199,8 @@ def _candidates(engine: Engine) -> Iterator[Path]:
     minors = range(engine.oldest_python[1], newest + 1)
     names = [*(f"python3.{minor}" for minor in minors), "python3", "python"]
     for name in names:
-        if found := shutil.which(name):
+        # those of macOS itself only ask whether to install Apple's developer tools
+        if (found := shutil.which(name)) and not (sys.platform == "darwin" and found.startswith("/usr/bin/")):
             yield Path(found)
     for minor in minors:
         if sys.platform == "win32":
@@ -208,7 +209,7 @@ def _candidates(engine: Engine) -> Iterator[Path]:
                 yield Path(base) / f"Python3{minor}/python.exe"
         else:
             # a program that was not started from a terminal does not have all of these on its PATH
-            for base in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"):
+            for base in ("/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"):
                 yield Path(base) / f"python3.{minor}"
             yield Path(f"/Library/Frameworks/Python.framework/Versions/3.{minor}/bin/python3.{minor}")
 
