@@ -153,7 +153,7 @@ def operators(folder: Path) -> dict[str, Any]:
     bpy.ops.simcraft.add_arrow()
     notes["made"] = [bpy.context.object.name, [a.displacement.tolist() for a in arrows_of(scene)]]
     # behind the triangle: the camera sees the triangle where it starts
-    curve = new_arrow_curve(scene, LINE_ARRAY + [0.9, 0.6, -0.8])
+    curve = new_arrow_curve(scene, LINE_ARRAY + np.array((0.9, 0.6, -0.8)))
     bpy.context.view_layer.update()
     select(scene, curve)
     bpy.ops.simcraft.add_arrow()
