@@ -20,8 +20,10 @@ SOURCE_RADIUS = {"smoke": 0.2, "fire": 0.2, "liquid": 0.3, "material": 0.3}
 
 _FAR = 6.0
 """Times its size that something may fall to the ground in its domain."""
-_IN_GROUND = 0.04
-"""Share of the domain's longest side that reaches into the ground."""
+_IN_GROUND, _ABOVE_GROUND = 0.04, 0.001
+"""Shares of a domain's longest side by which it reaches into the ground, or stays above it."""
+_FLOOR_FRICTION = {"sand": 0.9, "snow": 0.7, "water": 0.0}
+"""Coulomb's coefficient of the domain's floor, where it is not the usual."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def plan(wish: FluidWish, objects: Sequence[Any], cursor: Sequence[float], other
     ground = _ground_below(found, (o for o in others if o not in objects))
     if ground is None:
         return Place(found, domain, False)
-    # a little of the ground is in the box, where it is an obstacle
-    low = ground - _IN_GROUND * float(domain.size.max())
+    # on ground that is in its box a liquid flows away; a material lies on the box's floor, just above, for its friction
+    low = ground + (_ABOVE_GROUND if wish.kind == "material" else -_IN_GROUND) * float(domain.size.max())
     return Place(found, Box(np.array([*domain.low[:2], low]), domain.high), True)
 
 
@@ -115,6 +117,8 @@ def add_fluid(wish: FluidWish, place: Place, objects: Sequence[Any], collection:
     settings: dict[str, Any] = {"resolution": wish.resolution}
     if wish.kind != "material":
         settings["solver"] = wish.solver
+    elif wish.material in _FLOOR_FRICTION:
+        settings["wall_friction"] = _FLOOR_FRICTION[wish.material]
     if wish.kind == "liquid":
         # on the ground it flows away; elsewhere it needs walls and a floor
         settings["closed"] = not place.on_ground
