@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -225,21 +226,32 @@ def wait(tickets: Sequence[Ticket]) -> None:
 
 def _tick() -> float:
     """The timer."""
+    try:
+        _look()
+    except Exception:
+        # a timer that raises is never called again, and no job would ever end
+        traceback.print_exc()
+        return ENGINE_SECONDS
+    return TICK_SECONDS
+
+
+def _look() -> None:
     command = engine_command()
     asked_for = _curious and not session().knowledge.is_there and session().problem is None
     if asked_for and isinstance(command, EngineCommand):
         session().describe()
     if session().pump():
         redraw()
-    return TICK_SECONDS
 
 
 def redraw() -> None:
-    """Let all areas that show our panels be drawn again."""
+    """Let the sidebars that show our panels be drawn again; not the views beside them, which may take long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
-                area.tag_redraw()
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 @persistent

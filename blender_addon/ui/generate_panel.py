@@ -265,8 +265,9 @@ def _draw_job(layout: Any, context: Any, ticket: Ticket) -> None:
         row.operator("simcraft.resume_job", text="", icon="PLAY").job = number
     if fixable or ticket.state is State.WAITING:
         row.operator("simcraft.remove_job", text="", icon="X").job = number
-    if ticket.state is State.STOPPED and ticket.detail:
-        draw_text(layout, context, ticket.detail)
+    if ticket.state is State.STOPPED and ticket.frames:
+        text = word("{} of {} frames are done and kept").format(ticket.frame + 1, ticket.frames)
+        draw_text(layout, context, text)
     if ticket.problem is not None:
         _draw_problem(layout, context, ticket.problem, number)
 
