@@ -228,6 +228,7 @@ def tiny_model(folder: Path, inpaint: bool) -> Path:
         tokenizer=tokenizer,
         unet=build_unet(layout, inpaint=inpaint),
         pipeline=StableDiffusionInpaintPipeline if inpaint else None,
+        index={"painted_hint": inpaint, "suits": {"attention": "none", "invert": False} if inpaint else {}},
     )
     return folder
 
