@@ -9,7 +9,16 @@ from ..physics import has_simulation_nodes
 from ..properties import NONE
 from .facts import ALWAYS, Movers
 
-_MODIFIERS = {"CLOTH": "cloth", "SOFT_BODY": "soft"}
+_MODIFIERS = {
+    "CLOTH": "cloth",
+    "SOFT_BODY": "soft",
+    "MESH_SEQUENCE_CACHE": "animated",
+    "MESH_CACHE": "animated",
+    "WAVE": "animated",
+    "BUILD": "animated",
+}
+_INVISIBLE = ("EMPTY", "LIGHT", "SPEAKER", "ARMATURE", "LATTICE")
+"""Types of objects whose motion is seen, if at all, by what follows them."""
 
 
 def movers(scene: Any) -> Movers:
@@ -28,9 +37,9 @@ def movers(scene: Any) -> Movers:
         asleep |= not awake and obj.rigid_body is not None and obj.rigid_body.type == "ACTIVE"
         kind = simulated_by(obj, awake)
         span = ALWAYS if kind else keyed_frames(obj)
-        if (span and obj.type not in ("EMPTY", "LIGHT")) or kind:
+        if span is not None and (kind or obj.type not in _INVISIBLE or obj.instance_collection):
             found.setdefault(kind or "animated", []).append(obj.name)
-            spans.append(span or ALWAYS)
+            spans.append(span)
     if has_simulation_nodes(scene):
         found.setdefault("nodes", []).append("")
         spans.append(ALWAYS)
@@ -58,9 +67,15 @@ def simulated_by(obj: Any, awake: bool = True) -> str | None:
             return _MODIFIERS[modifier.type]
         if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
             return "fluid"
+        if modifier.type == "NODES" and modifier.node_group and _reads_the_time(modifier.node_group):
+            return "animated"
     if any(system.settings.type == "EMITTER" for system in obj.particle_systems):
         return "particles"
     return None
+
+
+def _reads_the_time(tree: Any) -> bool:
+    return any(node.bl_idname == "GeometryNodeInputSceneTime" for node in tree.nodes)
 
 
 def keyed_frames(obj: Any) -> tuple[float, float] | None:
@@ -79,6 +94,9 @@ def _owners(obj: Any) -> Iterator[Any]:
         yield obj.data
         if getattr(obj.data, "shape_keys", None) is not None:
             yield obj.data.shape_keys
+    if obj.instance_collection is not None:
+        yield from obj.instance_collection.all_objects
+    yield from (m.node_group for m in obj.modifiers if m.type == "NODES" and m.node_group is not None)
     followed = [getattr(constraint, "target", None) for constraint in obj.constraints]
     followed += [modifier.object for modifier in obj.modifiers if modifier.type in ("ARMATURE", "HOOK", "CURVE")]
     for other in followed:

@@ -231,6 +231,39 @@ _SPOILERS: dict[Callable[[Any], None], str] = {
 }
 
 
+def _key(owner: Any, path: str, first: Any, last: Any) -> None:
+    for frame, value in ((1, first), (20, last)):
+        setattr(owner, path, value)
+        owner.keyframe_insert(path, frame=frame)
+
+
+def motion(_: Path) -> dict[str, Any]:
+    """Which of many things count as moving."""
+    scene = empty_scene()
+    add("still", cube)
+    _key(add("keyed", cube), "location", (0, 0, 0), (1, 0, 0))
+    _key(add("keyed to one place", cube), "location", (1, 0, 0), (1, 0, 0))
+    _key(add("blinking", cube), "hide_render", False, True)
+    bent = add("bent", cube)
+    bent.shape_key_add(name="Basis")
+    _key(bent.shape_key_add(name="Key"), "value", 0.0, 1.0)
+    add("driven", cube).driver_add("location", 0).driver.expression = "frame"
+    empty = bpy.data.objects.new("carrier", None)
+    scene.collection.objects.link(empty)
+    _key(empty, "location", (0, 0, 0), (1, 0, 0))
+    add("child", cube).parent = empty
+    add("follower", cube).constraints.new("COPY_LOCATION").target = empty
+    add("waves", cube).modifiers.new("Wave", "WAVE")
+    add("cloth", cube).modifiers.new("Cloth", "CLOTH")
+    hidden = bpy.data.collections.new("Elsewhere")
+    hidden.objects.link(bpy.data.objects["keyed"])
+    instance = bpy.data.objects.new("instance", None)
+    instance.instance_type, instance.instance_collection = "COLLECTION", hidden
+    scene.collection.objects.link(instance)
+    found = look.facts_of(scene).movers
+    return {"names": sorted(found.names), "kinds": dict(found.kinds)}
+
+
 def camera(_: Path) -> dict[str, Any]:
     scene = empty_scene()
     scene.render.resolution_x, scene.render.resolution_y = 640, 360
@@ -403,7 +436,7 @@ def small_effects(folder: Path) -> dict[str, Any]:
     return {"names": list(orders)}
 
 
-CASES = (rigid, falling, custom, check_list, camera, effects, one_preset, small_effects, every_preset)
+CASES = (rigid, falling, custom, check_list, motion, camera, effects, one_preset, small_effects, every_preset)
 
 
 def main(arguments: list[str]) -> None:

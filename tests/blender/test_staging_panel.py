@@ -38,7 +38,7 @@ def staged(kind: str, folder: Path, *cases: str) -> Any:
     return json.loads((folder / "notes.json").read_text())
 
 
-CASES = ("rigid", "falling", "custom", "check_list", "camera", "effects", "one_preset", "small_effects")
+CASES = ("rigid", "falling", "custom", "check_list", "motion", "camera", "effects", "one_preset", "small_effects")
 
 
 @pytest.fixture(scope="module", params=BLENDERS)
@@ -109,6 +109,11 @@ def test_each_problem_appears_and_its_button_takes_it_away(notes: Any) -> None:
     assert stages["kinds"] == [["ground", "PASSIVE"], *([f"thing {i}", "ACTIVE"] for i in range(3))]
     width, height, percentage = stages["size"]
     assert (width, height % 8, percentage) == (512, 0, 100)
+
+
+def test_what_moves_is_found_without_stepping_a_frame(notes: Any) -> None:
+    moving = ["bent", "child", "cloth", "driven", "follower", "instance", "keyed", "waves"]
+    assert notes["motion"] == {"names": moving, "kinds": {"animated": 7, "cloth": 1}}
 
 
 def test_the_camera_sees_all_that_moves_and_no_more(notes: Any) -> None:
