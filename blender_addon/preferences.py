@@ -223,10 +223,7 @@ def _check_sources(request: Installation, wheels: Path | None, from_folder: bool
         raise SetupError("No wheel folder is chosen.", "Choose one, or let packages come from the internet.")
     is_update = layout.read_installed(request.folder) is not None
     if not from_folder and not is_online_allowed() and not is_update:
-        where = "Blender's preferences (System, Network)" if ASKS_BLENDER else "these preferences"
-        raise SetupError(
-            "There is no permission to go online.", f"Allow online access in {where}, or use a wheel folder."
-        )
+        raise SetupError("There is no permission to go online.", "Tick Allow Online Access, or use a wheel folder.")
 
 
 def _path(text: str) -> Path | None:

@@ -145,9 +145,7 @@ def _draw_permission(layout: Any, settings: Any) -> None:
     if not preferences.ASKS_BLENDER:
         layout.prop(settings, "may_go_online")
     elif not bpy.app.online_access:
-        row = layout.row()
-        row.label(text="Blender may not go online", icon="INTERNET_OFFLINE")
-        row.prop(bpy.context.preferences.system, "use_online_access")
+        layout.prop(bpy.context.preferences.system, "use_online_access")
 
 
 def _draw_python(layout: Any, settings: Any) -> None:
