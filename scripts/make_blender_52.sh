@@ -37,6 +37,7 @@ for path in /*; do
     esac
 done
 show /usr/local
+case $PWD in /usr/* | /var/* | /run/*) show "$PWD" ;; esac
 for path in /etc/resolv.conf /etc/hosts; do if [ -f "$path" ]; then show "$path"; fi; done
 for python in /usr/bin/python3.11 /usr/bin/python3.12 /usr/bin/python3.13; do  # the engine may have been made with it
     if [ -f "$python" ] && [ ! -f "$root$python" ]; then show "$python"; show "/usr/lib/${python##*/}"; fi
@@ -47,9 +48,12 @@ LAUNCHER
     chmod +x "$folder/blender"
 }
 
-if [ -x "$folder/blender" ] && is_52 "$folder/blender"; then
-    echo "$folder/blender"
-    exit 0
+if [ -d "$folder/root" ]; then
+    write_launcher
+    if is_52 "$folder/blender"; then
+        echo "$folder/blender"
+        exit 0
+    fi
 fi
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || cannot "Debian's is taken for Linux on x86-64 alone."
 [ "$(id -u)" = 0 ] || cannot "run this as root."
