@@ -52,8 +52,8 @@ def _item(name: str, title: str, text: str) -> EnumItem:
 
 def _generator_items(settings: Any, _: Any) -> list[EnumItem]:
     known = {name: (title, text) for name, title, text in WITHOUT_ENGINE}
-    for name, *texts in generators():
-        known.setdefault(name, tuple(texts))
+    for name, title, text in generators():
+        known.setdefault(name, (title, text))
     # one that this machine does not have stays what the scene says
     known.setdefault(settings.generator_name, (settings.generator_name, "Not known to this engine"))
     return [_item(name, *texts) for name, texts in known.items()]

@@ -159,4 +159,6 @@ def orders_of(scene: Any, motion: MotionOrder | None, videos: list[VideoOrder]) 
 
 def _unwritable(folder: Path, error: Exception) -> RecordFailure:
     reason = getattr(error, "strerror", None) or str(error).strip()
-    return RecordFailure(f"{folder} cannot be written to: {reason.rstrip('.')}.", "Free space, or choose another folder.")
+    return RecordFailure(
+        f"{folder} cannot be written to: {reason.rstrip('.')}.", "Free space, or choose another folder."
+    )

@@ -132,8 +132,8 @@ class SIMCRAFT_PT_generate_output(_Panel, bpy.types.Panel):
         if settings.size_from == "CUSTOM":
             column.prop(settings, "width")
             column.prop(settings, "height")
-        column = layout.column()
-        column.prop(settings, "preview_first_frame")
+        column = layout.column(heading=word("First Frame"))
+        column.prop(settings, "preview_first_frame", text=word("Quick"))
         if not settings.preview_first_frame:
             column.prop(settings, "samples")
         knowledge = controller.knowledge()
@@ -205,7 +205,8 @@ def _draw_override(layout: Any, settings: Any, name: str, option: Any) -> None:
     if value.active or not option.get("unset"):
         value.prop(settings, name, text="")
     else:
-        value.label(text=str(option["unset"]), translate=False)
+        # "the model's, or 0.4": a narrow sidebar has no room for more
+        value.label(text=str(option["unset"]).partition(",")[0], translate=False)
 
 
 def _draw_cost(layout: Any, context: Any) -> None:
@@ -252,7 +253,7 @@ def _draw_progress(layout: Any, ticket: Ticket) -> None:
     if HAS_PROGRESS_BARS:
         layout.progress(factor=ticket.fraction or 0.0, type="BAR", text=text, translate=False)
     else:
-        share = "" if ticket.fraction is None else f" {ticket.fraction:.0%}"
+        share = "" if ticket.fraction is None else f" ({ticket.fraction:.0%})"
         layout.label(text=f"{text}{share}", translate=False)
 
 
