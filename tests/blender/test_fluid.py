@@ -53,6 +53,6 @@ def test_the_velocity_of_a_liquid_is_in_world_metres_a_second(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", BLENDERS)
 def test_a_fluid_that_cannot_be_simulated_is_refused(tmp_path: Path, kind: str) -> None:
-    reason = {"bpy": "the bpy package cannot run fluids", "blender": "'Liquid' is not baked"}[kind]
+    reason = "the bpy package cannot run fluids" if kind == "bpy" else "'Liquid' is not baked"
     with pytest.raises(UserError, match=reason):
         build("unbaked_fluid", kind, tmp_path, script="fluid")
