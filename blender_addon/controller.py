@@ -257,6 +257,7 @@ def redraw() -> None:
 @persistent
 def _after_load(*_: Any) -> None:
     changes.file_was_loaded()
+    ordering.file_was_loaded()
     _facts.clear()
     if _session is not None:
         _session.results.forget()

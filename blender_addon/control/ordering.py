@@ -26,6 +26,13 @@ from .stores import UNSAVED, Facts
 
 VIDEO_SUFFIXES = (".mp4", ".webm", ".gif")
 _token = uuid.uuid4().hex[:8]
+"""What stands for the name of a file that was never saved."""
+
+
+def file_was_loaded() -> None:
+    """Another file is open: if it was never saved, what was made of the last such one is not its own."""
+    global _token
+    _token = uuid.uuid4().hex[:8]
 
 
 def key_of(scene: Any, path: str | None = None) -> str:

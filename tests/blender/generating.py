@@ -18,7 +18,7 @@ import bpy
 sys.path.insert(0, str(Path(__file__).parents[2]))
 import blender_addon
 from blender_addon import controller
-from blender_addon.control import changes, fixes, signature
+from blender_addon.control import changes, fixes, ordering, signature
 from blender_addon.effects import give_role, make_domain
 from blender_addon.jobs import State
 
@@ -169,6 +169,11 @@ def files(folder: Path) -> dict[str, Any]:
     notes["another session"] = is_fresh(reopen())
     stage(folder, "renamed from")
     notes["the old name"] = is_fresh(bpy.context.scene)
+    keys = []
+    for _ in range(2):
+        bpy.ops.wm.read_homefile(use_factory_startup=True)
+        keys.append(ordering.key_of(bpy.context.scene))
+    notes["two that were never saved"] = len(set(keys))
     return notes
 
 

@@ -91,6 +91,7 @@ def test_a_motion_goes_with_its_file(notes: Any) -> None:
         "renamed": True,
         "another session": True,
         "the old name": None,
+        "two that were never saved": 2,
     }
 
 
