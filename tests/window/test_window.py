@@ -20,6 +20,8 @@ settings.generator = "warp"
 settings.size_from, settings.width, settings.height = "CUSTOM", {0}, {0}
 settings.preview_first_frame, settings.output = {1!r}, {2!r}
 """
+ESTIMATED = "getattr(controller.estimate_of(bpy.context.scene), 'seconds', None)"
+"""What a video will cost stands above the button, and moves it when it is known."""
 WATCH = """
 OURS = {}
 def watched(name, function):
@@ -56,6 +58,7 @@ def test_a_preset_becomes_a_video(blender: DrivenBlender, tmp_path: Path) -> Non
     blender.picture("2-preset")
 
     blender.ask(SETTINGS.format(512, False, str(made)))
+    blender.wait(ESTIMATED)
     press(blender, "simcraft.generate(")
     blender.picture("3-generate")
     blender.wait("controller.session().running is not None")
@@ -69,6 +72,7 @@ def test_a_preset_becomes_a_video(blender: DrivenBlender, tmp_path: Path) -> Non
 
     blender.ask(SETTINGS.format(256, True, str(made)))
     blender.ask(WATCH)
+    blender.wait(ESTIMATED)
     press(blender, "simcraft.generate(")
     blender.wait("controller.result_of(bpy.context.scene) is not None", 600)
     seconds = {"ours": blender.value("OURS"), "all": blender.value("GAPS")}
