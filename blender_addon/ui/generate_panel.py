@@ -35,6 +35,7 @@ STAGES = {
     "motion consistency": "Measuring",
     "describe": "Asking the engine",
     "estimate": "Estimating",
+    "measure speed": "Estimating",
 }
 """What the stages that processes tell of are called here."""
 STATE_ICONS = {
@@ -79,8 +80,9 @@ class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
             column = layout.column(align=True)
             column.prop(settings, "seed")
             column.prop(settings, "variations")
-        _draw_cost(layout, context)
+        # the estimate comes when the engine has made it: nothing below it may be what the mouse is about to press
         _draw_button(layout)
+        _draw_cost(layout, context)
         session = controller.session()
         if session.running is not None:
             _draw_running(layout, context, session.running)
