@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ def test_an_inpainting_network_sees_the_warped_picture_and_what_is_made_up(
     hints = []
     painted.unet.conv_in.register_forward_pre_hook(lambda _, given: hints.append(given[0][-1, 4:]))
     settings = Settings("a ball", invert=False, attention="none", **QUICK)
+    axes = {name: np.stack([np.eye(n)] * clip.frame_count) for name, n in (("intrinsics", 3), ("camera_to_world", 4))}
+    clip = replace(clip, projection="orthographic", **axes)
     made = next(painted.stream(clip, settings))
     size = (made.z_0.shape[3], made.z_0.shape[2])
     assert painted.first_evaluations == 0 and len(hints) == painted.evaluations / 2 == 2

@@ -333,10 +333,12 @@ def test_a_file_from_a_newer_blender_is_suspected(tmp_path: Path) -> None:
 
 @pytest.mark.bpy
 def test_the_add_on_works_outside_the_checkout(tmp_path: Path) -> None:
-    """As in a wheel or a zip: the add-on's folder alone, with its own copy of the format."""
+    """As in a zip: the add-on's folder alone, with its own copies of the format and of the scenes' builders."""
     addon = tmp_path / "elsewhere" / "blender_addon"
     shutil.copytree(asset("blender_addon"), addon, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(SCRIPT.parents[2] / "simcraft/recording/format", addon / "recording_format")
+    shutil.copytree(asset("scenes/builders"), addon / "builders", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(asset("scenes/index.json"), addon / "builders")
     build = {"script": str(SCRIPT), "function": "moving_cube", "data": str(tmp_path)}
     request = {"addon": str(addon), "build": build, "out": str(tmp_path / "r"), "options": {"preview": True}}
     path = run_child(Blender(None), request, tmp_path / "log", lambda stage, step, steps: None)
