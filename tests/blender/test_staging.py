@@ -155,7 +155,8 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, scene: str, words: str) 
 @pytest.mark.bpy
 def test_the_example_of_the_guide_is_an_effect(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "blender.md").read_text(encoding="utf-8")
-    (tmp_path / "notes.json").write_text(page.split("```python\n")[1].split("```")[0], encoding="utf-8")
+    example = next(part.split("```")[0] for part in page.split("```python\n") if "make_domain" in part.split("```")[0])
+    (tmp_path / "notes.json").write_text(example, encoding="utf-8")
     (smoke,) = record("bpy", building("guide", tmp_path), tmp_path, "guide").effects
     assert (smoke.name, smoke.settings) == ("Box", {"resolution": 64, "buoyancy": 1.0})
     assert [(r.role, r.name, r.settings) for r in smoke.roles] == [("emitter", "Torch", {"density": 2.0})]
