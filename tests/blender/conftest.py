@@ -6,6 +6,8 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,28 @@ def build(function: str, kind: str, folder: Path, script: str | None = None, **o
     source = {"build": {"script": str(HERE / f"{script or function}.py"), "function": function, "data": str(notes)}}
     recording = record_in_child(source, {"preview": True, **options}, out=folder / "recording", blender=blender)
     return Built(recording, json.loads(notes.read_text()), folder)
+
+
+def notes_of(script: str, kind: str, folder: Path, *words: str, **environment: str) -> Any:
+    """What `script`, run in the Blender of a lane with these words after `folder`, writes to folder/notes.json.
+
+    The engine is this very Python, unless `environment` says otherwise; nor are the notes elsewhere, unless it has a
+    NOTES_FILE.
+    """
+    executable = blender_executable(kind)
+    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P"]
+    command = [sys.executable] if executable is None else [executable, *options]
+    separator = [] if executable is None else ["--"]
+    done = subprocess.run(
+        [*command, str(HERE / script), *separator, str(folder), *words],
+        env={**os.environ, "SIMCRAFT_PYTHON": sys.executable, **environment},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return json.loads(Path(environment.get("NOTES_FILE", folder / "notes.json")).read_text())
 
 
 @pytest.fixture(scope="session")

@@ -327,7 +327,7 @@ def main(folder: Path, wanted: list[str]) -> None:
         if chapter.__name__ in wanted:
             print("chapter", chapter.__name__, flush=True)
             notes[chapter.__name__] = chapter(folder)
-    Path(os.environ.get("GENERATING_NOTES", folder / "notes.json")).write_text(json.dumps(notes))
+    Path(os.environ.get("NOTES_FILE", folder / "notes.json")).write_text(json.dumps(notes))
     blender_addon.unregister()
 
 

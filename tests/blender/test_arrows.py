@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from simcraft.recording import Recording, load_recording
-from tests.blender.conftest import BLENDERS
-from tests.blender.test_result_panel import run_in_blender
+from tests.blender.conftest import BLENDERS, notes_of
 
 CAMERAS = ("plain", "shifted", "vertical", "orthographic")
 FRAMES = (1, 1, 5)
@@ -30,7 +29,7 @@ class Seen:
 @pytest.fixture(scope="module", params=BLENDERS)
 def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
     folder = tmp_path_factory.mktemp(f"arrows-{request.param}")
-    return Seen(run_in_blender(request.param, "arrows_seen.py", folder), folder)
+    return Seen(notes_of("arrows_seen.py", request.param, folder), folder)
 
 
 def recorded_pixels(recording: Recording, frame: int, points: list[list[float]]) -> np.ndarray:

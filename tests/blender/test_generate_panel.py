@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.blender.conftest import HERE, blender_executable
+from tests.blender.conftest import notes_of
 
 CHAPTERS = ("first_video", "what_is_a_change", "files", "meanwhile", "stopped", "problems", "variations", "automatic")
 LANES = [
@@ -24,21 +20,8 @@ LANES = [
 
 def generate_in_blender(kind: str, folder: Path, *chapters: str, **environment: str) -> Any:
     """The notes that generating.py takes of these chapters in the Blender of a lane."""
-    executable = blender_executable(kind)
-    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P"]
-    command = [sys.executable] if executable is None else [executable, *options]
-    separator = [] if executable is None else ["--"]
-    variables = {"SIMCRAFT_PYTHON": sys.executable, "BLENDER_USER_DATAFILES": str(folder / "data"), **environment}
-    done = subprocess.run(
-        [*command, str(HERE / "generating.py"), *separator, str(folder), *chapters],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads(Path(variables.get("GENERATING_NOTES", folder / "notes.json")).read_text())
+    data = {"BLENDER_USER_DATAFILES": str(folder / "data")}
+    return notes_of("generating.py", kind, folder, *chapters, **{**data, **environment})
 
 
 @pytest.fixture(scope="module", params=LANES)
@@ -155,9 +138,7 @@ def test_two_blenders_have_the_same_file_open(tmp_path: Path) -> None:
     generate_in_blender("bpy", tmp_path, "first_video")
     with ThreadPoolExecutor(2) as both:
         notes = [tmp_path / f"{number}.json" for number in range(2)]
-        runs = [
-            both.submit(generate_in_blender, "bpy", tmp_path, "same_file", GENERATING_NOTES=str(path)) for path in notes
-        ]
+        runs = [both.submit(generate_in_blender, "bpy", tmp_path, "same_file", NOTES_FILE=str(path)) for path in notes]
         seen = [run.result()["same_file"] for run in runs]
     assert len({run["video"] for run in seen}) == 2
     assert len({run["motion"] for run in seen}) == 2

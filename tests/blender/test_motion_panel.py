@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.blender.conftest import BLENDERS
-from tests.blender.test_result_panel import run_in_blender
+from tests.blender.conftest import BLENDERS, notes_of
 
 
 @pytest.fixture(scope="module", params=BLENDERS)
 def notes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp(f"motion-{request.param}")
-    return run_in_blender(request.param, "motion_simulated.py", folder)
+    return notes_of("motion_simulated.py", request.param, folder)
 
 
 def test_there_is_nothing_to_look_at_before(notes: Any) -> None:

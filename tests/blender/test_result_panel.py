@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,7 @@ import pytest
 
 from simcraft.picture import save_png
 from simcraft.video import Video, save_video
-from tests.blender.conftest import BLENDERS, HERE, blender_executable
+from tests.blender.conftest import BLENDERS, notes_of
 
 WIDTH, HEIGHT = 64, 48
 START, FRAMES = 11, 6
@@ -42,29 +38,11 @@ def make_inputs(folder: Path) -> None:
             save_png(frame, folder / "overlays" / layer / f"{t:04d}.png")
 
 
-def run_in_blender(kind: str, script: str, folder: Path) -> Any:
-    """The notes that `script` writes in the Blender of a lane."""
-    executable = blender_executable(kind)
-    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P"]
-    command = [sys.executable] if executable is None else [executable, *options]
-    separator = [] if executable is None else ["--"]
-    done = subprocess.run(
-        [*command, str(HERE / script), *separator, str(folder)],
-        env={**os.environ, "SIMCRAFT_PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads((folder / "notes.json").read_text())
-
-
 @pytest.fixture(scope="module", params=BLENDERS)
 def notes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp(f"results-{request.param}")
     make_inputs(folder)
-    return run_in_blender(request.param, "results_shown.py", folder)
+    return notes_of("results_shown.py", request.param, folder)
 
 
 BANDS = [80, 60, 200, 200, 80, 60, 60, 200, 80]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +10,12 @@ import pytest
 
 import simcraft as sc
 from simcraft.sim.families import families, find_family
-from tests.blender.conftest import BLENDERS, HERE, blender_executable
+from tests.blender.conftest import BLENDERS, notes_of
 
 CUP = 2.0**3 - 1.8**2 * 1.9
 """m³ of its walls and bottom."""
 CONE = np.pi * 0.5**2 * 2.0 / 3
 STONE = 2600.0
-
-
-def staged(kind: str, folder: Path, *cases: str) -> Any:
-    """What `panel_scenes.py` notes of these cases in the Blender of a lane."""
-    executable = blender_executable(kind)
-    options = ["-b", "--factory-startup", "-noaudio", "--python-exit-code", "1", "-P"]
-    command = [sys.executable] if executable is None else [executable, *options]
-    separator = [] if executable is None else ["--"]
-    done = subprocess.run(
-        [*command, str(HERE / "panel_scenes.py"), *separator, str(folder), *cases],
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return json.loads((folder / "notes.json").read_text())
 
 
 CASES = ("rigid", "falling", "custom", "check_list", "motion", "camera", "effects", "one_preset", "small_effects")
@@ -44,7 +24,7 @@ CASES = ("rigid", "falling", "custom", "check_list", "motion", "camera", "effect
 @pytest.fixture(scope="module", params=BLENDERS)
 def panel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     folder = tmp_path_factory.mktemp(f"panel-{request.param}")
-    return staged(request.param, folder, *CASES), folder
+    return notes_of("panel_scenes.py", request.param, folder, *CASES), folder
 
 
 @pytest.fixture
@@ -190,7 +170,7 @@ def test_a_preset_is_built_as_it_was_ordered(notes: Any) -> None:
 
 @pytest.mark.bpy
 def test_a_preset_is_what_the_command_line_simulates(tmp_path: Path) -> None:
-    notes = staged("bpy", tmp_path, "one_preset")["one_preset"]
+    notes = notes_of("panel_scenes.py", "bpy", tmp_path, "one_preset")["one_preset"]
     added = sc.simulate(tmp_path / "preset.blend", preview=True)
     settings = {"count": 4, "gap": 0.1, "camera_motion": "still"}
     ordered = sc.simulate("dominoes", seed=3, settings=settings, preview=True)
@@ -213,7 +193,7 @@ def test_what_was_added_is_solved(tmp_path_factory: pytest.TempPathFactory, name
     folder = tmp_path_factory.getbasetemp() / "small effects"
     if not folder.exists():
         folder.mkdir()
-        staged("bpy", folder, "small_effects")
+        notes_of("panel_scenes.py", "bpy", folder, "small_effects")
     recording = sc.simulate(folder / f"{name}.blend", preview=True)
     (effect,) = recording.effects
     assert effect.solved
@@ -238,7 +218,7 @@ def _moves(body: Any) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", BLENDERS)
 def test_every_preset_is_built_beside_what_is_open(tmp_path: Path, kind: str) -> None:
-    presets = staged(kind, tmp_path, "every_preset")["every_preset"]
+    presets = notes_of("panel_scenes.py", kind, tmp_path, "every_preset")["every_preset"]
     assert presets["kept"]
     assert list(presets["built"]) == [f.name for f in families() if f.image_plane is None]
     assert presets["scenes"] == 1 + len(presets["built"])
