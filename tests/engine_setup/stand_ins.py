@@ -8,6 +8,7 @@ import http.server
 import io
 import json
 import threading
+import urllib.parse
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -140,7 +141,7 @@ class Server:
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         wanted = handler.headers.get("Range", "")
         self.asked.append((handler.path, wanted))
-        data = self.files.get(handler.path)
+        data = self.files.get(urllib.parse.unquote(handler.path))
         if data is None:
             handler.send_error(404)
             return

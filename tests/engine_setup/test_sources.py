@@ -183,6 +183,9 @@ def test_torch_of_the_wanted_build_comes_from_its_index(
 ) -> None:
     if uses_uv:
         monkeypatch.setenv("PATH", str(UV), prepend=os.pathsep)
+    # a torch that this computer's own settings offer would be another one
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     folder = tmp_path / "engine"
     shutil.copytree(installed[0].folder, folder, symlinks=True)
     files = {"simcraft/__init__.py": "", "simcraft/worker.py": WORKER}
