@@ -158,8 +158,9 @@ def models() -> list[Check]:
 def model(name: str, folder: Path) -> Check:
     """How large a model is, and which one: its UNet's fingerprint."""
     from simcraft.clip.files import sha256_of
+    from simcraft.generate.embedded import model_bytes
 
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    size = model_bytes(folder) / 1e6
     weights = sorted((folder / "unet").glob("*.safetensors"))
     if not weights:
         return Check(f"Model {name}", "missing", f"{folder} has no unet/*.safetensors", "Get it again, or train it")

@@ -166,7 +166,7 @@ def _describe(*_: Any) -> dict[str, Any]:
     """What this engine has: versions, device, memory, generators with their options, models."""
     from simcraft.doctor import examine
     from simcraft.generate import find_generator, generator_names
-    from simcraft.generate.embedded import best_generator, embedded_models
+    from simcraft.generate.embedded import best_generator, embedded_models, model_bytes
 
     device, memory = _device()
     models, best = {}, ""
@@ -179,7 +179,7 @@ def _describe(*_: Any) -> dict[str, Any]:
         "memory_bytes": memory,
         "generators": [_described(find_generator(name)) for name in generator_names()],
         "models": [
-            {"name": name, "path": str(folder), "megabytes": round(_size(folder) / 1e6, 1)}
+            {"name": name, "path": str(folder), "megabytes": round(model_bytes(folder) / 1e6, 1)}
             for name, folder in models.items()
         ],
         "best": best,
@@ -203,10 +203,6 @@ def _described(generator: Generator) -> dict[str, Any]:
 def _option(option: Option) -> dict[str, Any]:
     told = {name: getattr(option, name) for name in ("name", "default", "help", "minimum", "maximum", "unset")}
     return {**told, "type": option.type.__name__, "choices": list(option.choices)}
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _device() -> tuple[str, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import html.parser
 import urllib.error
 import urllib.parse
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checksum import sha256_of
 from .errors import SetupError
 
 BLOCK = 1 << 20
@@ -115,15 +115,6 @@ def _fetch(address: str, partial: Path, report: Report) -> None:
                 report(have, max(total, have), f"{have / 1e6:.0f} of {total / 1e6:.0f} MB")
     if have < total:
         raise SetupError(f"{address} has ended after {have / 1e6:.0f} of {total / 1e6:.0f} MB.", NO_NETWORK)
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,6 @@ fetched after it. A file that is there already, and the same, does not travel.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import os
 import shutil
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..checksum import sha256_of
 from .changes import progressed
 from .conversation import Talk, ask, ask_all
 from .peer import Peer
@@ -133,7 +133,7 @@ def _described(talk: Talk, local: Path) -> dict[str, tuple[int, str]]:
         if talk.stop.is_set():
             raise Stopped
         if path.is_file() and not any(part.startswith(".") for part in PurePosixPath(name).parts):
-            files[name] = path.stat().st_size, _sha256(path)
+            files[name] = path.stat().st_size, sha256_of(path)
     return files
 
 
@@ -172,7 +172,7 @@ def _fetch(talk: Talk, engine: Peer, place: Place) -> None:
 def _kept(parent: Path, incoming: Path, file: dict[str, Any]) -> bool:
     """Is the file here already, and the same? It is then linked, or copied, to those that come."""
     here, new = _inside(parent, file["path"]), _inside(incoming, file["path"])
-    if not here.is_file() or here.stat().st_size != file["bytes"] or _sha256(here) != file["sha256"]:
+    if not here.is_file() or here.stat().st_size != file["bytes"] or sha256_of(here) != file["sha256"]:
         return False
     new.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -194,7 +194,7 @@ def _receive(talk: Talk, engine: Peer, remote: str, incoming: Path, files: list[
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as stream:
             stream.write(base64.b64decode(result["data"]))
-        if index == _piece_count(file["bytes"]) - 1 and _sha256(path) != file["sha256"]:
+        if index == _piece_count(file["bytes"]) - 1 and sha256_of(path) != file["sha256"]:
             raise Trouble(Problem(f"'{file['path']}' has arrived damaged.", "Try again.", ("retry",), talk.job.log))
         meter.count()
 
@@ -220,14 +220,6 @@ def _replace(new: Path, path: Path) -> None:
         old.rename(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with contextlib.closing(path.open("rb")) as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 class _Meter:

@@ -46,7 +46,7 @@ def need(kind: str, size: Sequence[float], resolution: int, frames: int) -> Need
     return Need((x, y, z), memory, disk)
 
 
-def in_words(size: int) -> str:
+def in_words(size: float) -> str:
     """Bytes as people read them: "350 MB", "1.2 GB"."""
     if size >= 10**9:
         return f"{size / 1e9:.1f} GB"

@@ -11,6 +11,7 @@ from .. import arrow_sources
 from ..arrows import KINDS, add_arrow, is_shown
 from ..control.changes import uncounted
 from ..errors import SceneError
+from .common import select_only
 from .words import reports_errors
 
 AUTO = ("AUTO", "By the Arrow", "Empties move whole objects, curves and strokes drag points", 0)
@@ -42,7 +43,7 @@ class SIMCRAFT_OT_add_arrow(bpy.types.Operator):
         with uncounted():
             if source is None:
                 source = arrow_sources.new_arrow_empty(context.scene, target)
-                _select_only(context, source)
+                select_only(context, source)
             item = _add(context, source, target, self.kind)
         self.report({"INFO"}, tip("{} moves {}").format(item.name, item.target.name if item.target else tip("a point")))
         return {"FINISHED"}
@@ -131,7 +132,7 @@ class SIMCRAFT_OT_select_arrow(bpy.types.Operator):
         source = scene.simcraft_arrows[scene.simcraft_arrow_index].source
         if source.name not in context.view_layer.objects:
             raise SceneError(f"'{source.name}' is not in this view layer.", "Enable its collection in the Outliner.")
-        _select_only(context, source)
+        select_only(context, source)
         return {"FINISHED"}
 
 
@@ -158,13 +159,6 @@ def _add(context: Any, source: Any, target: Any | None, kind: str) -> Any:
         start = arrow_sources.start_of(source, depsgraph)
         target = arrow_sources.object_below(scene, depsgraph, start)
     return add_arrow(scene, source, target, kind)
-
-
-def _select_only(context: Any, obj: Any) -> None:
-    for other in context.selected_objects:
-        other.select_set(False)
-    obj.select_set(True)
-    context.view_layer.objects.active = obj
 
 
 CLASSES = (

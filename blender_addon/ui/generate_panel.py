@@ -10,6 +10,7 @@ from bpy.app.translations import pgettext_iface as word
 from .. import controller
 from ..control import fixes
 from ..jobs import Problem, State, Ticket
+from ..staging.memory import in_words
 from . import newest_frame
 from .words import draw_text
 
@@ -87,7 +88,7 @@ class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
         if session.running is not None:
             _draw_running(layout, context, session.running)
         elif session.tickets and session.question is not None:
-            _draw_progress(layout, session.question)
+            draw_progress(layout, session.question)
 
 
 class SIMCRAFT_PT_generate_painting(_Panel, bpy.types.Panel):
@@ -217,7 +218,7 @@ def _draw_cost(layout: Any, context: Any) -> None:
     if estimate is not None and estimate.seconds is not None:
         text = word("Painting: about {}").format(duration(estimate.seconds))
         if estimate.bytes:
-            text = word("{}, {} of memory").format(text, memory(estimate.bytes))
+            text = word("{}, {} of memory").format(text, in_words(estimate.bytes))
         draw_text(layout, context, text, "TIME")
     motion = controller.motion_of(context.scene)
     if controller.session().running is None and (motion is None or not motion.up_to_date):
@@ -235,7 +236,7 @@ def _draw_running(layout: Any, context: Any, ticket: Ticket) -> None:
     box = layout.box()
     box.use_property_split = False
     box.label(text=ticket.job.name, translate=False)
-    _draw_progress(box, ticket)
+    draw_progress(box, ticket)
     if ticket.newest_frame is not None and (icon := newest_frame.icon_of(ticket.newest_frame, ticket.frame)):
         box.template_icon(icon, scale=FRAME_SCALE)
         # people count from one
@@ -248,7 +249,8 @@ def _draw_running(layout: Any, context: Any, ticket: Ticket) -> None:
     button.job = controller.session().entries[ticket].number
 
 
-def _draw_progress(layout: Any, ticket: Ticket) -> None:
+def draw_progress(layout: Any, ticket: Ticket, icon: str = "NONE") -> None:
+    """How far a job is: a bar, or in a Blender that has none, a line with `icon`."""
     text = word(STAGES.get(ticket.stage, ticket.stage.capitalize()))
     if ticket.eta_seconds:
         text = word("{}, {} left").format(text, duration(ticket.eta_seconds))
@@ -256,7 +258,7 @@ def _draw_progress(layout: Any, ticket: Ticket) -> None:
         layout.progress(factor=ticket.fraction or 0.0, type="BAR", text=text, translate=False)
     else:
         share = "" if ticket.fraction is None else f" ({ticket.fraction:.0%})"
-        layout.label(text=f"{text}{share}", translate=False)
+        layout.label(text=f"{text}{share}", icon=icon, translate=False)
 
 
 def _draw_job(layout: Any, context: Any, ticket: Ticket) -> None:
@@ -297,13 +299,6 @@ def duration(seconds: float) -> str:
     if seconds < 5400:
         return word("{} min").format(round(seconds / 60))
     return word("{} h").format(round(seconds / 3600, 1))
-
-
-def memory(count: float) -> str:
-    """About how much that is, in words."""
-    if count < 1e9:
-        return word("{} MB").format(max(1, round(count / 1e6)))
-    return word("{} GB").format(round(count / 1e9, 1))
 
 
 CLASSES = (

@@ -14,6 +14,7 @@ from ..errors import RecordFailure, SceneError
 from ..jobs import Problem, State
 from ..overlay import LAYERS, hide_overlay, layer_footage, show_overlay, shown_layer
 from ..showing.image_editor import show_footage
+from .common import look_through_camera
 from .words import reports_errors
 
 LAYER_ITEMS = tuple((layer.name, layer.title, layer.description, layer.number) for layer in LAYERS)
@@ -142,13 +143,6 @@ class SIMCRAFT_OT_hide_motion(bpy.types.Operator):
         with uncounted():
             hide_overlay(context.scene)
         return {"FINISHED"}
-
-
-def look_through_camera(context: Any) -> None:
-    """Turn the 3D viewport in which a button was pressed to the camera's view."""
-    space = context.space_data
-    if space is not None and space.type == "VIEW_3D" and space.region_3d is not None:
-        space.region_3d.view_perspective = "CAMERA"
 
 
 CLASSES = (SIMCRAFT_OT_simulate_motion, SIMCRAFT_OT_show_motion, SIMCRAFT_OT_open_motion, SIMCRAFT_OT_hide_motion)

@@ -11,7 +11,7 @@ from .. import controller
 from ..arrows import is_shown
 from ..jobs import State, Ticket
 from ..overlay import LAYERS, layers_in, shown_layer
-from .generate_panel import STAGES, duration
+from .generate_panel import draw_progress
 from .words import draw_text
 
 ICONS = {
@@ -123,16 +123,8 @@ def _draw_state(layout: Any, context: Any, motion: Any) -> None:
 
 def _draw_running(layout: Any, ticket: Ticket) -> None:
     """How far the job is that makes the motion, and the button that stops it."""
-    text = iface(STAGES.get(ticket.stage, ticket.stage.capitalize()))
-    if ticket.eta_seconds:
-        text = iface("{}, {} left").format(text, duration(ticket.eta_seconds))
     row = layout.row(align=True)
-    # since 4.0 there are bars
-    if hasattr(row, "progress"):
-        row.progress(factor=ticket.fraction or 0.0, text=text, translate=False)
-    else:
-        share = "" if ticket.fraction is None else f" {ticket.fraction:.0%}"
-        row.label(text=f"{text}{share}", icon="SORTTIME", translate=False)
+    draw_progress(row, ticket, "SORTTIME")
     button = row.row(align=True)
     button.enabled = ticket.state is not State.STOPPING
     button.operator("simcraft.cancel_job", text="", icon="X").job = controller.session().entries[ticket].number

@@ -12,6 +12,7 @@ from ..staging import agents, fluids
 from ..staging.memory import in_words, need
 from ..staging.rigid import RigidWish, make_rigid
 from ..staging.substances import SUBSTANCES
+from .common import is_object_mode, select_only
 from .scene_state import (
     AGENTS,
     COUNTS,
@@ -36,19 +37,6 @@ SHAPES = (
     ("CONVEX_HULL", "Convex Hull", "As if shrink-wrapped: no holes"),
     ("MESH", "Mesh", "Exactly the mesh, with its holes; slow, and things may fall through what is thin"),
 )
-
-
-def _is_object_mode(cls: Any, context: Any) -> bool:
-    if context.mode != "OBJECT":
-        cls.poll_message_set("Leave the edit mode first (Tab)")
-    return bool(context.mode == "OBJECT")
-
-
-def _select_only(context: Any, obj: Any) -> None:
-    for other in context.selected_objects:
-        other.select_set(False)
-    obj.select_set(True)
-    context.view_layer.objects.active = obj
 
 
 class SIMCRAFT_OT_make_rigid(bpy.types.Operator):
@@ -111,7 +99,7 @@ class SIMCRAFT_OT_make_rigid(bpy.types.Operator):
         if not any(obj.type == "MESH" for obj in context.selected_objects):
             cls.poll_message_set("Select the meshes that are to be rigid")
             return False
-        return _is_object_mode(cls, context)
+        return is_object_mode(cls, context)
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
@@ -173,7 +161,7 @@ def _add_domain(operator: Any, context: Any, wish: fluids.FluidWish) -> set[str]
     scene = context.scene
     place = fluids.plan(wish, context.selected_objects, scene.cursor.location, scene.objects)
     domain = fluids.add_fluid(wish, place, context.selected_objects, context.collection)
-    _select_only(context, domain)
+    select_only(context, domain)
     sides = " x ".join(f"{side:.2g}" for side in place.domain.size)
     operator.report({"INFO"}, tip("'{}' is a box of {} m").format(domain.name, sides))
     return {"FINISHED"}
@@ -195,18 +183,14 @@ class SIMCRAFT_OT_add_fluid(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return _is_object_mode(cls, context)
+        return is_object_mode(cls, context)
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
         return _add_domain(self, context, fluids.FluidWish(self.kind, self.resolution, self.solver, room=self.room))
 
     def draw(self, context: Any) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        for name in ("kind", "resolution", "solver", "room"):
-            layout.prop(self, name)
-        _draw_cost(layout, context, self.kind)
+        _draw_domain(self, context, ("kind", "resolution", "solver", "room"), self.kind)
 
 
 class SIMCRAFT_OT_add_material(bpy.types.Operator):
@@ -224,7 +208,7 @@ class SIMCRAFT_OT_add_material(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return _is_object_mode(cls, context)
+        return is_object_mode(cls, context)
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
@@ -232,11 +216,16 @@ class SIMCRAFT_OT_add_material(bpy.types.Operator):
         return _add_domain(self, context, wish)
 
     def draw(self, context: Any) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        for name in ("material", "resolution", "room"):
-            layout.prop(self, name)
-        _draw_cost(layout, context, "material")
+        _draw_domain(self, context, ("material", "resolution", "room"), "material")
+
+
+def _draw_domain(operator: Any, context: Any, names: tuple[str, ...], kind: str) -> None:
+    """The properties of an operator that has added a domain of `kind`, and what that takes."""
+    layout = operator.layout
+    layout.use_property_split = True
+    for name in names:
+        layout.prop(operator, name)
+    _draw_cost(layout, context, kind)
 
 
 def _draw_cost(layout: Any, context: Any, kind: str) -> None:
@@ -277,7 +266,7 @@ class SIMCRAFT_OT_add_agents(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return _is_object_mode(cls, context)
+        return is_object_mode(cls, context)
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
@@ -287,7 +276,7 @@ class SIMCRAFT_OT_add_agents(bpy.types.Operator):
             raise SceneError(f"'{chosen[0].name}' is no mesh.", "Make a mesh active: each agent is a copy of it.")
         box = agents.plan(wish, chosen, context.scene.cursor.location)
         domain = agents.add_agents(wish, box, chosen, context.collection)
-        _select_only(context, domain)
+        select_only(context, domain)
         sides = " x ".join(f"{side:.3g}" for side in box.size)
         self.report({"INFO"}, tip("'{}': {} in a box of {} m").format(domain.name, wish.count, sides))
         return {"FINISHED"}

@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_tip as tip
 
 from ..properties import blender_property
 from ..staging.presets import build_preset, find_preset, presets
+from .common import is_object_mode
 from .words import draw_text, reports_errors
 
 LOOK = "look"
@@ -32,9 +33,7 @@ class SIMCRAFT_OT_add_preset(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the edit mode first (Tab)")
-        return bool(context.mode == "OBJECT")
+        return is_object_mode(cls, context)
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:

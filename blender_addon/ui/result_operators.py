@@ -21,7 +21,7 @@ from ..showing.plane import plane_at_cursor, plane_in_view
 from ..showing.saving import copy_video
 from ..showing.sequencer import add_strip
 from .background_properties import VIDEO
-from .motion_operators import look_through_camera
+from .common import look_through_camera
 from .words import reports_errors
 
 

@@ -13,6 +13,7 @@ from ..staging import framing
 from ..staging.checks import PROBLEMS, findings
 from ..staging.fixes import Situation, fix
 from ..staging.look import facts_of
+from .common import is_object_mode, look_through_camera
 from .words import reports_errors
 
 
@@ -24,11 +25,6 @@ def view_rotation(context: Any) -> Any:
     if region.view_perspective == "CAMERA" and context.scene.camera is not None:
         return context.scene.camera.matrix_world.to_3x3().normalized()
     return region.view_rotation.to_matrix()
-
-
-def _look_through(context: Any) -> None:
-    if context.space_data and context.space_data.type == "VIEW_3D":
-        context.region_data.view_perspective = "CAMERA"
 
 
 class SIMCRAFT_OT_add_camera(bpy.types.Operator):
@@ -82,7 +78,7 @@ class SIMCRAFT_OT_add_camera(bpy.types.Operator):
         else:
             camera.data.lens = self.lens
             framing.place_camera(scene, camera, points, rotation)
-        _look_through(context)
+        look_through_camera(context)
         self.report({"INFO"}, tip("'{}' is the scene's camera").format(camera.name))
         return {"FINISHED"}
 
@@ -100,9 +96,7 @@ class SIMCRAFT_OT_fix_scene(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave the edit mode first (Tab)")
-        return bool(context.mode == "OBJECT")
+        return is_object_mode(cls, context)
 
     @classmethod
     def description(cls, context: Any, properties: Any) -> str:

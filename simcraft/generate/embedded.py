@@ -55,6 +55,11 @@ def embedded_models() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def model_bytes(folder: Path, pattern: str = "*") -> int:
+    """Size of all files of a model, or of those of a name."""
+    return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
+
+
 def embedded_model(name: str | None = None) -> Path:
     """The folder of the model `name`, or of the first of `PREFERRED` that is there.
 

@@ -40,7 +40,12 @@ _STILL = 0.02
 
 
 def warp(
-    clip: MotionClip, *, progress: Progress = silent, interpolation: str = "bicubic", inpaint_radius: int = 4
+    clip: MotionClip,
+    *,
+    progress: Progress = silent,
+    interpolation: str = "bicubic",
+    inpaint_radius: int = 4,
+    first: FirstFrame | None = None,
 ) -> Video:
     """Move `clip.image` along the clip's motion.
 
@@ -49,11 +54,12 @@ def warp(
     clip: with `to_first` and `to_first_visible` the result is exact; with flow alone the flows are composed.
     interpolation: "bicubic", "bilinear" or "nearest".
     inpaint_radius: neighbourhood of the inpainting, in pixels.
+    first: what `first_frame(clip)` gives, where that is known already.
 
     Frame 0 of the result equals `clip.image`. `made_by["pixels"]` tells the shares of the four sources,
     `made_by["correspondence"]` is "exact" or "composed".
     """
-    first = first_frame(clip, progress)
+    first = first or first_frame(clip, progress)
     source = surfaces(clip.image, frame_labels(clip, 0), antialiased=True)
     layers = _hidden_layers(clip, first, source, inpaint_radius)
     painted = {0: source}  # before antialiasing: what other frames read

@@ -17,8 +17,8 @@ import torch
 from simcraft.clip.files import complete_file, read_errors, write_errors
 from simcraft.cores import core_count
 from simcraft.errors import UserError
+from simcraft.generate.embedded import model_bytes
 from simcraft.train.checkpoint import checkpoints
-from simcraft.train.export import model_bytes
 from simcraft.train.report import curves, series_of
 
 _LICENSE = "GPL-3.0-or-later"

@@ -97,11 +97,6 @@ def load_autoencoder(folder: Path) -> Any:
     return autoencoder.float().eval().requires_grad_(False)
 
 
-def model_bytes(folder: Path, pattern: str = "*") -> int:
-    """Size of all files of a model, or of those of a name."""
-    return sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())
-
-
 def _half(module: Any) -> Any:
     """A float16 copy: what is trained stays in float32."""
     return copy.deepcopy(module).half()

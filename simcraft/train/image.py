@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from simcraft.errors import UserError
+from simcraft.generate.embedded import model_bytes
 from simcraft.progress import Progress, silent
 from simcraft.train.autoencoder import AutoencoderStage
 from simcraft.train.diffusion import Material, load_material
-from simcraft.train.export import model_bytes
 from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of

@@ -7,8 +7,9 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline, StableDiffusionPipeline
 
 from simcraft.errors import UserError
+from simcraft.generate.embedded import model_bytes
 from simcraft.generate.motioncraft.geometry import CHANNELS
-from simcraft.train.export import model_bytes, save_autoencoder, save_pipeline
+from simcraft.train.export import save_autoencoder, save_pipeline
 from simcraft.train.layout import (
     BUDGET,
     LAYOUTS,

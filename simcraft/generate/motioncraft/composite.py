@@ -28,7 +28,8 @@ class Warped:
         """Paint the whole clip: later frames tell what earlier ones may make up."""
         from simcraft.generate.warp import warp
 
-        return cls(warp(clip).frames, first_frame(clip))
+        first = first_frame(clip)
+        return cls(warp(clip, first=first).frames, first)
 
 
 def composited(image: np.ndarray, warped: np.ndarray, lossy: np.ndarray, new: np.ndarray) -> np.ndarray:

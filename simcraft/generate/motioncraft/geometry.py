@@ -45,6 +45,14 @@ class Geometry:
         return np.ascontiguousarray(cells.transpose(2, 0, 1), np.float32)
 
     @cached_property
+    def _usual_depth(self) -> float:
+        """The median in the first frame, in metres."""
+        assert self.clip.depth is not None
+        first = np.asarray(self.clip.depth[0])
+        finite = first[np.isfinite(first)]
+        return float(np.median(finite)) if finite.size else 1.0
+
+    @cached_property
     def _first_surfaces(self) -> np.ndarray:
         return self._surfaces(0)
 
@@ -54,11 +62,9 @@ class Geometry:
         result = np.zeros((*clip.image.shape[:2], _EACH), np.float32)
         if clip.depth is None or clip.intrinsics is None or clip.camera_to_world is None:
             return result
-        depth, first = np.asarray(clip.depth[t]), np.asarray(clip.depth[0])
+        depth = np.asarray(clip.depth[t])
         hit = np.isfinite(depth)
-        finite = first[np.isfinite(first)]
-        usual = float(np.median(finite)) if finite.size else 1.0
-        result[hit, 0] = usual / (usual + depth[hit])
+        result[hit, 0] = self._usual_depth / (self._usual_depth + depth[hit])
         normals = normals_of(depth, clip.intrinsics[t], clip.projection)
         turned = clip.camera_to_world[0, :3, :3].T @ clip.camera_to_world[t, :3, :3]
         result[..., 1:] = normals @ turned.T
