@@ -50,7 +50,7 @@ def latent_motion(clip: MotionClip, t: int, size: tuple[int, int]) -> LatentMoti
     new = seen.mean(-1) < 0.5
     if clip.coverage is not None:
         new |= _smoke_changed(clip, t, size)
-    return LatentMotion(places.astype(np.float32), new, _cell_labels(clip, t, size))
+    return LatentMotion(places.astype(np.float32), new, cell_labels(clip, t, size))
 
 
 def first_places(clip: MotionClip, t: int, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -94,6 +94,21 @@ def cell_samples(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     rows, columns = _spread(height, size[1]), _spread(width, size[0])
     block = field[rows[:, None, :, None], columns[None, :, None, :]]
     return block.reshape(size[1], size[0], rows.shape[1] * columns.shape[1], *field.shape[2:])
+
+
+def cell_labels(clip: MotionClip, t: int, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) uint16, the most frequent label of each cell (of equals, the smaller)."""
+    return most_frequent(cell_samples(frame_labels(clip, t), size))
+
+
+def most_frequent(samples: np.ndarray) -> np.ndarray:
+    """(...) the value that occurs most often among (..., k) samples; of equals, the smaller."""
+    ordered = np.sort(samples, axis=-1)
+    places = np.arange(ordered.shape[-1])
+    begins = np.ones(ordered.shape, bool)
+    begins[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    run = places - np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
+    return np.take_along_axis(ordered, run.argmax(-1)[..., None], -1)[..., 0]
 
 
 def share_of_cells(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -197,13 +212,6 @@ def _smoke_changed(clip: MotionClip, t: int, size: tuple[int, int]) -> np.ndarra
     x, y = there[..., 0].clip(0, width - 1), there[..., 1].clip(0, height - 1)
     change = np.abs(np.asarray(clip.coverage[t]) - np.asarray(clip.coverage[t - 1])[y, x])
     return np.asarray(cell_samples(change, size).mean(-1) > _THICKER)
-
-
-def _cell_labels(clip: MotionClip, t: int, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) uint16, the most frequent label of each cell (of equals, the smaller)."""
-    samples = np.sort(cell_samples(frame_labels(clip, t), size), axis=-1)
-    counts = (samples[..., :, None] == samples[..., None, :]).sum(-1)
-    return np.take_along_axis(samples, counts.argmax(-1)[..., None], -1)[..., 0]
 
 
 def _channels_first(flow: np.ndarray) -> torch.Tensor:
