@@ -22,6 +22,8 @@ SIZE = (1500, 940)
 PATIENCE = 120.0
 """Seconds until something that does not come is given up; machines that test are busy."""
 PROGRAMS = ("Xvfb", "xdotool")
+SCREEN = "Xvfb_screen0"
+"""The file in which Xvfb keeps the picture of its screen."""
 
 
 def missing_programs() -> list[str]:
@@ -77,6 +79,10 @@ class DrivenBlender:
         self.xdotool("click", 1)
         time.sleep(0.3)
 
+    def press(self, wanted: str, **where: Any) -> None:
+        """Click the button that `find` finds."""
+        self.click(*self.find(wanted, **where))
+
     def key(self, *names: str) -> None:
         self.xdotool("key", *names)
         time.sleep(0.3)
@@ -116,6 +122,26 @@ class DrivenBlender:
         time.sleep(0.5)
         return str(self.value(f"under_mouse('{kind}', '{area}')"))
 
+    def find_picture(self, path: Path, size: int) -> tuple[int, int]:
+        """The middle of where the screen shows a picture, `size` pixels large.
+
+        For what `find` does not see: pictures that are buttons, and lists that are open. Raises `DrivenError`.
+        """
+        import cv2
+
+        wanted = cv2.resize(cv2.imread(str(path)), (size, size), interpolation=cv2.INTER_AREA)
+
+        def seen() -> tuple[int, int] | None:
+            screen = cv2.cvtColor(read_screen(self.work / SCREEN), cv2.COLOR_RGB2BGR)
+            _, alike, _, (left, top) = cv2.minMaxLoc(cv2.matchTemplate(screen, wanted, cv2.TM_CCOEFF_NORMED))
+            return (left + size // 2, top + size // 2) if alike > 0.9 else None
+
+        try:
+            return wait_for(seen, f"the screen shows {path.name}", 30)
+        except DrivenError:
+            self.picture("failure")
+            raise
+
     def scroll(self, notches: int, kind: str = "UI", area: str = "VIEW_3D") -> None:
         """Turn the wheel over a region, down where `notches` is positive."""
         left, top, width, _ = self.value(f"rectangle('{kind}', '{area}')")
@@ -124,16 +150,18 @@ class DrivenBlender:
         self.xdotool("click", "--repeat", abs(notches), "--delay", 20, 5 if notches > 0 else 4)
         time.sleep(0.5)
 
-    def picture(self, name: str) -> Path:
-        """Keep what the screen shows, without a tooltip, as `name`.png, and return its path."""
+    def picture(self, name: str, patience: int = 8) -> Path:
+        """Keep what the screen shows, without a tooltip, as `name`.png, and return its path.
+
+        It is taken when all is drawn and stands still, or after `patience` seconds as it is.
+        """
         from PIL import Image
 
         self.move(SIZE[0] * 0.3, SIZE[1] * 0.8)
         self.ask("redraw()")
-        path, screen = self.pictures / f"{name}.png", self.work / "Xvfb_screen0"
+        path, screen = self.pictures / f"{name}.png", self.work / SCREEN
         seen = read_screen(screen)
-        # until it has been drawn; what moves all the time is taken as it is
-        for _ in range(8):
+        for _ in range(patience):
             time.sleep(1)
             before, seen = seen, read_screen(screen)
             if np.array_equal(before, seen):
@@ -192,7 +220,7 @@ def driven_blender(executable: str, home: Path, pictures: Path, *arguments: obje
 
 @contextlib.contextmanager
 def _screen(work: Path) -> Iterator[str]:
-    """A screen without a monitor, whose picture is the file Xvfb_screen0 in `work`; gives its DISPLAY."""
+    """A screen without a monitor, whose picture is the file `SCREEN` in `work`; gives its DISPLAY."""
     reading, writing = os.pipe()
     width, height = SIZE
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{width}x{height}x24", "-fbdir", str(work)]

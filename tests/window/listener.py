@@ -90,10 +90,11 @@ def under_mouse(kind: str, area_kind: str = "VIEW_3D") -> str:
 
 
 def rectangle(kind: str, area_kind: str = "VIEW_3D") -> tuple[int, int, int, int]:
-    """(left, top, width, height) of a region on the screen, y down."""
+    """(left, top, width, height) of a region on the screen, y down; the first window covers all of the screen."""
     context = region_of(kind, area_kind)
     region, window = context["region"], context["window"]
-    return region.x, window.height - region.y - region.height, region.width, region.height
+    bottom = bpy.context.window_manager.windows[0].height - window.y - region.y
+    return window.x + region.x, bottom - region.height, region.width, region.height
 
 
 def redraw() -> None:
