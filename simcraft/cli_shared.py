@@ -35,5 +35,5 @@ def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> N
         known = explain(error)
         if known is None:
             raise
-        show_error(known[0], known[1], as_json)
-        raise typer.Exit(known[2]) from None
+        show_error(known.message, known.fix, as_json)
+        raise typer.Exit(known.exit_code) from None

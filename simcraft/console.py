@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simcraft.errors import Cancelled, SimcraftError
+from simcraft.errors import Cancelled, DiskFull, Failure, SimcraftError, UserError
 from simcraft.progress import Pace, Progress, silent
 
 
@@ -72,34 +72,43 @@ def line_reporter(every: float = 2.0) -> Progress:
     return report
 
 
-def explain(error: BaseException) -> tuple[str, str, int] | None:
-    """(message, fix, exit code) of an error that the user can act on; None for a defect of ours."""
+def explain(error: BaseException) -> SimcraftError | None:
+    """The error as one that the user can act on; None for a defect of ours."""
     from simcraft.recording.format import RecordingError  # numpy: not for `simcraft --help`
 
     if isinstance(error, (Cancelled, KeyboardInterrupt)):
-        return "Stopped.", getattr(error, "fix", ""), 130
+        return Cancelled("Stopped.", getattr(error, "fix", ""))
     if isinstance(error, SimcraftError):
-        return error.message, error.fix, error.exit_code
+        return error
     if isinstance(error, RecordingError):
-        return str(error), "Simulate again, or give the recording that was meant.", 2
+        return UserError(str(error), "Simulate again, or give the recording that was meant.")
     if isinstance(error, OSError):
-        where = f" {error.filename}" if error.filename else ""
-        known = {
-            errno.ENOSPC: ("The disk is full.", "Free some space, or write elsewhere with --out.", 1),
-            errno.EDQUOT: ("The disk quota is used up.", "Free some space, or write elsewhere with --out.", 1),
-            errno.EROFS: (f"Cannot write{where}: the file system is read-only.", "Write elsewhere with --out.", 2),
-            errno.EACCES: (f"No permission for{where}.", "Write elsewhere with --out, or change the permission.", 2),
-            errno.EPERM: (f"No permission for{where}.", "Write elsewhere with --out, or change the permission.", 2),
-            errno.ENOENT: (f"No such file or folder:{where}.", "Check the path.", 2),
-            errno.ENOTDIR: (f"Not a folder:{where}.", "Check the path.", 2),
-            errno.EISDIR: (f"A folder, not a file:{where}.", "Check the path.", 2),
-        }
-        return known.get(error.errno or 0)
+        return _explain_system(error)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("simcraft"):
-        return f"The Python package '{error.name}' is not installed.", "Run: make demo; simcraft doctor lists all.", 2
+        message = f"The Python package '{error.name}' is not installed."
+        return UserError(message, "Run: make demo; simcraft doctor lists all.", ("engine",))
     if isinstance(error, MemoryError):
-        return "Out of memory.", "Try a smaller --size or fewer --frames.", 1
+        return Failure("Out of memory.", "Try a smaller --size or fewer --frames.", ("size", "frames"))
     return None
+
+
+def _explain_system(error: OSError) -> SimcraftError | None:
+    """What the operating system refuses."""
+    where, elsewhere = f" {error.filename}" if error.filename else "", "Write elsewhere with --out"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = "The disk is full." if error.errno == errno.ENOSPC else "The disk quota is used up."
+        return DiskFull(message, "Free some space, or write elsewhere with --out.", ("disk", "out"))
+    if error.errno == errno.EROFS:
+        return UserError(f"Cannot write{where}: the file system is read-only.", f"{elsewhere}.", ("out",))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return UserError(f"No permission for{where}.", f"{elsewhere}, or change the permission.", ("out",))
+    paths = {
+        errno.ENOENT: "No such file or folder",
+        errno.ENOTDIR: "Not a folder",
+        errno.EISDIR: "A folder, not a file",
+    }
+    said = paths.get(error.errno or 0)
+    return None if said is None else UserError(f"{said}:{where}.", "Check the path.")
 
 
 def show_error(message: str, fix: str, as_json: bool = False) -> None:

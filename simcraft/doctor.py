@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import shutil
 import sys
@@ -44,6 +45,8 @@ class Check:
     """"ok", "missing" (something will not work) or "note"."""
     found: str
     fix: str = ""
+    about: tuple[str, ...] = ()
+    """As that of an error, see `simcraft.errors`."""
 
 
 def examine() -> list[Check]:
@@ -64,9 +67,11 @@ def attempt(name: str, look: Callable[[], Check]) -> Check:
     try:
         return look()
     except SimcraftError as error:
-        return Check(name, "missing", error.message, error.fix)
+        return Check(name, "missing", error.message, error.fix, error.about)
     except Exception as error:
-        return Check(name, "missing", f"{type(error).__name__}: {error}", "Install SimCraft again: make demo")
+        return Check(
+            name, "missing", f"{type(error).__name__}: {error}", "Install SimCraft again: make demo", ("engine",)
+        )
 
 
 def package(name: str) -> Check:
@@ -74,7 +79,8 @@ def package(name: str) -> Check:
     try:
         return Check(name, "ok", metadata.version(name))
     except metadata.PackageNotFoundError:
-        return Check(name, "missing", "not installed", "Run: make demo (or pip install -c constraints.txt -e .)")
+        fix = "Run: make demo (or pip install -c constraints.txt -e .)"
+        return Check(name, "missing", "not installed", fix, ("engine",))
 
 
 def blender() -> Check:
@@ -116,17 +122,37 @@ def system_libraries() -> Check:
     return Check("System libraries", "missing", " ".join(missing), f"Run: sudo apt-get install {' '.join(missing)}")
 
 
-def device() -> Check:
-    """What torch would compute on."""
+@dataclass(frozen=True)
+class Device:
+    """What torch computes on."""
+
+    name: str
+    memory_bytes: int
+    """0 where the system does not tell."""
+    is_gpu: bool
+
+
+def compute_device() -> Device:
+    """What torch would compute on here."""
     import torch
 
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
-        return Check("Device", "ok", f"{card.name}, {card.total_memory / 2**30:.0f} GiB")
+        return Device(f"{card.name} ({torch.cuda.device_count()} GPU)", int(card.total_memory), True)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     if torch.backends.mps.is_available():
-        return Check("Device", "ok", "Apple GPU (mps)")
-    fix = "torch was built for the CPU; install a CUDA build from pytorch.org" if shutil.which("nvidia-smi") else ""
-    return Check("Device", "note", f"CPU, {torch.get_num_threads()} threads", fix)
+        return Device("Apple GPU", memory, True)
+    return Device(f"CPU, {torch.get_num_threads()} threads", memory, False)
+
+
+def device() -> Check:
+    """What torch would compute on, and is that the best that is here?"""
+    found = compute_device()
+    memory = f", {found.memory_bytes / 2**30:.0f} GiB" if found.memory_bytes else ""
+    if found.is_gpu or not shutil.which("nvidia-smi"):
+        return Check("Device", "ok" if found.is_gpu else "note", f"{found.name}{memory}")
+    fix = "torch was built for the CPU; install a CUDA build from pytorch.org"
+    return Check("Device", "note", f"{found.name}{memory}", fix, ("engine",))
 
 
 def scenes() -> Check:
@@ -147,10 +173,10 @@ def models() -> list[Check]:
     try:
         found = embedded_models()
     except SimcraftError as error:
-        return [Check("Embedded models", "missing", error.message, error.fix)]
+        return [Check("Embedded models", "missing", error.message, error.fix, error.about)]
     if not found:
         fix = "Only motioncraft needs them: train them (docs/training.md), or name their folder in SIMCRAFT_MODELS"
-        return [Check("Embedded models", "note", "none", fix)]
+        return [Check("Embedded models", "note", "none", fix, ("models",))]
     checks = [attempt(f"Model {name}", partial(model, name, folder)) for name, folder in found.items()]
     return [*checks, attempt("Best generator", best)]
 

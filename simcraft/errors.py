@@ -2,22 +2,28 @@
 
 A `UserError` is a mistake in what was asked or given (exit code 2); a `Failure` is something that went wrong
 while doing it (exit code 1). Both carry one sentence that says what, and one that says what to do. The command
-line, the worker and Blender show them without a traceback.
+line, the worker and Blender show them without a traceback. `fix` speaks as the command line does; what it is about
+is told by name as well, so that Blender's panel can say the same in the words that stand on it.
 """
+
+from __future__ import annotations
 
 
 class SimcraftError(Exception):
     """Base of every error that SimCraft raises on purpose.
 
-    `message` names the file, field or object and what was expected; `fix` says what to do about it (may be empty).
+    `message` names the file, field or object and what was expected; `fix` says what to do about it (may be empty), and
+    `about` what would have to be other than it is, where the command line calls that by a name that nobody else knows:
+    options, "models" (their folder), "engine" (what is installed) and "disk" (its free space).
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, fix: str = "") -> None:
-        super().__init__(message, fix)
+    def __init__(self, message: str, fix: str = "", about: tuple[str, ...] = ()) -> None:
+        super().__init__(message, fix, about)
         self.message = message
         self.fix = fix
+        self.about = about
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".rstrip()

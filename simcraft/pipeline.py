@@ -93,18 +93,19 @@ def check_request(request: RenderRequest) -> None:
 def check_output(path: Path, force: bool) -> None:
     """Raise `UserError` before any work where `path` cannot become the output."""
     if path.exists() and not force:
-        raise UserError(f"{path} exists.", "Give another --out, or --force to replace it.")
+        raise UserError(f"{path} exists.", "Give another --out, or --force to replace it.", ("out",))
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
     if not parent.is_dir():
-        raise UserError(f"{parent} is a file, so {path} cannot be written.", "Write elsewhere with --out.")
+        raise UserError(f"{parent} is a file, so {path} cannot be written.", "Write elsewhere with --out.", ("out",))
     probe = parent / f".{path.name}.probe"
     try:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"{parent} cannot be written to: {error.strerror}.", "Write elsewhere with --out.") from None
+        message = f"{parent} cannot be written to: {error.strerror}."
+        raise UserError(message, "Write elsewhere with --out.", ("out",)) from None
 
 
 def render(
@@ -129,7 +130,7 @@ def render(
         recording, request.size, preview=request.preview, true_frames=request.report is not None, progress=progress
     )
     if not moves(clip):
-        raise UserError(*why_still(recording, clip))
+        raise why_still(recording, clip)
     return render_clip(clip, request, progress, frame_written, open_painter)
 
 
@@ -168,19 +169,20 @@ def render_clip(
     return result
 
 
-def why_still(recording: Recording, clip: MotionClip) -> tuple[str, str]:
-    """The message and the fix for a clip in which nothing moves."""
+def why_still(recording: Recording, clip: MotionClip) -> UserError:
+    """What is wrong with a clip in which nothing moves."""
     import numpy as np
 
     frames = f"between frames {recording.frame_numbers[0]} and {recording.frame_numbers[-1]}"
     if clip.depth is not None and np.isinf(clip.depth).all():
         near, far = np.min(recording.camera.clip_start), np.max(recording.camera.clip_end)
-        return (
+        return UserError(
             f"The camera of '{recording.name}' sees no surface {frames}.",
             f"Turn it towards the scene, or change its clip distances (now {near:g} to {far:g} m).",
         )
-    return (
+    return UserError(
         f"Nothing moves in '{recording.name}' {frames} as the camera sees it.",
         "Animate an object or the camera, bake the simulation, or choose other --frames."
         + "".join(f"\n       Note: {warning}" for warning in recording.warnings),
+        ("frames",),
     )

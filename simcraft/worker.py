@@ -44,7 +44,7 @@ from typing import Any, TextIO
 
 import simcraft
 from simcraft.console import explain
-from simcraft.errors import Cancelled, SimcraftError
+from simcraft.errors import Cancelled, Failure, SimcraftError
 from simcraft.progress import Pace
 from simcraft.worker_requests import VERSION, parse_message, parse_request
 from simcraft.worker_tasks import Desk
@@ -56,6 +56,11 @@ ALIVE_SECONDS = 2.0
 """Between two signs of life."""
 LEAVE_SECONDS = 2.0
 """A job that has not noticed for this long that its caller is gone is ended with the process."""
+_NO_MEMORY = Failure(
+    "Out of memory.",
+    "Use a smaller size or fewer frames, or keep networks off the GPU (offload).",
+    ("size", "frames", "offload"),
+)
 _MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
 
 Send = Callable[..., None]
@@ -149,22 +154,21 @@ def carry_out(
 
 
 def told(error: BaseException) -> dict[str, Any]:
-    """An error as the caller gets it: "message", "fix", "exit_code" and "reason".
+    """An error as the caller gets it: "message", "fix", "about" where that is not empty, "exit_code" and "reason".
 
     The reason is "request" (a mistake in what was asked), "stopped", "memory", "failure" or "defect" (one of ours).
     """
-    known = explain(error)
     memory = is_out_of_memory(error)
-    if memory and not isinstance(error, SimcraftError):
-        known = ("Out of memory.", "Use a smaller size or fewer frames, or keep networks off the GPU (offload).", 1)
+    known = _NO_MEMORY if memory and not isinstance(error, SimcraftError) else explain(error)
+    reason = "defect"
     if known is None:
-        known = (f"{type(error).__name__}: {error}", "This is a defect: report it with the log.", 1)
-        reason = "defect"
+        known = Failure(f"{type(error).__name__}: {error}", "This is a defect: report it with the log.")
     else:
-        reason = "memory" if memory else {2: "request", 130: "stopped"}.get(known[2], "failure")
+        reason = "memory" if memory else {2: "request", 130: "stopped"}.get(known.exit_code, "failure")
     if reason not in ("request", "stopped"):
         traceback.print_exception(error, file=sys.stderr)
-    return {"message": known[0], "fix": known[1], "exit_code": known[2], "reason": reason}
+    about = {"about": list(known.about)} if known.about else {}
+    return {"message": known.message, "fix": known.fix, **about, "exit_code": known.exit_code, "reason": reason}
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

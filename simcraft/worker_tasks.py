@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -164,29 +163,26 @@ def suspicions(recording: Recording) -> tuple[str, ...]:
 
 def _describe(*_: Any) -> dict[str, Any]:
     """What this engine has: versions, device, memory, generators with their options, models."""
-    from simcraft.doctor import examine
+    from simcraft.doctor import compute_device, examine
     from simcraft.generate import find_generator, generator_names
     from simcraft.generate.embedded import best_generator, embedded_models, model_bytes
 
-    device, memory = _device()
+    device = compute_device()
     models, best = {}, ""
     with contextlib.suppress(SimcraftError):  # the doctor tells
         models, best = embedded_models(), best_generator().sentence
     return {
         "simcraft": simcraft.__version__,
         "python": platform.python_version(),
-        "device": device,
-        "memory_bytes": memory,
+        "device": device.name,
+        "memory_bytes": device.memory_bytes,
         "generators": [_described(find_generator(name)) for name in generator_names()],
         "models": [
             {"name": name, "path": str(folder), "megabytes": round(model_bytes(folder) / 1e6, 1)}
             for name, folder in models.items()
         ],
         "best": best,
-        "doctor": [
-            {"name": check.name, "state": _state(check.name, check.state), "found": check.found, "fix": check.fix}
-            for check in examine()
-        ],
+        "doctor": [{**dataclasses.asdict(check), "state": _state(check.name, check.state)} for check in examine()],
     }
 
 
@@ -203,18 +199,6 @@ def _described(generator: Generator) -> dict[str, Any]:
 def _option(option: Option) -> dict[str, Any]:
     told = {name: getattr(option, name) for name in ("name", "default", "help", "minimum", "maximum", "unset")}
     return {**told, "type": option.type.__name__, "choices": list(option.choices)}
-
-
-def _device() -> tuple[str, int]:
-    """What torch computes on, and how much memory that has."""
-    import torch
-
-    if torch.cuda.is_available():
-        card = torch.cuda.get_device_properties(0)
-        return f"{card.name} ({torch.cuda.device_count()} GPU)", int(card.total_memory)
-    name = "Apple GPU" if torch.backends.mps.is_available() else f"CPU, {torch.get_num_threads()} threads"
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
-    return name, pages
 
 
 def _estimate(fields: dict[str, Any], desk: Desk, progress: Progress, *_: Any) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import signal
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ _CRASHES = {
     if hasattr(signal, name)
 }
 _KILL = 9
+_IN_THE_PREFERENCES = frozenset({"engine", "models"})
 
 
 class Trouble(Exception):
@@ -125,18 +124,13 @@ def other_version(name: str, theirs: object, ours: int, log: Path) -> Problem:
 def reported(event: dict[str, Any], log: Path) -> Problem:
     """The process has answered with an "error" event."""
     message, fix = str(event.get("message", "It failed.")), str(event.get("fix", ""))
-    reason = event.get("reason")
+    reason, about = event.get("reason"), tuple(map(str, event.get("about") or ()))
     if reason == "memory":
-        return Problem(message, fix or "Use offload, a smaller size or fewer frames.", LESS_MEMORY, log)
-    if reason == "request":
-        return Problem(message, fix, ("retry",), log)
-    return Problem(message, fix, ("retry", "open log"), log)
-
-
-def in_the_panel(problem: Problem) -> Problem:
-    """With options named as in the panel, where the engine names them as on the command line: 'model config'."""
-    fix = re.sub(r"--([a-z][a-z-]*)", lambda match: f"'{match[1].replace('-', ' ')}'", problem.fix)
-    return replace(problem, fix=fix)
+        return Problem(message, fix or "Use offload, a smaller size or fewer frames.", LESS_MEMORY, log, about)
+    actions = ("retry",) if reason == "request" else ("retry", "open log")
+    if _IN_THE_PREFERENCES.intersection(about):
+        actions = ("preferences", *actions)
+    return Problem(message, fix, actions, log, about)
 
 
 def defect(error: BaseException, log: Path) -> Problem:

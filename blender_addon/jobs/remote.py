@@ -13,7 +13,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -104,7 +104,7 @@ def _local_names(value: Any, places: dict[str, Place]) -> Any:
 def _localised(error: Trouble, places: dict[str, Place]) -> Trouble:
     problem = error.problem
     message, fix = (_local_names(text, places) for text in (problem.message, problem.fix))
-    return Trouble(Problem(message, fix, problem.actions, problem.log), error.exit_code)
+    return Trouble(replace(problem, message=message, fix=fix), error.exit_code)
 
 
 # -------------------------------------------------------------------------------------------------------------- sending

@@ -13,6 +13,7 @@ from typing import Any
 from . import problems
 from .changes import ended, finished
 from .conversation import NotHeard, Talk, ask, await_ready
+from .in_panel import in_the_panel
 from .peer import Peer
 from .problems import Stopped, Trouble
 from .processes import Processes
@@ -33,7 +34,7 @@ def run_job(talk: Talk, processes: Processes, commands: Sequence[EngineCommand |
     except Stopped as stopped:
         _end(talk, State.STOPPED, detail=stopped.kept)
     except Trouble as trouble:
-        _end(talk, State.FAILED, problems.in_the_panel(trouble.problem))
+        _end(talk, State.FAILED, in_the_panel(trouble.problem))
     except OSError as error:
         fix = "Free some space, or choose another folder in the preferences."
         message = f"{error.filename or job.work}: {error.strerror or error}."

@@ -83,6 +83,8 @@ class Problem:
     actions: tuple[str, ...] = ()
     """Some of `ACTIONS`, the most useful first: a panel makes a button of each."""
     log: Path | None = None
+    about: tuple[str, ...] = ()
+    """What `fix` calls by names of the command line, see `simcraft/errors.py`; `in_panel.py` has words for it."""
 
 
 @dataclass(frozen=True)

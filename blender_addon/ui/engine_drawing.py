@@ -12,6 +12,7 @@ from .. import preferences
 from ..engine_setup import layout as folders
 from ..engine_setup.examination import version_mismatch
 from ..jobs import Problem, State, Ticket
+from ..jobs.in_panel import advice
 from . import engine_state
 from .words import draw_text
 
@@ -190,8 +191,8 @@ def _draw_findings(layout: Any, context: Any, settings: Any, said: dict[str, Any
             continue
         text = f"{finding['name']}: {finding['found']}"
         draw_text(layout, context, text, ICONS.get(finding["state"], "INFO"))
-        if finding["fix"]:
-            draw_text(layout, context, finding["fix"], "BLANK1")
+        if fix := advice(finding["fix"], finding.get("about", ())):
+            draw_text(layout, context, fix, "BLANK1")
 
 
 def _draw_fold(layout: Any, settings: Any, name: str, text: str) -> bool:

@@ -133,15 +133,14 @@ def problem_of(error: Exception) -> Problem:
     from simcraft.sim.blender import ChildCrash
 
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    defect = (text, "This is a defect: report it with log.jsonl.")
-    message, fix = (explain(error) or defect)[:2]
+    known = explain(error) or Failure(text, "This is a defect: report it with log.jsonl.")
     # Blender tells of it in words
     full = isinstance(error, DiskFull) or os.strerror(errno.ENOSPC) in text or os.strerror(errno.EDQUOT) in text
     if full:
-        return Problem(message, fix, disk_full=True)
+        return Problem(known.message, known.fix, disk_full=True)
     again = isinstance(error, ChildCrash | MemoryError | OSError)
     details = "" if isinstance(error, SimcraftError) else "".join(traceback.format_exception(error))
-    return Problem(message, fix, again, details=details)
+    return Problem(known.message, known.fix, again, details=details)
 
 
 @contextlib.contextmanager

@@ -40,7 +40,8 @@ def models_folders() -> tuple[Path, ...]:
     if given := os.environ.get(VARIABLE):
         folders.append(Path(given).expanduser())
         if not folders[0].is_dir():
-            raise UserError(f"{VARIABLE} is {given}, which is no folder.", "Name a folder that has one folder a model.")
+            message = f"{VARIABLE} is {given}, which is no folder."
+            raise UserError(message, "Name a folder that has one folder a model.", ("models",))
     with contextlib.suppress(Failure):  # an installation without models is a whole one
         folders.append(asset("models"))
     return tuple(folders)
@@ -73,6 +74,7 @@ def embedded_model(name: str | None = None) -> Path:
         f"The embedded model {name or ' or '.join(PREFERRED)} is not here.",
         f"Train one (docs/training.md), name a folder that has it in {VARIABLE}, or give any Stable Diffusion "
         "checkpoint with --model PATH.",
+        ("models", "model"),
     )
 
 
@@ -116,7 +118,9 @@ def best_generator() -> Choice:
         model = chosen.get("model")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Failure(
-            f"{index} is damaged ({type(error).__name__}: {error}).", "Name a generator with -g, or install again."
+            f"{index} is damaged ({type(error).__name__}: {error}).",
+            "Name a generator with -g, or install again.",
+            ("generator", "engine"),
         ) from None
     if model is None:
         return best

@@ -54,6 +54,7 @@ def streaming_arguments(
         raise UserError(
             f"Generator '{generator.name}' makes all frames at once: none can be kept before it is done.",
             "Leave out keep and frame_done (--keep).",
+            ("keep",),
         )
     return {}
 

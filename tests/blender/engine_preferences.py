@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ def refused(operator: Any, **properties: Any) -> str:
     return ""
 
 
+def unknown_names(package: str) -> list[str]:
+    """What the advice for panel users calls by a name that no panel and no setting has."""
+    advice = importlib.import_module(f"{package}.jobs.in_panel").ADVICE
+    named = {name for text in advice.values() for name in re.findall("'([^']+)'", text)}
+    modules = [importlib.import_module(m, package) for m in importlib.import_module(f"{package}.registration").MODULES]
+    classes = [cls for module in modules for cls in module.CLASSES]
+    shown = {prop.name for cls in classes for prop in cls.bl_rna.properties}
+    shown |= {cls.bl_label for cls in classes if hasattr(cls, "bl_label")}
+    return sorted(named - shown)
+
+
 def use(package: str, engine: Path, wheels: str) -> dict[str, Any]:
     """Install, test and choose engines as a user does; returns what came of it."""
     preferences = importlib.import_module(f"{package}.preferences")
@@ -31,6 +43,7 @@ def use(package: str, engine: Path, wheels: str) -> dict[str, Any]:
     settings = preferences.addon_preferences()
     simcraft = bpy.ops.simcraft
     found: dict[str, Any] = {"has_settings": settings is not None, "folder": str(preferences.default_folder())}
+    found["unknown_names"] = unknown_names(package)
     found["before"] = preferences.engine_command().message
     found["can_test"] = [simcraft.test_engine.poll()]
     found["offline"] = refused(simcraft.install_engine, folder=str(engine))

@@ -29,6 +29,12 @@ def test_the_real_worker_answers(tmp_path: Path) -> None:
     assert engine.peer.process.returncode is not None
 
 
+def test_a_script_is_told_of_flags(tmp_path: Path) -> None:
+    with Engine(Path(sys.executable), tmp_path) as engine, pytest.raises(EngineError, match="/proc") as caught:
+        engine.run(request="check", recording="nowhere", out="/proc/v.mp4")
+    assert caught.value.fix == "Write elsewhere with --out."
+
+
 def test_a_given_engine_must_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(EngineError, match="nothing-here") as caught:
         find_engine_python(str(tmp_path / "nothing-here"))

@@ -61,6 +61,7 @@ def in_bpy(folder: Path, wheels: Wheels, has_settings: bool) -> dict[str, Any]:
 
 def check(found: dict[str, Any], folder: Path) -> None:
     """What is the same in all Blenders."""
+    assert found["unknown_names"] == []
     assert found["before"] == "There is no engine yet."
     assert "no permission to go online" in found["offline"]
     assert "The wheel folder is not there" in found["no_wheels"]

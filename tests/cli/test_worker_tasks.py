@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -213,6 +214,9 @@ def test_errors_carry_their_reason() -> None:
         assert told(error)["reason"] == "memory"
     assert told(RuntimeError("DefaultCPUAllocator: can't allocate memory"))["message"] == "Out of memory."
     assert told(UserError("No."))["reason"] == "request"
+    assert told(UserError("No.", "Use --device cpu.", ("device",)))["about"] == ["device"]
+    assert told(OSError(errno.ENOSPC, "full"))["about"] == ["disk", "out"]
+    assert told(ModuleNotFoundError(name="torch"))["about"] == ["engine"]
     assert told(KeyError("x")) == {
         "message": "KeyError: 'x'",
         "fix": "This is a defect: report it with the log.",

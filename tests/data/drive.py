@@ -28,8 +28,8 @@ def main(recipe: str, count: str, out: str, maker: str) -> int:
         known = explain(error)
         if known is None:
             raise
-        print(f"error: {known[0]} {known[1]}", file=sys.stderr)
-        return known[2]
+        print(f"error: {known}", file=sys.stderr)
+        return known.exit_code
     return 0
 
 

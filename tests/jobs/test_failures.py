@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -23,8 +24,8 @@ from tests.scenes import sliding_square
 HEARD = "ready()\nmessage = hear()\n"
 
 
-def error(message: str, reason: str, code: int = 1, fix: str = "") -> str:
-    event = {"event": "error", "message": message, "fix": fix, "exit_code": code, "reason": reason}
+def error(message: str, reason: str, code: int = 1, fix: str = "", about: Sequence[str] = ()) -> str:
+    event = {"event": "error", "message": message, "fix": fix, "exit_code": code, "reason": reason, "about": [*about]}
     return f"{HEARD}say(id=message['id'], **{event!r})\nhear()"
 
 
@@ -66,14 +67,25 @@ def test_an_engine_that_goes_wrong(tmp_path: Path, text: str, words: str, first_
     assert good.state is State.DONE, good.problem
 
 
-def test_a_fix_names_options_as_the_panel_does(tmp_path: Path) -> None:
-    advice = "Give another --out, or --model-config FOLDER."
-    queue = queue_of(engine(error("It exists.", "request", 2, advice)))
+@pytest.mark.parametrize(
+    ("fix", "about", "told", "first_action"),
+    [
+        ("Use --device cpu.", ["device"], "Choose another 'Device' in 'Size and Output'.", "retry"),
+        ("Give --hub yes or --model PATH.", ["hub", "model"], "Choose another 'Model' in 'Painting'.", "retry"),
+        ("Run: make demo", ["engine"], "Install the engine again, in the preferences.", "preferences"),
+        ("Give --model-config FOLDER.", ["model_config"], "Give --model-config FOLDER.", "retry"),
+        ("Make the box larger.", [], "Make the box larger.", "retry"),
+    ],
+)
+def test_a_fix_is_told_in_the_words_of_the_panel(
+    fix: str, about: list[str], told: str, first_action: str, tmp_path: Path
+) -> None:
+    queue = queue_of(engine(error("It cannot be.", "request", 2, fix, about)))
     ticket = queue.add(job(tmp_path))
     finish(queue, ticket)
     queue.close()
     assert ticket.problem is not None
-    assert ticket.problem.fix == "Give another 'out', or 'model config' FOLDER."
+    assert (ticket.problem.fix, ticket.problem.actions[0]) == (told, first_action)
 
 
 def test_a_blender_that_crashes_says_so(tmp_path: Path) -> None:
@@ -135,6 +147,7 @@ def test_an_engine_that_computes_gives_signs_of_life(tmp_path: Path) -> None:
 CALLER = """
 import sys, time
 sys.path.insert(0, {root!r})
+from collections.abc import Sequence
 from pathlib import Path
 from tests.jobs.stand_ins import *
 from tests.jobs.test_failures import BUSY, CHILD

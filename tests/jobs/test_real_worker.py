@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from blender_addon.jobs import State, Step
+from blender_addon.jobs.in_panel import ADVICE
 from simcraft.recording import save_recording
 from tests.jobs.stand_ins import REAL, finish, job, queue_of
 from tests.scenes import sliding_square
@@ -16,10 +17,13 @@ def test_a_recording_becomes_a_video(tmp_path: Path) -> None:
     queue = queue_of(REAL)
     good = queue.add(job(tmp_path / "good", Step("engine", request)))
     again = queue.add(job(tmp_path / "again", Step("engine", request)))
-    finish(queue, good, again)
+    elsewhere = queue.add(job(tmp_path / "elsewhere", Step("engine", {**request, "out": "/proc/v.mp4"})))
+    finish(queue, good, again, elsewhere)
     queue.close()
     assert good.state is State.DONE, good.problem
     assert good.results[0]["video"] == str(tmp_path / "v.mp4")
     assert (tmp_path / "v.mp4").stat().st_size > 500
     assert again.state is State.FAILED and again.problem is not None
     assert "exists" in again.problem.message
+    assert elsewhere.problem is not None and "/proc" in elsewhere.problem.message
+    assert elsewhere.problem.fix == ADVICE["out"]

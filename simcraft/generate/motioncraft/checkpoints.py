@@ -62,11 +62,13 @@ def find_checkpoint(model: str | None, *, hub: bool = False, config: str | None 
             f"There is no checkpoint at {model}.",
             "Give --model a folder in diffusers' layout, a .safetensors file"
             + (f", or an embedded model: {known}." if known else "."),
+            ("model",),
         )
     if not hub:
         raise UserError(
             f"There is no folder {model}, and nothing is downloaded unasked.",
             "Give a folder, or, if you meant the hub's model of this name, allow the download with --hub yes.",
+            ("model",),
         )
     return Checkpoint(model)
 
@@ -98,14 +100,18 @@ def _file(path: Path, name: str, hub: bool, config: str | None) -> Checkpoint:
             'If you trust where it comes from, convert it: python -c "import torch, safetensors.torch as s; '
             f"w = torch.load('{path}', weights_only=True); s.save_file({{k: v.contiguous() for k, v in "
             f"w.get('state_dict', w).items() if hasattr(v, 'shape')}}, '{path.with_suffix('.safetensors')}')\"",
+            ("model",),
         )
     if config is not None and not Path(config).is_dir():
         raise UserError(
-            f"--model-config {config} is no folder.", "Give one that has the configuration and tokenizer of the family."
+            f"--model-config {config} is no folder.",
+            "Give one that has the configuration and tokenizer of the family.",
+            ("model_config",),
         )
     if config is None and not hub:
         raise UserError(
             f"{path} has no tokenizer and no configuration in it.",
             "Name a folder that has them (--model-config FOLDER), or allow --hub yes to download them.",
+            ("model",),
         )
     return Checkpoint(name, file=path)

@@ -46,6 +46,7 @@ def motioncraft(
         raise Failure(
             f"Out of memory while {checkpoint.name} was loaded.",
             "Try --offload model or sequential, --dtype bfloat16, or --device cpu.",
+            ("offload", "device"),
         ) from error
 
     def paint(
@@ -169,6 +170,7 @@ def _told_of_memory(
         raise Failure(
             f"Out of memory at frame {len(frames)}; the {len(frames)} frames before are in {folder}.",
             _memory_advice(pipeline._execution_device.type, keep is not None),
+            ("size",) if pipeline._execution_device.type == "cpu" else ("offload", "size"),
         ) from error
 
 

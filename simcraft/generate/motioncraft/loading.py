@@ -139,7 +139,9 @@ def _placed(pipeline: MotionCraftPipeline, device: torch.device, offload: str) -
     if offload == "none":
         return pipeline.to(device)
     if device.type == "cpu":
-        raise UserError("Offloading moves networks off a GPU; this runs on the CPU.", "Use --offload none.")
+        raise UserError(
+            "Offloading moves networks off a GPU; this runs on the CPU.", "Use --offload none.", ("offload",)
+        )
     if offload == "model":
         pipeline.enable_model_cpu_offload(device=device)
     else:
@@ -155,7 +157,7 @@ def _device(name: str) -> torch.device:
     except RuntimeError:
         raise UserError(f"There is no device '{name}'.", "Use auto, cpu, cuda or cuda:1.") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"Device {name} is not available: torch sees no GPU.", "Use --device cpu.")
+        raise UserError(f"Device {name} is not available: torch sees no GPU.", "Use --device cpu.", ("device",))
     return device
 
 

@@ -23,4 +23,5 @@ def refuse_pickles(folder: Path) -> None:
                 f"{pickles[0]} holds a pickle, which can run any program when it is opened.",
                 'If you trust where it comes from, convert it: python -c "import diffusers; diffusers.DiffusionPipeline'
                 f".from_pretrained('{folder}', use_safetensors=False).save_pretrained('{folder}-safe')\"",
+                ("model",),
             )

@@ -19,7 +19,7 @@ try:
     from phiml.backend._numpy_backend import NumPyBackend
 except ModuleNotFoundError as error:
     raise UserError(
-        "The solver 'phiflow' needs the package phiflow.", "Install it: pip install -e .[phiflow]"
+        "The solver 'phiflow' needs the package phiflow.", "Install it: pip install -e .[phiflow]", ("solver",)
     ) from error
 
 _original_ravel = NumPyBackend.ravel_multi_index
@@ -42,7 +42,7 @@ def backend(name: str) -> Any:
         from phiml.backend.jax import JAX
     except ImportError as error:
         raise UserError(
-            "PhiFlow's backend 'jax' needs the package jax.", "Install it: pip install -e .[jax]"
+            "PhiFlow's backend 'jax' needs the package jax.", "Install it: pip install -e .[jax]", ("solver",)
         ) from error
     return JAX
 
