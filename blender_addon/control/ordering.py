@@ -20,7 +20,7 @@ from ..errors import RecordFailure, SceneError
 from ..timeline import picture_size, plan_timeline
 from . import changes, signature
 from .options import options_of
-from .orders import MotionOrder, Order, VideoOrder, free_path
+from .orders import MotionOrder, Order, VideoOrder
 from .session import Session
 from .stores import UNSAVED, Facts
 
@@ -129,7 +129,7 @@ def order_videos(
     videos = []
     for number, folder in enumerate(folders, start=seed):
         name = f"{wanted.stem}_seed{number}{wanted.suffix}" if variations > 1 else wanted.name
-        out = free_path(wanted.with_name(name), lambda path: path not in session.names and session.names.take(path))
+        out = session.take_name(wanted.with_name(name))
         own = {**options, "seed": number} if "seed" in options else options
         videos.append(VideoOrder(key_of(scene), motion, folder, wanted, out, scene.simcraft.generator, own))
     return videos

@@ -98,6 +98,11 @@ class Order:
         video = dataclasses.replace(self.video, options={**self.video.options, **options})
         return dataclasses.replace(self, video=video)
 
+    def with_name(self, out: Path) -> Order:
+        """The same, whose video is another file."""
+        assert self.video is not None
+        return dataclasses.replace(self, name=out.name, video=dataclasses.replace(self.video, out=out))
+
 
 def job_of(order: Order) -> Job:
     """The job that carries out all of an order."""

@@ -19,7 +19,7 @@ from typing import Any
 from ..jobs import BlenderCommand, EngineCommand, Job, JobQueue, Problem, State, Step, Ticket
 from .kept import Result
 from .options import Knowledge
-from .orders import Order, VideoOrder, job_of, steps_before_video
+from .orders import Order, VideoOrder, free_path, job_of, steps_before_video
 from .stores import Locks, MotionStore, ResultStore, read_facts
 
 PATIENCE_SECONDS = 0.5
@@ -37,6 +37,12 @@ class Entry:
     """Tells it from all others of this session, also when it is resumed."""
     held: bool = False
     """Was it stopped because there was no motion for it?"""
+    painted: bool = False
+    """Are there finished frames of its video? They lie beside it, under its name."""
+    has_name: bool = True
+    """Is that name still kept for it?"""
+    problem: Problem | None = None
+    """Why what it has made could not be kept."""
 
 
 @dataclass(frozen=True)
@@ -124,15 +130,24 @@ class Session:
         """`resume`, with other options of the generator."""
         entry = self.entries[ticket]
         entry.order = entry.order.with_options(**options)
-        ticket.job = dataclasses.replace(ticket.job, steps=job_of(entry.order).steps[-len(ticket.job.steps) :])
         return self.resume(ticket)
 
     def _again(self, ticket: Ticket) -> Ticket:
         """Queue the steps that were not done, in a new job."""
-        entry, done = self.entries.pop(ticket), len(ticket.results)
+        entry, steps = self.entries.pop(ticket), ticket.job.steps
         self.queue.forget(ticket)
-        job = dataclasses.replace(ticket.job, steps=ticket.job.steps[done:])
-        return self._enter(job, dataclasses.replace(entry, motion_steps=max(0, entry.motion_steps - done), held=False))
+        # of what could not be kept the last step is done again
+        done = min(len(ticket.results), (entry.motion_steps or len(steps)) - 1)
+        if entry.order.video is not None and not entry.has_name:
+            entry.order, entry.has_name = entry.order.with_name(self.take_name(entry.order.video.out)), True
+        job = job_of(entry.order)
+        motion_steps = max(0, entry.motion_steps - done)
+        again = dataclasses.replace(entry, motion_steps=motion_steps, held=False, problem=None)
+        return self._enter(dataclasses.replace(job, steps=job.steps[done - len(steps) :]), again)
+
+    def take_name(self, wanted: Path) -> Path:
+        """A name for a video that nobody else has or will have: `wanted`, with a number where that is taken."""
+        return free_path(wanted, lambda path: path not in self.names and self.names.take(path))
 
     def _of_motion(self, folder: Path, *states: State) -> list[Ticket]:
         """The jobs in one of these states that make or need the motion in this folder, the oldest first."""
@@ -150,8 +165,10 @@ class Session:
         entry = self.entries.pop(ticket)
         self.queue.forget(ticket)
         if entry.order.video is not None:
-            _tidy(entry.order.video)
-            self.names.release(entry.order.video.out)
+            shutil.rmtree(entry.order.video.folder, ignore_errors=True)
+            if entry.has_name:
+                _remove_frames(entry.order.video.out)
+                self.names.release(entry.order.video.out)
         if entry.motion_steps:
             for other in self._of_motion(entry.order.motion_folder, State.WAITING, State.STOPPED, State.FAILED):
                 self.remove(other)
@@ -169,20 +186,27 @@ class Session:
         changed = self.queue.pump()
         for ticket in changed:
             if ticket in self.entries:
-                try:
-                    self._look_after(ticket, self.entries[ticket])
-                except OSError as error:
-                    fix = "Free some space, or choose another folder in the preferences."
-                    problem = Problem(f"{error.filename}: {error.strerror}.", fix, ("preferences",), ticket.job.log)
-                    ticket.state, ticket.problem = State.FAILED, problem
+                self._keep(ticket, self.entries[ticket])
             elif ticket.state.ended and ticket in self._questions:
                 self._questions.pop(ticket)(ticket)
                 self.queue.forget(ticket)
         self._ask_for_estimate()
         return bool(changed)
 
+    def _keep(self, ticket: Ticket, entry: Entry) -> None:
+        """Look after a job; where nothing can be written it fails, as soon as it has stopped."""
+        try:
+            self._look_after(ticket, entry)
+        except OSError as error:
+            fix = "Free some space, or choose another folder in the preferences."
+            entry.problem = Problem(f"{error.filename}: {error.strerror}.", fix, ("preferences",), ticket.job.log)
+            self.queue.cancel(ticket)
+        if entry.problem is not None and ticket.state.ended:
+            ticket.state, ticket.problem = State.FAILED, entry.problem
+
     def _look_after(self, ticket: Ticket, entry: Entry) -> None:
         order = entry.order
+        entry.painted = entry.painted or ticket.frames > 0
         if entry.motion_steps and order.motion is not None and len(ticket.results) >= entry.motion_steps:
             self._motion_done(ticket, order)
             # so that this is not done twice; the results still count them
@@ -193,7 +217,17 @@ class Session:
                 self.names.release(order.video.out)
             del self.entries[ticket]
             self.queue.forget(ticket)
-        elif ticket.state.ended and entry.motion_steps:
+        elif ticket.state.ended:
+            self._not_done(ticket, entry)
+
+    def _not_done(self, ticket: Ticket, entry: Entry) -> None:
+        """A job was stopped or has failed."""
+        order = entry.order
+        if order.video is not None and not entry.painted:
+            # there is nothing of its name: the next video may have it
+            self.names.release(order.video.out)
+            entry.has_name = False
+        if entry.motion_steps:
             # there will be no such motion, unless somebody resumes this job; the next job may have begun already
             for other in self._of_motion(order.motion_folder, State.WAITING, State.RUNNING):
                 self.entries[other].held = True
@@ -283,8 +317,6 @@ def _estimated(ticket: Ticket) -> Estimate:
     return Estimate(answer.get("seconds"), answer.get("bytes"), str(answer.get("basis", "")))
 
 
-def _tidy(video: VideoOrder) -> None:
-    """Remove what a video has left that will not be made."""
-    shutil.rmtree(video.folder, ignore_errors=True)
-    # finished frames, see `simcraft.paint.kept_folder`
-    shutil.rmtree(video.out.with_name(f".{video.out.name}.frames"), ignore_errors=True)
+def _remove_frames(video: Path) -> None:
+    """Remove the finished frames of a video that will not be made, see `simcraft.paint.kept_folder`."""
+    shutil.rmtree(video.with_name(f".{video.name}.frames"), ignore_errors=True)

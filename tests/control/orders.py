@@ -21,6 +21,8 @@ while True:
         continue
     with open("{asked}", "a") as log:
         print(json.dumps(message), file=log)
+    if kind == "generate" and os.path.exists("{begin_painting}"):
+        say(event="preview", id=name, frame=1, frames=4, path="1.png")
     if os.path.exists("{refuse}" + kind):
         say(event="error", id=name, message="No.", fix="Ask again.", exit_code=1)
     elif kind == "describe":
@@ -58,8 +60,10 @@ class Studio:
         self.asked = folder / "asked"
         self.hold = folder / "hold"
         """While it exists, Blender does not finish."""
+        self.begin_painting = folder / "begin-painting"
+        """While it exists, the engine finishes a frame before anything else is seen to."""
         self.refuse = str(folder / "refuse-")
-        engine_text = ENGINE.format(asked=self.asked, refuse=self.refuse)
+        engine_text = ENGINE.format(asked=self.asked, refuse=self.refuse, begin_painting=self.begin_painting)
         blender_text = BLENDER.format(hold=self.hold)
         self.session = Session(folder / "work", lambda: engine(engine_text), lambda _: blender(blender_text))
 

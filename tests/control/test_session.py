@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blender_addon.control.orders import free_path, motion_steps, video_step
-from blender_addon.jobs import State
+from blender_addon.jobs import State, Ticket
 from tests.control.orders import SCENE, Studio
 
 
@@ -137,6 +138,57 @@ def test_a_running_job_is_stopped_and_a_waiting_one_removed(studio: Studio) -> N
     assert studio.session.results.find(SCENE) is not None
 
 
+def test_a_job_of_which_nothing_is_kept_gives_its_name_back(studio: Studio) -> None:
+    motion = studio.motion()
+    studio.session.add(studio.order(motion, None))
+    studio.finish()
+    session, out = studio.session, studio.folder / "fall_0.mp4"
+
+    def ordered() -> Ticket:
+        video = dataclasses.replace(studio.video(motion), out=session.take_name(out))
+        return session.add(studio.order(None, video))
+
+    Path(studio.refuse + "generate").touch()
+    bare = ordered()
+    studio.finish()
+    unwanted = ordered()
+    studio.finish()
+    studio.begin_painting.touch()
+    painted = ordered()
+    studio.finish()
+    Path(studio.refuse + "generate").unlink()
+    studio.begin_painting.unlink()
+    # only the last one has left a frame
+    outs = [session.entries[t].order.video.out for t in (bare, unwanted, painted)]  # type: ignore[union-attr]
+    assert outs == [out, out, out]
+    (frames := studio.folder / ".fall_0.mp4.frames").mkdir()
+    session.remove(unwanted)
+    session.resume(bare)
+    session.resume(painted)
+    ordered()
+    studio.finish()
+    assert session.tickets == []
+    result = session.results.find(SCENE)
+    assert result is not None
+    videos = [video.video.name for video in (*result.earlier[::-1], result)]
+    assert videos == ["fall_0_2.mp4", "fall_0.mp4", "fall_0_3.mp4"]
+    assert frames.exists()
+
+
+def test_a_motion_that_cannot_be_kept_fails_and_does_not_stop_the_queue(studio: Studio) -> None:
+    motion = studio.motion()
+    (motion.folder / "motion.json").mkdir()
+    ticket = studio.session.add(studio.order(motion, studio.video(motion)))
+    studio.finish()
+    assert ticket.state is State.FAILED
+    assert ticket.problem is not None and "directory" in ticket.problem.message
+    (motion.folder / "motion.json").rmdir()
+    again = studio.session.resume(ticket)
+    studio.finish()
+    assert again.state is State.DONE
+    assert studio.session.motions.find(SCENE) is not None
+
+
 def test_other_options_are_those_of_what_is_left(studio: Studio) -> None:
     motion = studio.motion()
     Path(studio.refuse + "generate").touch()
@@ -194,8 +246,6 @@ def test_names_of_videos_are_never_used_twice(tmp_path: Path) -> None:
 
 
 def test_effects_are_solved_between_two_visits_to_blender(studio: Studio) -> None:
-    import dataclasses
-
     motion = studio.motion()
 
     def steps(**changes: object) -> list[tuple[str, str]]:
