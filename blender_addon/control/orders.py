@@ -85,6 +85,11 @@ class Order:
         return self.video.scene
 
     @property
+    def for_video(self) -> bool:
+        """Is there a video that somebody waits for?"""
+        return self.video is not None or self.later is not None
+
+    @property
     def motion_folder(self) -> Path:
         """The motion that it makes or needs."""
         if self.motion is not None:

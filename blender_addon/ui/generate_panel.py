@@ -12,33 +12,10 @@ from ..control import fixes
 from ..jobs import Problem, State, Ticket
 from ..staging.memory import in_words
 from . import newest_frame
+from .progress import draw_progress, duration, is_told_by_motion
 from .words import draw_text
 
-HAS_PROGRESS_BARS = bpy.app.version >= (4, 0, 0)
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
-STAGES = {
-    "start Blender": "Starting Blender",
-    "start engine": "Starting the engine",
-    "open": "Opening the scene",
-    "simulate": "Simulating",
-    "replay": "Replaying",
-    "render": "Rendering the first frame",
-    "save": "Saving",
-    "observe": "Observing",
-    "load model": "Loading the model",
-    "motioncraft": "Painting",
-    "warp": "Painting",
-    "draw overlays": "Drawing what moves",
-    "load clip": "Loading the motion",
-    "encode video": "Writing the video",
-    "motion of the truth": "Measuring",
-    "motion of the video": "Measuring",
-    "motion consistency": "Measuring",
-    "describe": "Asking the engine",
-    "estimate": "Estimating",
-    "measure speed": "Estimating",
-}
-"""What the stages that processes tell of are called here."""
 STATE_ICONS = {
     State.WAITING: "TIME",
     State.RUNNING: "PLAY",
@@ -86,7 +63,8 @@ class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
         _draw_cost(layout, context)
         session = controller.session()
         if session.running is not None:
-            _draw_running(layout, context, session.running)
+            if not is_told_by_motion(session.running, scene):
+                _draw_running(layout, context, session.running)
         elif session.tickets and session.question is not None:
             draw_progress(layout, session.question)
 
@@ -249,18 +227,6 @@ def _draw_running(layout: Any, context: Any, ticket: Ticket) -> None:
     button.job = controller.session().entries[ticket].number
 
 
-def draw_progress(layout: Any, ticket: Ticket, icon: str = "NONE") -> None:
-    """How far a job is: a bar, or in a Blender that has none, a line with `icon`."""
-    text = word(STAGES.get(ticket.stage, ticket.stage.capitalize()))
-    if ticket.eta_seconds:
-        text = word("{}, {} left").format(text, duration(ticket.eta_seconds))
-    if HAS_PROGRESS_BARS:
-        layout.progress(factor=ticket.fraction or 0.0, type="BAR", text=text, translate=False)
-    else:
-        share = "" if ticket.fraction is None else f" ({ticket.fraction:.0%})"
-        layout.label(text=f"{text}{share}", icon=icon, translate=False)
-
-
 def _draw_job(layout: Any, context: Any, ticket: Ticket) -> None:
     """One line on a job, and what can be done about it."""
     number = controller.session().entries[ticket].number
@@ -288,17 +254,6 @@ def _draw_problem(layout: Any, context: Any, problem: Problem, number: int) -> N
         icon = ACTION_ICONS.get(action, "MODIFIER")
         button = grid.operator("simcraft.fix_problem", text=word(titles[action]), icon=icon)
         button.job, button.action = number, action
-
-
-def duration(seconds: float) -> str:
-    """About how long that is, in words."""
-    if seconds < 1:
-        return word("a second")
-    if seconds < 90:
-        return word("{} s").format(round(seconds))
-    if seconds < 5400:
-        return word("{} min").format(round(seconds / 60))
-    return word("{} h").format(round(seconds / 3600, 1))
 
 
 CLASSES = (

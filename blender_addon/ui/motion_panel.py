@@ -11,7 +11,7 @@ from .. import controller
 from ..arrows import is_shown
 from ..jobs import State, Ticket
 from ..overlay import LAYERS, layers_in, shown_layer
-from .generate_panel import draw_progress
+from .progress import draw_progress, is_told_by_motion, motion_job
 from .words import draw_text
 
 ICONS = {
@@ -88,21 +88,14 @@ class SIMCRAFT_PT_arrows(bpy.types.Panel):
             _draw_arrow(layout, scene.simcraft_arrows[scene.simcraft_arrow_index])
 
 
-def motion_ticket(*states: State) -> Ticket | None:
-    """The newest job that is in one of these states while it makes a motion."""
-    session = controller.session()
-    for ticket in reversed(session.tickets):
-        if ticket.state in states and len(ticket.results) < session.entries[ticket].motion_steps:
-            return ticket
-    return None
-
-
 def _draw_state(layout: Any, context: Any, motion: Any) -> None:
     """What there is, what is being done, what has failed, and the button that makes it anew."""
-    running = motion_ticket(State.RUNNING, State.STOPPING)
-    failed = motion_ticket(State.FAILED)
-    if running is not None:
+    running = motion_job(context.scene, State.RUNNING, State.STOPPING)
+    failed = motion_job(context.scene, State.FAILED)
+    if running is not None and is_told_by_motion(running, context.scene):
         _draw_running(layout, running)
+    elif running is not None:
+        layout.label(text="Being simulated for a video", icon="SORTTIME")
     elif motion is None:
         layout.label(text="Not simulated yet", icon="INFO")
     elif motion.up_to_date:
@@ -122,7 +115,7 @@ def _draw_state(layout: Any, context: Any, motion: Any) -> None:
 
 
 def _draw_running(layout: Any, ticket: Ticket) -> None:
-    """How far the job is that makes the motion, and the button that stops it."""
+    """How far the job is that makes the motion alone, and the button that stops it."""
     row = layout.row(align=True)
     draw_progress(row, ticket, "SORTTIME")
     button = row.row(align=True)

@@ -21,6 +21,7 @@ from blender_addon import controller
 from blender_addon.control import changes, fixes, ordering, signature
 from blender_addon.effects import give_role, make_domain
 from blender_addon.jobs import State
+from blender_addon.ui import progress
 
 SIZE, FRAMES = 64, 4
 
@@ -287,6 +288,23 @@ def variations(folder: Path) -> dict[str, Any]:
     return notes
 
 
+def told_once(folder: Path) -> dict[str, Any]:
+    """Which panel tells of a job: of a motion alone, of a video, of a motion that videos wait for, of another scene."""
+    scene, session = stage(folder, "told"), controller.session()
+    other = scene.copy()
+    alone, (video,) = controller.simulate(scene), controller.generate(scene)
+    other.simcraft.generator = "motioncraft"
+    shared, *_ = controller.generate(other, variations=2)
+    by_motion = {
+        name: [progress.is_told_by_motion(ticket, place) for place in (scene, other)]
+        for name, ticket in (("alone", alone), ("video", video), ("shared", shared))
+    }
+    makers = [progress.motion_job(place, State.WAITING) for place in (scene, other)]
+    for ticket in (alone, shared):
+        session.remove(ticket)
+    return {"by motion": by_motion, "makers": makers == [alone, shared], "left": len(session.tickets)}
+
+
 def automatic(folder: Path) -> dict[str, Any]:
     """The generator that the engine thinks best, and what it costs, asked of the engine."""
     scene = stage(folder, "automatic")
@@ -317,7 +335,19 @@ def smoke(folder: Path) -> dict[str, Any]:
     return {"image": '"image"' in stages, "video": controller.result_of(scene).video.is_file()}
 
 
-CHAPTERS = (first_video, same_file, what_is_a_change, files, meanwhile, stopped, problems, variations, automatic, smoke)
+CHAPTERS = (
+    first_video,
+    same_file,
+    what_is_a_change,
+    files,
+    meanwhile,
+    stopped,
+    problems,
+    variations,
+    told_once,
+    automatic,
+    smoke,
+)
 
 
 def main(folder: Path, wanted: list[str]) -> None:

@@ -123,6 +123,14 @@ def test_variations_share_one_motion(notes: Any) -> None:
     assert seen["left"] == [0, False]
 
 
+@pytest.mark.bpy
+def test_each_job_is_told_of_by_one_panel(tmp_path: Path) -> None:
+    seen = generate_in_blender("bpy", tmp_path, "told_once")["told_once"]
+    assert seen["by motion"] == {"alone": [True, False], "video": [False, False], "shared": [False, False]}
+    assert seen["makers"]
+    assert seen["left"] == 0
+
+
 def test_the_engine_says_what_it_has_and_what_a_video_costs(notes: Any) -> None:
     seen = notes["automatic"]
     assert seen["asked"] == ["FINISHED"]
