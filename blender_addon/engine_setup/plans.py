@@ -37,14 +37,10 @@ def installer(blender: str) -> BlenderCommand:
 
 
 def find_wheel(addon: Path) -> tuple[Path, Path]:
-    """(the engine's wheel, its pins) that the add-on carries; in a checkout those of `make addon`.
-
-    Raises `SetupError` where there is none.
-    """
-    for wheels, pins in ((addon / "wheels", addon / PINS), (addon.parent / "dist", addon.parent / PINS)):
-        found = sorted(wheels.glob("simcraft_video-*.whl"), key=lambda path: path.stat().st_mtime)
-        if found and pins.is_file():
-            return found[-1], pins
+    """(the engine's wheel, its pins) that the add-on carries. Raises `SetupError` where it carries none."""
+    wheels, pins = sorted((addon / "wheels").glob("simcraft_video-*.whl")), addon / PINS
+    if wheels and pins.is_file():
+        return wheels[-1], pins
     raise SetupError(
         "This add-on does not carry the engine.",
         "Install the add-on from its zip. In a checkout, run make demo: the engine in .venv is then used.",

@@ -14,9 +14,9 @@ from ..engine_setup.examination import version_mismatch
 from ..jobs import Problem, State, Ticket
 from ..jobs.in_panel import advice
 from . import engine_state
+from .progress import HAS_PROGRESS_BARS
 from .words import draw_text
 
-HAS_PROGRESS_BARS = bpy.app.version >= (4, 0, 0)
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
 ICONS = {"ok": "CHECKMARK", "note": "INFO", "missing": "ERROR"}
 NOT_NEEDED = frozenset({"Blender", "System libraries", "Shipped scenes", "phiflow", "jax"})
@@ -33,8 +33,9 @@ def draw(layout: Any, context: Any, settings: Any) -> None:
     if engine_state.is_busy():
         _draw_progress(box, engine_state.ticket)
     else:
-        _draw_state(box, context, settings)
-        _draw_buttons(box, settings)
+        installed = folders.read_installed(preferences.engine_folder()) if settings.engine == "INSTALLED" else None
+        _draw_state(box, context, settings, installed)
+        _draw_buttons(box, settings, installed)
         _draw_problem(box, context)
     settings_of_kind = {"INSTALLED": _draw_installed, "PYTHON": _draw_python, "COMMAND": _draw_command}
     box.separator()
@@ -49,10 +50,9 @@ def draw(layout: Any, context: Any, settings: Any) -> None:
     files.prop(settings, "work_folder")
 
 
-def _draw_state(layout: Any, context: Any, settings: Any) -> None:
+def _draw_state(layout: Any, context: Any, settings: Any, installed: folders.Installed | None) -> None:
     """One line: is there an engine?"""
     command = preferences.engine_command()
-    installed = folders.read_installed(preferences.engine_folder()) if settings.engine == "INSTALLED" else None
     is_first = settings.engine == "INSTALLED" and installed is None
     if isinstance(command, Problem):
         draw_text(layout, context, command.message, "INFO" if is_first else "ERROR")
@@ -69,11 +69,10 @@ def _draw_state(layout: Any, context: Any, settings: Any) -> None:
         layout.label(text=text, icon="CHECKMARK", translate=False)
 
 
-def _draw_buttons(layout: Any, settings: Any) -> None:
+def _draw_buttons(layout: Any, settings: Any, installed: folders.Installed | None) -> None:
     row = layout.row()
     row.scale_y = 1.4
     if settings.engine == "INSTALLED":
-        installed = folders.read_installed(preferences.engine_folder())
         if installed is None:
             text = word("Install Engine")
         elif version_mismatch(preferences.VERSION, installed.simcraft):
