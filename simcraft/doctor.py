@@ -142,7 +142,8 @@ def compute_device() -> Device:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     if torch.backends.mps.is_available():
         return Device("Apple GPU", memory, True)
-    return Device(f"CPU, {torch.get_num_threads()} threads", memory, False)
+    threads = torch.get_num_threads()
+    return Device(f"CPU, {threads} {'thread' if threads == 1 else 'threads'}", memory, False)
 
 
 def device() -> Check:

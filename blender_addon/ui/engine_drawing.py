@@ -10,11 +10,12 @@ from bpy.app.translations import pgettext_iface as word
 
 from .. import preferences
 from ..engine_setup import layout as folders
+from ..engine_setup import plans
 from ..engine_setup.examination import version_mismatch
 from ..jobs import Problem, State, Ticket
 from ..jobs.in_panel import advice
 from . import engine_state
-from .progress import HAS_PROGRESS_BARS
+from .progress import HAS_PROGRESS_BARS, STAGES
 from .words import draw_text
 
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
@@ -86,7 +87,7 @@ def _draw_buttons(layout: Any, settings: Any, installed: folders.Installed | Non
 def _draw_progress(layout: Any, ticket: Ticket | None) -> None:
     if ticket is None:
         return
-    stage = word(ticket.stage) if ticket.stage else word("Starting")
+    stage = word(STAGES.get(ticket.stage, ticket.stage or "Starting"))
     fraction = ticket.fraction
     if HAS_PROGRESS_BARS and fraction is not None:
         layout.progress(factor=fraction, text=f"{stage} ({fraction:.0%})")
@@ -96,7 +97,8 @@ def _draw_progress(layout: Any, ticket: Ticket | None) -> None:
     row = layout.row()
     row.label(text=ticket.detail, translate=False)
     stopping = ticket.state is State.STOPPING
-    row.operator("simcraft.open_engine_log", icon="TEXT")
+    if ticket.job.name == plans.INSTALLATION:
+        row.operator("simcraft.open_engine_log", icon="TEXT")
     cancel = row.row()
     cancel.enabled = not stopping
     cancel.operator("simcraft.cancel_engine", text=word("Stopping ...") if stopping else word("Cancel"), icon="X")
@@ -182,11 +184,11 @@ def _draw_said(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -
 
 
 def _draw_findings(layout: Any, context: Any, settings: Any, said: dict[str, Any]) -> None:
-    """What is missing, always; all the rest where somebody wants to see it."""
+    """What something can be done about, always; all the rest where somebody wants to see it."""
     findings = [finding for finding in said.get("doctor", ()) if finding["name"] not in NOT_NEEDED]
     shows_all = _draw_fold(layout, settings, "shows_findings", word("All Findings"))
     for finding in findings:
-        if finding["state"] == "ok" and not shows_all:
+        if finding["state"] != "missing" and not finding["fix"] and not shows_all:
             continue
         text = f"{finding['name']}: {finding['found']}"
         draw_text(layout, context, text, ICONS.get(finding["state"], "INFO"))

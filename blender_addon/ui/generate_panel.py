@@ -11,7 +11,7 @@ from .. import controller
 from ..control import fixes
 from ..jobs import Problem, State, Ticket
 from ..staging.memory import in_words
-from . import newest_frame
+from . import engine_state, newest_frame
 from .progress import draw_progress, duration, is_told_by_motion
 from .words import draw_text
 
@@ -147,7 +147,10 @@ def _draw_engine(layout: Any, context: Any) -> bool:
     """One line on the engine; where there is none, a button to the preferences. Returns whether there is one."""
     command, session = controller.engine_command(), controller.session()
     if isinstance(command, Problem):
-        draw_text(layout, context, command.message, "ERROR")
+        if engine_state.is_busy():
+            layout.label(text=word("Engine: being installed ..."), icon="SORTTIME", translate=False)
+        else:
+            draw_text(layout, context, command.message, "ERROR")
         layout.operator("simcraft.fix_problem", text=word("Preferences"), icon="PREFERENCES").action = "preferences"
         return False
     knowledge = controller.knowledge()

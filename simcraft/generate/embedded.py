@@ -109,9 +109,8 @@ def best_generator() -> Choice:
     """What `models/default.json` says; the baseline where there is none, or where its model is missing."""
     index = next((f / "default.json" for f in models_folders() if (f / "default.json").is_file()), None)
     if index is None:
-        return Choice(
-            _BASELINE, why="no generator with a model has been measured here (there is no models/default.json)"
-        )
+        measured = "none of the models here has been measured (there is no default.json beside them)"
+        return Choice(_BASELINE, why=measured if embedded_models() else "there is no model here")
     try:
         chosen = json.loads(index.read_text(encoding="utf-8"))
         best = Choice(str(chosen["generator"]), dict(chosen.get("options", {})), str(chosen["why"]))
