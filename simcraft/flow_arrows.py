@@ -26,8 +26,6 @@ def flow_arrows(flow: np.ndarray, valid: np.ndarray, speed: float, size: tuple[i
 
     Returns (height, width, 4) uint8, red, green, blue and alpha.
     """
-    import cv2
-
     width, height = size
     picture = np.zeros((height, width, 4), np.uint8)
     spacing = max(LEAST_SPACING, max(size) / MOST_ACROSS)
@@ -42,10 +40,31 @@ def flow_arrows(flow: np.ndarray, valid: np.ndarray, speed: float, size: tuple[i
             if not valid[row, column] or not reach >= 0.15 * spacing:
                 continue
             arrow = arrow * min(1.0, 3 * spacing / reach)
-            start, end = _fixed(x, y), _fixed(x + arrow[0], y + arrow[1])
-            for colour, wide in ((_EDGE, thickness + 2), (_INK, thickness)):
-                cv2.arrowedLine(picture, start, end, colour, wide, cv2.LINE_AA, _SHIFT, tipLength=0.3)
+            draw_arrow(picture, np.array([[x, y], [x + arrow[0], y + arrow[1]]]), thickness)
     return picture
+
+
+def draw_arrow(
+    picture: np.ndarray,
+    line: np.ndarray,
+    thickness: int,
+    ink: tuple[int, ...] = _INK,
+    edge: tuple[int, ...] = _EDGE,
+    tip: float | None = None,
+) -> None:
+    """Into `picture`, (H, W, 3 or 4) uint8, an arrow along `line`, (P, 2) pixels, P >= 2, with an edge.
+
+    `tip` is the length of its head in pixels; by default 0.3 of the last part of the line.
+    """
+    import cv2
+
+    *corners, last, end = (_fixed(x, y) for x, y in line)
+    length = max(float(np.hypot(*(line[-1] - line[-2]))), 1e-6)
+    head = 0.3 if tip is None else min(tip / length, 1.0)
+    for colour, wide in ((edge, thickness + 2), (ink, thickness)):
+        if corners:
+            cv2.polylines(picture, [np.array([*corners, last])], False, colour, wide, cv2.LINE_AA, _SHIFT)
+        cv2.arrowedLine(picture, last, end, colour, wide, cv2.LINE_AA, _SHIFT, tipLength=head)
 
 
 def _fixed(x: float, y: float) -> tuple[int, int]:

@@ -124,7 +124,7 @@ def painted_instances(pixels: np.ndarray, size: tuple[int, int], what: str = "Th
     colours = [int(code) for code in np.unique(codes) if code]
     if not colours or len(colours) > MOST_COLOURS:
         raise UserError(
-            f"{what} has {len(colours)} colours of 2x2 pixels and more; expected 1 to {MOST_COLOURS}.",
+            f"{what} has {len(colours)} colours that fill 2x2 pixels somewhere; expected 1 to {MOST_COLOURS}.",
             "Paint each thing in one colour with a hard brush, and save it as PNG.",
         )
     names = [_PLAIN_COLOURS.get(code, f"#{code:06x}") for code in colours]
@@ -180,14 +180,14 @@ def _numbered(pixels: np.ndarray, what: str) -> Instances:
 
 
 def _without_edges(codes: np.ndarray) -> np.ndarray:
-    """`codes` (H, W), where those that nowhere fill 2x2 pixels are replaced by the nearest that do."""
+    """`codes` (H, W), where those that nowhere fill 2x2 pixels are replaced by the nearest that do, or by 0."""
     from scipy.ndimage import distance_transform_edt
 
     corner = codes[:-1, :-1]
     solid = (corner == codes[1:, :-1]) & (corner == codes[:-1, 1:]) & (corner == codes[1:, 1:])
     counts = np.isin(codes, np.unique(corner[solid]))
-    if counts.all() or not counts.any():
-        return codes
+    if not counts.any():
+        return np.zeros_like(codes)
     row, column = distance_transform_edt(~counts, return_distances=False, return_indices=True)
     return codes[row, column]
 

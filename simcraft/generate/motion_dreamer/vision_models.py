@@ -61,7 +61,12 @@ def load_checkpoint(folder: str | os.PathLike[str], network: Any, device: Any) -
     try:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         model, told = network.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # to tell them below
+            output_loading_info=True,
         )
     except Exception as error:  # whatever the library stumbles over in files that are not what they should be
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
