@@ -19,11 +19,10 @@ from simcraft.generate.motioncraft.kept import Kept, kept_frames
 from simcraft.generate.motioncraft.loading import load_pipeline
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
 from simcraft.generate.motioncraft.settings import STEPS, Settings
+from simcraft.generate.placing import loading_memory, out_of_memory
 from simcraft.generate.streaming import FrameDone
 from simcraft.progress import Progress, silent
 from simcraft.video import Video, save_video
-
-_MEMORY_WORDS = ("out of memory", "not enough memory", "allocate memory")
 
 
 def motioncraft(
@@ -36,18 +35,10 @@ def motioncraft(
     Raises `UserError` for a model that is missing or unsafe, `Failure` where there is no memory for it.
     """
     checkpoint = find_checkpoint(model, hub=hub, config=model_config)
-    try:
+    with loading_memory(checkpoint.name):
         pipeline = load_pipeline(
             model, device=device, dtype=dtype, offload=offload, hub=hub, config=model_config, compiled=compile
         )
-    except Exception as error:
-        if not _out_of_memory(error):
-            raise
-        raise Failure(
-            f"Out of memory while {checkpoint.name} was loaded.",
-            "Try --offload model or sequential, --dtype bfloat16, or --device cpu.",
-            ("offload", "device"),
-        ) from error
 
     def paint(
         clip: MotionClip,
@@ -160,7 +151,7 @@ def _told_of_memory(
     try:
         yield
     except Exception as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         torch.cuda.empty_cache()
         frames, folder = finished(), keep
@@ -172,13 +163,6 @@ def _told_of_memory(
             _memory_advice(pipeline._execution_device.type, keep is not None),
             ("size",) if pipeline._execution_device.type == "cpu" else ("offload", "size"),
         ) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    # libraries of the GPU's maker, and torch on a CPU, raise plain errors
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
 def _memory_advice(device: str, resumes: bool) -> str:
