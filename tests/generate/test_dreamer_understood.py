@@ -32,12 +32,14 @@ def is_shade_of(colour: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return (pixels.argmax(-1) == colour.argmax()) & (np.ptp(pixels.astype(int), axis=-1) > 40)
 
 
-@pytest.mark.parametrize(("size", "factor"), [((64, 48), 10), ((500, 320), 2), ((640, 48), 1), ((1024, 768), 1)])
-def test_small_pictures_grow_by_whole_factors(size: tuple[int, int], factor: int) -> None:
-    picture = drawn([], scene(*size))
+@pytest.mark.parametrize(
+    ("size", "width"), [((64, 48), 640), ((500, 320), 1000), ((640, 48), 640), ((1024, 768), 1024), ((3840, 60), 1280)]
+)
+def test_pictures_have_a_readable_size(size: tuple[int, int], width: int) -> None:
+    picture = drawn([Arrow("ball", ((3.0, 0.0),))], scene(*size))
     assert picture.dtype == np.uint8
-    assert picture.shape[1:] == (size[0] * factor, 3)
-    assert picture.shape[0] > size[1] * factor
+    assert picture.shape[1:] == (width, 3)
+    assert picture.shape[0] > round(size[1] * width / size[0])
 
 
 def test_what_moves_is_tinted_with_an_arrow_to_where_it_arrives() -> None:

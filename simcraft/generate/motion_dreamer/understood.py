@@ -10,13 +10,15 @@ import numpy as np
 
 from simcraft.flow_arrows import draw_arrow
 from simcraft.generate.motion_dreamer.arrows import Arrow, InstanceFlow, find_instance
-from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at
+from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at, resize_scene
 from simcraft.observe.colour import palette
 from simcraft.picture import draw_text, text_size
 
 _PAPER, _INK, _FAINT = (18, 20, 24), (236, 238, 242), (150, 156, 168)
 _LEAST_SIDE = 640
 """Pixels: smaller pictures grow by a whole factor until one side has as many, so that labels are readable."""
+_MOST_SIDE = 1280
+"""Pixels: larger pictures shrink to so many."""
 _TINT, _HATCH, _BETWEEN = 0.5, 0.35, 0.06
 """How much of an instance's colour covers it where its motion is said, and, where it is not, in and between lines."""
 _HATCH_PERIOD, _HATCH_WIDTH = 14, 3
@@ -74,11 +76,11 @@ def understood(scene: FirstScene, flow: InstanceFlow, arrows: Sequence[Arrow], f
     flow: what will be asked for, as `arrow_flow` makes it of `arrows`, of the scene's or any other size.
     frames: T of the clip, in which all this happens.
 
-    Returns (h, w, 3) uint8. The first frame fills the upper left; it grows where it is smaller than 640 pixels.
+    Returns (h, w, 3) uint8. The first frame is above the legend; small ones grow to 640 pixels, large ones shrink to
+    1280. An instance of which nothing is left then is left out.
     """
-    factor = max(1, -(-_LEAST_SIDE // max(scene.size)))
-    picture = scene.image.repeat(factor, 0).repeat(factor, 1)
-    things = _things(scene, flow, arrows, frames, factor)
+    picture, labels, factor = _drawn_size(scene)
+    things = _things(scene, flow, arrows, frames, labels, factor)
     for thing in things:
         _tint(picture, thing)
     for thing in things:
@@ -89,17 +91,31 @@ def understood(scene: FirstScene, flow: InstanceFlow, arrows: Sequence[Arrow], f
     return np.concatenate([picture, _legend(things, frames, picture.shape[1])])
 
 
-def _things(scene: FirstScene, flow: InstanceFlow, arrows: Sequence[Arrow], frames: int, factor: int) -> list[_Thing]:
-    """The instances, the largest first."""
+def _drawn_size(scene: FirstScene) -> tuple[np.ndarray, np.ndarray, float]:
+    """The first frame and its labels as large as they are drawn, and how many times as large as before."""
+    longest = max(scene.size)
+    if longest > _MOST_SIDE:
+        factor = _MOST_SIDE / longest
+        scene = resize_scene(scene, (max(1, round(scene.size[0] * factor)), max(1, round(scene.size[1] * factor))))
+        return scene.image, scene.instances, factor
+    times = -(-_LEAST_SIDE // longest)
+    return scene.image.repeat(times, 0).repeat(times, 1), scene.instances.repeat(times, 0).repeat(times, 1), times
+
+
+def _things(
+    scene: FirstScene, flow: InstanceFlow, arrows: Sequence[Arrow], frames: int, large: np.ndarray, factor: float
+) -> list[_Thing]:
+    """The instances, the largest first; `large` are the labels as they are drawn."""
     size = flow.known.shape[1], flow.known.shape[0]
     labels, scale = labels_at(scene, size), np.divide(scene.size, size)
     colours = palette(int(scene.instances.max()) + 1)
     given: dict[int, list[Arrow]] = {}
     for arrow in arrows:
         given.setdefault(find_instance(scene, arrow), []).append(arrow)
-    large = scene.instances.repeat(factor, 0).repeat(factor, 1)
     things = []
-    for number, name in scene.names().items():
+    names, drawn = scene.names(), np.unique(large)
+    for number in (int(i) for i in drawn if i):
+        name = names[number]
         known = flow.known & (labels == number)
         move = flow.flow[known].astype(np.float64).mean(0) * scale * (frames - 1) if known.any() else None
         red, green, blue = (int(value) for value in colours[number])
@@ -167,7 +183,7 @@ def _draw_arrival(picture: np.ndarray, thing: _Thing) -> None:
             cv2.polylines(picture, dash, False, _lighter(thing.colour), 2, cv2.LINE_AA)
 
 
-def _draw_arrows(picture: np.ndarray, thing: _Thing, factor: int) -> list[np.ndarray]:
+def _draw_arrows(picture: np.ndarray, thing: _Thing, factor: float) -> list[np.ndarray]:
     """The arrows of an instance; returns their lines, (P, 2) pixels."""
     import cv2
 
