@@ -223,8 +223,8 @@ def _draw_labels(picture: np.ndarray, things: list[_Thing], lines: list[np.ndarr
     size = max(picture.shape[:2]) / 42
     parts = [start + (end - start) * _SHARES for line in lines for start, end in pairwise(line)]
     drawn = np.concatenate([np.zeros((0, 2)), *parts])
-    # what lies on something large may hide it, but nothing small
-    small = [thing for thing in things if np.count_nonzero(thing.mask) < _LARGE * thing.mask.size]
+    # a name may lie on what is much larger, but hide nothing small
+    small = [thing for thing in things if np.count_nonzero(thing.mask) < _SMALL * size**2]
     counts = np.zeros(picture.shape[:2], np.uint8)
     for thing in small:
         counts[thing.mask] = 1
@@ -247,8 +247,8 @@ def _draw_labels(picture: np.ndarray, things: list[_Thing], lines: list[np.ndarr
 
 
 _SHARES = np.linspace(0, 1, 17)[:, None]
-_LARGE = 0.1
-"""Share of the picture."""
+_SMALL = 20
+"""Letters' heights squared: about the area of five short names."""
 
 
 def _place(thing: _Thing, size: tuple[int, int], occupied: list[Box], drawn: np.ndarray, covered: np.ndarray) -> Box:
