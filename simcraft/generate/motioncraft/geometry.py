@@ -46,11 +46,8 @@ class Geometry:
 
     @cached_property
     def _usual_depth(self) -> float:
-        """The median in the first frame, in metres."""
         assert self.clip.depth is not None
-        first = np.asarray(self.clip.depth[0])
-        finite = first[np.isfinite(first)]
-        return float(np.median(finite)) if finite.size else 1.0
+        return usual_depth(np.asarray(self.clip.depth[0]))
 
     @cached_property
     def _first_surfaces(self) -> np.ndarray:
@@ -69,6 +66,12 @@ class Geometry:
         turned = clip.camera_to_world[0, :3, :3].T @ clip.camera_to_world[t, :3, :3]
         result[..., 1:] = normals @ turned.T
         return result
+
+
+def usual_depth(depth: np.ndarray) -> float:
+    """The median of a frame's finite depths (H, W), in metres; 1 where there are none."""
+    finite = depth[np.isfinite(depth)]
+    return float(np.median(finite)) if finite.size else 1.0
 
 
 def normals_of(depth: np.ndarray, intrinsics: np.ndarray, projection: str = "perspective") -> np.ndarray:
