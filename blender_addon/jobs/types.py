@@ -93,8 +93,9 @@ class Patience:
 
     start: float = 120.0
     """Until one says that it is ready: a first start compiles, and reads a slow disk."""
-    silence: float = 30.0
-    """Between two signs of life; there is one every two seconds."""
+    silence: float = 90.0
+    """Between two signs of life. There is one every two seconds, but libraries that compile hold all of a process up,
+    and on a busy computer for long."""
     stop: float = 1.5
     """Until a process that was asked to stop is killed."""
     leave: float = 3.0
