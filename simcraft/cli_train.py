@@ -1,4 +1,4 @@
-"""The commands below `simcraft train`: prepare data, and train the embedded image model stage by stage."""
+"""The commands below `simcraft train`: prepare data, and train the embedded models stage by stage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,27 @@ from typing import Annotated, Any
 import typer
 
 from simcraft.cli_shared import Json, Quiet, finish
+from simcraft.cli_train_dreamer import dreamer
+from simcraft.cli_train_options import (
+    BatchSize,
+    Checkpoint,
+    Data,
+    Evaluate,
+    Layout,
+    Minutes,
+    OfAutocast,
+    Out,
+    Precision,
+    Rate,
+    Run,
+    Steps,
+    Threads,
+    TrainingSeed,
+)
 
 app = typer.Typer(
     name="train",
-    help="Train the embedded image model on your own clips, on one CPU or many GPUs.",
+    help="Train the embedded models on your own clips, on one CPU or many GPUs.",
     epilog="""In this order:
 
   simcraft dataset make recipes/train-image.yaml -n 1500 -o out/clips
@@ -23,11 +40,20 @@ app = typer.Typer(
 
   simcraft train image --stage unet --data out/prepared -o models/mine --minutes 60
 
-The model then is a folder for StableDiffusionPipeline.from_pretrained and for simcraft generate --model.""",
+The model then is a folder for StableDiffusionPipeline.from_pretrained and for simcraft generate --model.
+
+Motion Dreamer likewise: recipes/train-dreamer.yaml, prepare --for dreamer, simcraft train dreamer --stage 2.""",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+
+
+class Use(str, Enum):
+    """What data is prepared for."""
+
+    image = "image"
+    dreamer = "dreamer"
 
 
 class StageName(str, Enum):
@@ -38,17 +64,15 @@ class StageName(str, Enum):
     inpaint = "inpaint"
 
 
-class Precision(str, Enum):
-    """Of what autocast covers."""
-
-    bf16 = "bf16"
-    fp32 = "fp32"
-
-
 @app.command()
 def prepare(
-    sources: Annotated[list[Path], typer.Argument(metavar="SET...", help="Data sets; or one pack, to unpack.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SET...", help="Data sets, or exports of them (webdataset); or one pack, to unpack."),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of prepared data to make.")],
+    use: Annotated[Use, typer.Option("--for", help="What is to be trained on it.")] = Use.image,
+    frames: Annotated[int | None, typer.Option(min=2, help="For dreamer, of each clip.", show_default="14")] = None,
     pack: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also pack it into one file, for another machine.")
     ] = None,
@@ -56,24 +80,29 @@ def prepare(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make training arrays from data sets: frames, motion at the resolution of latents, captions.
+    """Make training arrays from data sets: frames, what `warp` paints, motion, geometry.
 
     Training reads these instead of the clips, which would have to be unpacked again and again. A pack holds as many
     clips as fit, evenly of all families; `simcraft train prepare FILE -o DIR` unpacks it.
     """
 
     def work(progress: Any) -> dict[str, Any]:
+        from simcraft.train.dreamer_prepare import FRAMES, dreamer_preparation
         from simcraft.train.pack import pack_prepared, unpack_prepared
-        from simcraft.train.prepare import prepare
+        from simcraft.train.prepare import IMAGE, prepare
+        from simcraft.train.prepared import Prepared
 
+        data: Prepared
         if len(sources) == 1 and sources[0].is_file():
             data = unpack_prepared(sources[0], out, progress=progress)
+        elif use == Use.dreamer:
+            data = prepare(sources, out, dreamer_preparation(frames or FRAMES), progress=progress)
         else:
-            data = prepare(sources, out, progress=progress)
+            data = prepare(sources, out, IMAGE, progress=progress)
         result = {
             "data": str(out),
             "clips": f"{len(data.of_training(True))} for training, {len(data.of_training(False))} held out",
-            "frames": len(data.frames),
+            "frames": sum(clip.frames for clip in data.clips),
         }
         if pack is not None:
             packed = pack_prepared(data, pack, limit=int(limit * 2**20), progress=progress)
@@ -86,34 +115,28 @@ def prepare(
 @app.command()
 def image(
     stage: Annotated[StageName, typer.Option(help="What to train; see below.")],
-    data: Annotated[Path, typer.Option(metavar="DIR", help="Prepared data.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the model, such as models/mine.")],
-    minutes: Annotated[float | None, typer.Option(min=0, help="End after this time.", show_default=False)] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="End after so many steps, of all calls together.", show_default=False)
-    ] = None,
-    run: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Checkpoints, log and page. Default: out/train/MODEL-STAGE.")
-    ] = None,
-    layout: Annotated[str, typer.Option(help="Sizes of the model: small, or tiny to try things.")] = "small",
+    data: Data,
+    out: Out,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    run: Run = None,
+    layout: Layout = "small",
     autoencoder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The trained one, for unet and inpaint. Default: OUT/vae.")
     ] = None,
     start: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A model whose weights unet or inpaint starts from.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Examples a step and process.", show_default=False)] = None,
-    rate: Annotated[float | None, typer.Option(min=0, help="Largest learning rate.", show_default=False)] = None,
+    batch: BatchSize = None,
+    rate: Rate = None,
     min_snr: Annotated[
         float | None, typer.Option(min=0, help="Weight noise levels by min(SNR, this); 5 is usual. Default: all alike.")
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="bf16 is faster, also on many CPUs.")] = Precision.bf16,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; as many as there are idle cores.", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights and examples.")] = 0,
-    checkpoint: Annotated[float, typer.Option(min=0.01, metavar="MINUTES", help="Between checkpoints.")] = 5,
-    evaluate: Annotated[float, typer.Option(min=0.01, metavar="MINUTES", help="Between evaluations.")] = 15,
+    precision: OfAutocast = Precision.bf16,
+    threads: Threads = None,
+    seed: TrainingSeed = 0,
+    checkpoint: Checkpoint = 5,
+    evaluate: Evaluate = 15,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -152,6 +175,9 @@ def image(
         )
 
     finish(work, as_json, quiet)
+
+
+app.command()(dreamer)
 
 
 @app.command()

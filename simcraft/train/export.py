@@ -19,8 +19,8 @@ from simcraft.train.tokenizer import save_tokenizer
 
 def save_autoencoder(autoencoder: Any, folder: Path) -> Path:
     """Write `folder`/vae; what else is in the folder stays."""
-    with _replacing(folder) as temporary:
-        _half(autoencoder).save_pretrained(temporary / "vae")
+    with replacing(folder) as temporary:
+        half(autoencoder).save_pretrained(temporary / "vae")
     return folder / "vae"
 
 
@@ -44,14 +44,14 @@ def save_pipeline(
     index: further entries there: arguments of `MotionCraftPipeline`, which stock pipelines pass over.
     """
     made = build_pipeline(
-        vae=_half(vae),
-        text_encoder=_half(text_encoder),
+        vae=half(vae),
+        text_encoder=half(text_encoder),
         tokenizer=tokenizer,
-        unet=_half(unet),
+        unet=half(unet),
         scheduler=scheduler,
         pipeline=pipeline,
     )
-    with _replacing(folder) as temporary:
+    with replacing(folder) as temporary:
         made.save_pretrained(temporary)
         save_tokenizer(tokenizer, temporary / "tokenizer")
         # transformers loads in the precision that the config names, diffusers in float32: on a CPU they must agree
@@ -97,13 +97,13 @@ def load_autoencoder(folder: Path) -> Any:
     return autoencoder.float().eval().requires_grad_(False)
 
 
-def _half(module: Any) -> Any:
+def half(module: Any) -> Any:
     """A float16 copy: what is trained stays in float32."""
     return copy.deepcopy(module).half()
 
 
 @contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
+def replacing(folder: Path) -> Iterator[Path]:
     """A temporary folder whose entries take their places in `folder` when the block ends well."""
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

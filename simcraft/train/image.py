@@ -18,7 +18,7 @@ from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of
 from simcraft.train.loop import Budget, train, without_gpu
-from simcraft.train.prepared import open_prepared
+from simcraft.train.prepared import PreparedSet, open_prepared
 from simcraft.train.stage import Settings, Stage
 
 DEFAULTS = {
@@ -59,13 +59,13 @@ def train_image(
 
     Raises `UserError` for anything missing or that does not fit, and what `loop.train` raises.
     """
-    _quieten_libraries()
+    quieten_libraries()
     if stage not in DEFAULTS:
         raise UserError(f"There is no stage '{stage}'.", f"Choose from: {', '.join(DEFAULTS)}.")
     if threads is not None:
         torch.set_num_threads(threads)
     settings = replace(DEFAULTS[stage], **(changes or {}))
-    opened = open_prepared(data)
+    opened = open_prepared(data, PreparedSet)
     sizes = layout_of(layout, opened.size)
     if stage == "autoencoder":
         chosen: Stage = AutoencoderStage(opened, sizes, settings.seed)
@@ -92,8 +92,8 @@ def _first_process_first(load: Callable[[], Material]) -> Material:
     return material
 
 
-def _quieten_libraries() -> None:
-    """They comment on stock configurations, and draw bars of their own."""
+def quieten_libraries() -> None:
+    """Diffusers and transformers comment on stock configurations, and draw bars of their own."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -1,13 +1,8 @@
-"""What training reads: frames and latent-resolution motion of whole data sets in a few flat, memory-mapped arrays.
+"""What training reads: whole data sets in a few flat, memory-mapped arrays.
 
-DIR/prepared.json              size, factor, number of frames, digest of the sets
+DIR/prepared.json              format, size, factor, number of frames, digest of the sets
 DIR/clips.jsonl                a line a clip: where its frames are, split, family, captions
-DIR/frames.bin                 (F, H, W, 3) uint8
-DIR/warped.bin                 (F, H, W, 3) uint8, see `PreparedSet`
-DIR/new.bin                    (F, h, w) uint8
-DIR/geometry.bin               (F, 8, h, w) float16
-DIR/previous.bin               (F, h, w, 2) float16
-DIR/previous_seen.bin          (F, h, w) bool
+DIR/NAME.bin                   an array each: `fields_of` of the class that the folder is opened as
 DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the encoder with that digest, also warped-...; see `latents`
 """
 
@@ -16,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -24,9 +19,10 @@ from simcraft.clip.files import read_errors
 from simcraft.errors import UserError
 from simcraft.generate.motioncraft.geometry import CHANNELS
 
-FORMAT = 3
 TRAIN = "train"
 """The split that is trained on; all others are held out."""
+Size = tuple[int, int]
+"""(width, height)."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +38,64 @@ class PreparedClip:
     frames: int
     captions: tuple[str, ...]
 
+    @property
+    def stretch(self) -> slice:
+        """Its frames among all frames."""
+        return slice(self.start, self.start + self.frames)
+
 
 @dataclass(frozen=True)
-class PreparedSet:
-    """A prepared folder. F frames of all clips, one clip after the other; a cell is `factor` x `factor` pixels."""
+class Field:
+    """One array of a prepared folder."""
+
+    shape: tuple[int, ...]
+    """Of a frame's part, or of a clip's."""
+    kind: type
+    each: Literal["frame", "clip"] = "frame"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared folder. F frames of all N clips, one clip after the other; a cell is `factor` x `factor` pixels."""
+
+    FORMAT: ClassVar[int | str]
+    """What the folder's header must say."""
+    COMMAND: ClassVar[str]
+    """That makes such a folder."""
 
     folder: Path
-    size: tuple[int, int]
+    size: Size
     """(width, height) in pixels."""
     factor: int
     digest: str
     """Of what was prepared: the same sets give the same."""
     clips: tuple[PreparedClip, ...]
+
+    @staticmethod
+    def fields_of(size: Size, factor: int) -> dict[str, Field]:
+        """Name of an array, which is also an attribute -> what it holds."""
+        raise NotImplementedError
+
+    @property
+    def cells(self) -> Size:
+        """(w, h) of latents."""
+        return self.size[0] // self.factor, self.size[1] // self.factor
+
+    def of_training(self, wanted: bool) -> list[PreparedClip]:
+        """The clips of the split `train`, or the held-out ones."""
+        return [clip for clip in self.clips if (clip.split == TRAIN) == wanted]
+
+
+AnyPrepared = TypeVar("AnyPrepared", bound=Prepared)
+
+
+@dataclass(frozen=True)
+class PreparedSet(Prepared):
+    """What the image model learns from: frames, and motion at the resolution of latents."""
+
+    FORMAT = 3
+    COMMAND = "simcraft train prepare SET... -o DIR"
+
     frames: np.ndarray
     """(F, H, W, 3) uint8."""
     previous: np.ndarray
@@ -67,48 +109,39 @@ class PreparedSet:
     geometry: np.ndarray
     """(F, 8, h, w) float16, see `simcraft.generate.motioncraft.geometry`."""
 
-    @property
-    def cells(self) -> tuple[int, int]:
-        """(w, h) of latents."""
-        return self.size[0] // self.factor, self.size[1] // self.factor
-
-    def of_training(self, wanted: bool) -> list[PreparedClip]:
-        """The clips of the split `train`, or the held-out ones."""
-        return [clip for clip in self.clips if (clip.split == TRAIN) == wanted]
-
-
-def arrays_of(size: tuple[int, int], factor: int) -> dict[str, tuple[tuple[int, ...], type]]:
-    """Name -> shape of a frame's part, and type."""
-    cells = (size[1] // factor, size[0] // factor)
-    return {
-        "frames": ((size[1], size[0], 3), np.uint8),
-        "previous": ((*cells, 2), np.float16),
-        "previous_seen": (cells, np.bool_),
-        "warped": ((size[1], size[0], 3), np.uint8),
-        "new": (cells, np.uint8),
-        "geometry": ((CHANNELS, *cells), np.float16),
-    }
+    @staticmethod
+    def fields_of(size: Size, factor: int) -> dict[str, Field]:
+        picture, cells = (size[1], size[0], 3), (size[1] // factor, size[0] // factor)
+        return {
+            "frames": Field(picture, np.uint8),
+            "previous": Field((*cells, 2), np.float16),
+            "previous_seen": Field(cells, np.bool_),
+            "warped": Field(picture, np.uint8),
+            "new": Field(cells, np.uint8),
+            "geometry": Field((CHANNELS, *cells), np.float16),
+        }
 
 
-def open_prepared(folder: str | Path) -> PreparedSet:
-    """Read a prepared folder. Raises `UserError` where there is none, or it is damaged."""
+def open_prepared(folder: str | Path, of: type[AnyPrepared]) -> AnyPrepared:
+    """Read a prepared folder. Raises `UserError` where there is none of that kind, or it is damaged."""
     folder = Path(folder)
     if not (folder / "prepared.json").is_file():
-        raise UserError(
-            f"There is no prepared data in {folder}.", "Make it with `simcraft train prepare SET... -o DIR`."
-        )
+        raise UserError(f"There is no prepared data in {folder}.", f"Make it with `{of.COMMAND}`.")
     with read_errors(folder, "prepared training data"):
         header = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
-        if header["format"] != FORMAT:
-            raise UserError(f"{folder} has format {header['format']}; this SimCraft reads {FORMAT}.", "Prepare again.")
+        if header["format"] != of.FORMAT:
+            raise UserError(
+                f"{folder} has format {header['format']}; expected {of.FORMAT}.", f"Prepare again with `{of.COMMAND}`."
+            )
         lines = (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()
         clips = tuple(_clip_of(json.loads(line)) for line in lines)
         size = (int(header["size"][0]), int(header["size"][1]))
+        counts = {"frame": header["frames"], "clip": len(clips)}
         arrays = {
-            name: map_array(folder / f"{name}.bin", (header["frames"], *shape), kind)
-            for name, (shape, kind) in arrays_of(size, header["factor"]).items()
+            name: map_array(folder / f"{name}.bin", (counts[field.each], *field.shape), field.kind)
+            for name, field in of.fields_of(size, header["factor"]).items()
         }
-    return PreparedSet(folder, size, header["factor"], header["digest"], clips, **arrays)
+    return of(folder, size, header["factor"], header["digest"], clips, **arrays)
 
 
 def map_array(path: Path, shape: tuple[int, ...], kind: Any) -> np.ndarray:

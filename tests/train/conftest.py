@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from simcraft.generate.motion_dreamer.layouts import layout_of as layout_named
 from simcraft.train.diffusion import Material, load_material
+from simcraft.train.dreamer_parts import Parts, load_parts
+from simcraft.train.dreamer_prepare import dreamer_preparation
+from simcraft.train.dreamer_prepared import PreparedDreamer
 from simcraft.train.export import save_autoencoder
-from simcraft.train.layout import build_autoencoder, layout_of
-from simcraft.train.prepare import prepare
+from simcraft.train.layout import LAYOUTS, build_autoencoder, layout_of
+from simcraft.train.pictures import to_tensor
+from simcraft.train.prepare import IMAGE, prepare
 from simcraft.train.prepared import PreparedSet
 from tests.data.sets import make_small_set
 
@@ -32,7 +37,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prepared(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedSet:
     """That set, prepared."""
-    return prepare([clips], tmp_path_factory.mktemp("prepared") / "data")
+    return prepare([clips], tmp_path_factory.mktemp("prepared") / "data", IMAGE)
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +52,26 @@ def vae(prepared: PreparedSet, tmp_path_factory: pytest.TempPathFactory) -> Path
 def material(prepared: PreparedSet, vae: Path) -> Material:
     """What the stages "unet" and "inpaint" learn from."""
     return load_material(prepared, layout_of("tiny", prepared.size), vae)
+
+
+DREAMER_FRAMES = 4
+"""Of a clip that Motion Dreamer's tests learn from."""
+
+
+@pytest.fixture(scope="session")
+def dreamer(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedDreamer:
+    """The set, prepared for Motion Dreamer."""
+    return prepare([clips], tmp_path_factory.mktemp("dreamer") / "data", dreamer_preparation(DREAMER_FRAMES))
+
+
+@pytest.fixture(scope="session")
+def fitted_vae(dreamer: PreparedDreamer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an autoencoder of the tiny layout that is fitted to the frames, as it is before any training."""
+    autoencoder = build_autoencoder(LAYOUTS["tiny"]).fit(to_tensor(dreamer.frames))
+    return save_autoencoder(autoencoder, tmp_path_factory.mktemp("fitted"))
+
+
+@pytest.fixture(scope="session")
+def parts(dreamer: PreparedDreamer, fitted_vae: Path, tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    """What Motion Dreamer's stages share."""
+    return load_parts(dreamer, layout_named("tiny"), tmp_path_factory.mktemp("none"), fitted_vae)

@@ -10,7 +10,7 @@ from simcraft.data.folder import open_set
 from simcraft.errors import UserError
 from simcraft.generate.warp import warp
 from simcraft.train.layout import FACTOR
-from simcraft.train.prepare import prepare
+from simcraft.train.prepare import IMAGE, prepare
 from simcraft.train.prepared import PreparedSet, open_prepared
 from tests.data.sets import make_small_set
 
@@ -60,7 +60,7 @@ def test_many_clips_in_several_processes_give_the_same(
 ) -> None:
     monkeypatch.setattr("simcraft.train.prepare._CLIPS_A_WORKER", 3)
     monkeypatch.setattr("simcraft.train.prepare.core_count", lambda: 2)
-    assert prepare([clips], tmp_path / "out").digest == prepared.digest
+    assert prepare([clips], tmp_path / "out", IMAGE).digest == prepared.digest
     for path in (tmp_path / "out").iterdir():
         assert path.read_bytes() == (prepared.folder / path.name).read_bytes(), path.name
 
@@ -73,7 +73,7 @@ def _cells(field: np.ndarray) -> np.ndarray:
 
 
 def test_the_same_set_gives_the_same_bytes(clips: Path, prepared: PreparedSet, tmp_path: Path) -> None:
-    again = prepare([clips], tmp_path / "again")
+    again = prepare([clips], tmp_path / "again", IMAGE)
     names = {path.name for path in again.folder.iterdir()}
     assert {"prepared.json", "clips.jsonl", "frames.bin", "warped.bin"} <= names
     for name in names:
@@ -81,29 +81,29 @@ def test_the_same_set_gives_the_same_bytes(clips: Path, prepared: PreparedSet, t
 
 
 def test_sets_add_up(clips: Path, tmp_path: Path) -> None:
-    twice = prepare([clips, clips], tmp_path / "twice")
+    twice = prepare([clips, clips], tmp_path / "twice", IMAGE)
     assert len(twice.clips) == 12
     assert np.array_equal(twice.frames[:36], twice.frames[36:])
 
 
 def test_refusals_name_what_is_wrong(clips: Path, prepared: PreparedSet, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is there already"):
-        prepare([clips], prepared.folder)
+        prepare([clips], prepared.folder, IMAGE)
     with pytest.raises(UserError, match="is no data set"):
-        prepare([tmp_path], tmp_path / "out")
+        prepare([tmp_path], tmp_path / "out", IMAGE)
     with pytest.raises(UserError, match="simcraft train prepare"):
-        open_prepared(tmp_path)
+        open_prepared(tmp_path, PreparedSet)
     damaged = tmp_path / "damaged"
     shutil.copytree(prepared.folder, damaged)
     (damaged / "frames.bin").write_bytes((damaged / "frames.bin").read_bytes()[:-1])
     with pytest.raises(UserError, match=r"frames\.bin has \d+ bytes"):
-        open_prepared(damaged)
+        open_prepared(damaged, PreparedSet)
 
 
 def test_a_set_without_instances_is_refused(tmp_path: Path) -> None:
     poor = make_small_set(tmp_path, annotations=("visibility", "to_first", "depth", "frames"))
     with pytest.raises(UserError, match="without the annotation 'instances'"):
-        prepare([poor], tmp_path / "out")
+        prepare([poor], tmp_path / "out", IMAGE)
 
 
 def test_a_set_without_a_held_out_split_is_refused(clips: Path, tmp_path: Path) -> None:
@@ -113,5 +113,5 @@ def test_a_set_without_a_held_out_split_is_refused(clips: Path, tmp_path: Path) 
         if row.split != "train":
             open_set(copied).marker_path(row).unlink()
     with pytest.raises(UserError, match="none is held out"):
-        prepare([copied], tmp_path / "out")
+        prepare([copied], tmp_path / "out", IMAGE)
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,56 @@
+"""Motion Dreamer's model folder: one subfolder a part, in the layout of diffusers, float16 safetensors.
+
+stage_one/, stage_two/, one_stage/     networks, those that are trained
+vae/, representation_autoencoder/      autoencoders of frames and of R
+image_encoder/
+model_index.json                       what is there, and how to sample with it
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from simcraft.clip.files import read_errors
+from simcraft.train.dreamer_parts import Parts
+from simcraft.train.export import half, replacing
+
+FOLDERS = {"1": "stage_one", "2": "stage_two", "one": "one_stage"}
+"""Stage -> where its network is."""
+
+
+def save_stage(out: Path, kind: str, unet: Any, parts: Parts, *, suits: dict[str, Any]) -> None:
+    """Write one network and the frozen parts; networks of other stages, and a model card, stay.
+
+    `suits`: how to sample with it, beside what the network's own config says.
+    """
+    modules = {
+        FOLDERS[kind]: unet,
+        "vae": parts.vae,
+        "representation_autoencoder": parts.representation,
+        "image_encoder": parts.image_encoder,
+    }
+    with replacing(out) as temporary:
+        for name, module in modules.items():
+            half(module).save_pretrained(temporary / name)
+        content = {**_index(out), **{name: _place(module) for name, module in modules.items()}}
+        content["suits"] = {**content.get("suits", {}), FOLDERS[kind]: suits}
+        text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+        (temporary / "model_index.json").write_text(text, encoding="utf-8")
+
+
+def _index(out: Path) -> dict[str, Any]:
+    """What the folder says already."""
+    import diffusers
+
+    path, begun = out / "model_index.json", {"_class_name": "MotionDreamerPipeline"}
+    if path.is_file():
+        with read_errors(path, "the index of a model"):
+            begun = json.loads(path.read_text(encoding="utf-8"))
+    return {**begun, "_diffusers_version": diffusers.__version__}
+
+
+def _place(module: Any) -> list[str]:
+    """Module and class, as diffusers writes them."""
+    return [type(module).__module__, type(module).__name__]
