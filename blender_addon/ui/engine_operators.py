@@ -10,9 +10,10 @@ from bpy.app.translations import pgettext_tip as tip
 
 from .. import controller, preferences
 from ..engine_setup.errors import SetupError
-from ..errors import RecordFailure, SceneError
-from ..jobs import Problem, State, Ticket
+from ..errors import SceneError
+from ..jobs import Problem, Ticket
 from . import engine_state
+from .common import raise_problem
 from .words import reports_errors
 
 ANY_BUILD = ("PREFERENCES", "As in the Preferences", "The one that the preferences name")
@@ -91,7 +92,7 @@ class SIMCRAFT_OT_cancel_engine(bpy.types.Operator):
 
 
 class SIMCRAFT_OT_open_engine_log(bpy.types.Operator):
-    """Show all that the last installation has printed, with the program that the system has for texts"""
+    """Show all that was printed when the engine was last installed or tested, in the system's program for texts"""
 
     bl_idname = "simcraft.open_engine_log"
     bl_label = "Open Log"
@@ -126,10 +127,7 @@ def _see_to_the_end(operator: Any, ticket: Ticket) -> set[str]:
     if not bpy.app.background:
         return {"FINISHED"}
     engine_state.wait()
-    if ticket.problem is not None:
-        raise RecordFailure(ticket.problem.message, ticket.problem.fix)
-    if ticket.state is not State.DONE:
-        raise RecordFailure(f"'{ticket.job.name}' was stopped.")
+    raise_problem(ticket)
     said = engine_state.said() or {}
     text = tip("The engine works: SimCraft {}, Python {}, {}")
     operator.report({"INFO"}, text.format(said.get("simcraft"), said.get("python"), said.get("device")))

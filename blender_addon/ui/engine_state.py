@@ -39,8 +39,8 @@ def problem() -> Problem | None:
 
 
 def log() -> Path:
-    """What the installation has printed."""
-    return preferences.engine_folder() / plans.LOG
+    """What the newest job has printed, or the installation, before there was one."""
+    return preferences.engine_folder() / plans.LOG if ticket is None else ticket.job.log
 
 
 def begin_installation(request: Installation) -> Ticket:

@@ -9,9 +9,10 @@ from bpy.app.translations import pgettext_tip as tip
 
 from .. import controller
 from ..control import fixes
-from ..errors import RecordFailure, SceneError
-from ..jobs import Problem, State, Ticket
+from ..errors import SceneError
+from ..jobs import State, Ticket
 from ..scene_settings import BESIDE_THE_BLEND
+from .common import see_to_the_end, why_no_motion
 from .words import reports_errors
 
 NEWEST = -1
@@ -51,7 +52,7 @@ class SIMCRAFT_OT_generate(bpy.types.Operator):
             variations=self.variations or None,
             output=self.output,
         )
-        return _see_to_the_end(self, tickets)
+        return see_to_the_end(self, tickets)
 
 
 class SIMCRAFT_OT_cancel_job(bpy.types.Operator):
@@ -94,7 +95,7 @@ class SIMCRAFT_OT_resume_job(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         controller.need_engine()
         ticket = controller.session().resume(_job(self.job, State.STOPPED, State.FAILED))
-        return _see_to_the_end(self, [ticket])
+        return see_to_the_end(self, [ticket])
 
 
 class SIMCRAFT_OT_remove_job(bpy.types.Operator):
@@ -162,11 +163,11 @@ class SIMCRAFT_OT_fix_problem(bpy.types.Operator):
             return _open_log(ticket)
         controller.need_engine()
         if self.action == "retry":
-            return _see_to_the_end(self, [session.resume(ticket)])
+            return see_to_the_end(self, [session.resume(ticket)])
         if self.action == "offload":
             again = fixes.offload(session, ticket)
             bpy.ops.ed.undo_push(message="Offload")
-            return _see_to_the_end(self, [again])
+            return see_to_the_end(self, [again])
         return self._begin_anew(ticket)
 
     def _begin_anew(self, ticket: Ticket) -> set[str]:
@@ -184,10 +185,10 @@ class SIMCRAFT_OT_fix_problem(bpy.types.Operator):
         session.remove(ticket)
         self.report({"INFO"}, said)
         if not videos:
-            return _see_to_the_end(self, [controller.simulate(scene)])
+            return see_to_the_end(self, [controller.simulate(scene)])
         name = videos[0].out if len(videos) == 1 else videos[0].wanted
         seed = videos[0].options.get("seed")
-        return _see_to_the_end(self, controller.generate(scene, seed=seed, variations=len(videos), output=str(name)))
+        return see_to_the_end(self, controller.generate(scene, seed=seed, variations=len(videos), output=str(name)))
 
 
 def show_preferences() -> set[str]:
@@ -200,36 +201,12 @@ def show_preferences() -> set[str]:
 
 def why_not(scene: Any) -> str:
     """Why no video of the scene can be made now; empty where it can. Cheap."""
-    if isinstance(command := controller.engine_command(), Problem):
-        return command.message
-    if scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
-        return tip("The scene has no camera")
-    if scene.frame_end <= scene.frame_start:
-        return tip("The scene has one frame only, in which nothing can move")
+    if reason := why_no_motion(scene):
+        return reason
     if not bpy.app.background and not controller.knowledge().knows(scene.simcraft.generator):
         problem = controller.session().problem
         return problem.message if problem else tip("The engine is starting")
     return ""
-
-
-def _see_to_the_end(operator: Any, tickets: list[Ticket]) -> set[str]:
-    """In a window, the jobs go on by themselves. Without one, wait for them and report how they ended."""
-    if not bpy.app.background:
-        controller.redraw()
-        return {"FINISHED"}
-    controller.wait(tickets)
-    for ticket in tickets:
-        for warning in ticket.warnings:
-            operator.report({"WARNING"}, warning)
-    for ticket in tickets:
-        if ticket.problem is not None:
-            raise RecordFailure(ticket.problem.message, ticket.problem.fix)
-        if ticket.state is not State.DONE:
-            raise RecordFailure(f"'{ticket.job.name}' was stopped.")
-    for ticket in tickets:
-        if video := ticket.results[-1].get("video"):
-            operator.report({"INFO"}, str(video))
-    return {"FINISHED"}
 
 
 def _poll_jobs(cls: Any, message: str, *states: State) -> bool:

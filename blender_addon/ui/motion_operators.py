@@ -10,11 +10,10 @@ from bpy.app.translations import pgettext_tip as tip
 from .. import controller
 from ..control.changes import uncounted
 from ..control.kept import Motion
-from ..errors import RecordFailure, SceneError
-from ..jobs import Problem, State
+from ..errors import SceneError
 from ..overlay import LAYERS, hide_overlay, layer_footage, show_overlay, shown_layer
 from ..showing.image_editor import show_footage
-from .common import look_through_camera
+from .common import look_through_camera, see_to_the_end, why_no_motion
 from .words import reports_errors
 
 LAYER_ITEMS = tuple((layer.name, layer.title, layer.description, layer.number) for layer in LAYERS)
@@ -32,29 +31,13 @@ class SIMCRAFT_OT_simulate_motion(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        scene = context.scene
-        if isinstance(command := controller.engine_command(), Problem):
-            cls.poll_message_set(command.message)
-        elif scene.camera is None and not any(marker.camera for marker in scene.timeline_markers):
-            cls.poll_message_set("The scene has no camera")
-        elif scene.frame_end <= scene.frame_start:
-            cls.poll_message_set("The scene has one frame only, in which nothing can move")
-        else:
-            return True
-        return False
+        if reason := why_no_motion(context.scene):
+            cls.poll_message_set(reason)
+        return not reason
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:
-        ticket = controller.simulate(context.scene)
-        if bpy.app.background:
-            controller.wait([ticket])
-            for warning in ticket.warnings:
-                self.report({"WARNING"}, warning)
-            if ticket.problem is not None:
-                raise RecordFailure(ticket.problem.message, ticket.problem.fix)
-            if ticket.state is not State.DONE:
-                raise RecordFailure(f"'{ticket.job.name}' was stopped.")
-        return {"FINISHED"}
+        return see_to_the_end(self, [controller.simulate(context.scene)])
 
 
 class MotionOperator:
