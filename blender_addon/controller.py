@@ -17,7 +17,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import scene_settings
+from . import preferences, scene_settings
 from .control import changes, machine, ordering
 from .control.kept import Motion, Result
 from .control.options import Knowledge, options_of
@@ -46,7 +46,7 @@ def session() -> Session:
     """The one of this Blender. Nothing is started by asking for it."""
     global _session
     if _session is None:
-        _session = Session(machine.work_folder(), machine.engine_command, machine.blender_command)
+        _session = Session(preferences.work_folder(), machine.engine_command, machine.blender_command)
         scene_settings.generators = lambda: session().knowledge.generators
         scene_settings.models = lambda: session().knowledge.models
     return _session

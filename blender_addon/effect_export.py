@@ -12,7 +12,7 @@ from ._format import recording_format as fmt
 from .errors import SceneError
 from .materials import MaterialTable
 from .obstacles import in_the_way
-from .properties import IGNORE, NONE, role_group
+from .properties import IGNORE, NONE, as_set, role_group
 
 # roles whose meshes stand in nobody's way, whichever domain they are for
 _NO_OBSTACLES = ("emitter", "body")
@@ -124,13 +124,8 @@ def build_effects(
 
 def set_values(group: Any, parameters: Iterable[Any]) -> dict[str, Any]:
     """What was set in a group of settings, and is not the default."""
-    values = {p.name: _exact(getattr(group, p.name)) for p in parameters if group.is_property_set(p.name)}
+    values = {p.name: as_set(getattr(group, p.name)) for p in parameters if group.is_property_set(p.name)}
     return {p.name: values[p.name] for p in parameters if values.get(p.name, p.default) != p.default}
-
-
-def _exact(value: Any) -> Any:
-    """Blender keeps single precision: 0.1 comes back as 0.10000000149."""
-    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def _local_box(obj: Any) -> np.ndarray:

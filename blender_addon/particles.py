@@ -11,6 +11,7 @@ import numpy as np
 from ._format import recording_format as fmt
 from .errors import RecordFailure
 from .materials import MaterialTable
+from .shapes import values_of
 
 _POINTS = {"HALO", "LINE"}
 
@@ -62,19 +63,19 @@ class ParticleLog:
             self.owners.add(owner)
         log, t = self._systems[key], self._step
         count = min(count, len(log.radius))
-        log.positions[t, :count] = _get(system.particles, "location", 3)[:count]
+        log.positions[t, :count] = values_of(system.particles, "location", 3)[:count]
         # a frame lasts `timestep` seconds (0.04 by default) for the particles, whatever the scene's frame rate is
         to_scene_time = system.settings.timestep * self._fps
-        log.velocity[t, :count] = _get(system.particles, "velocity", 3)[:count] * to_scene_time
+        log.velocity[t, :count] = values_of(system.particles, "velocity", 3)[:count] * to_scene_time
         # a dead or unborn particle has no size in the picture, whatever its size is
-        alive = _get(system.particles, "alive_state", 1, np.int32)[:count] == _alive(system)
+        alive = values_of(system.particles, "alive_state", 1, np.int32)[:count] == _alive(system)
         if not np.isfinite(log.positions[t, :count][alive]).all():
             raise RecordFailure(
                 f"The particles '{system.name}' of '{owner}' have exploded at frame {frame}: a position is not finite.",
                 "Make the simulation's steps smaller.",
             )
         log.present[t, :count] = alive
-        log.radius[:count] = np.maximum(log.radius[:count], _get(system.particles, "size", 1)[:count])
+        log.radius[:count] = np.maximum(log.radius[:count], values_of(system.particles, "size", 1)[:count])
 
     def _open(self, key: tuple[str, str], count: int, material: int) -> _System:
         prefix, frames = f"particles.{len(self._systems)}", self._frame_count
@@ -111,9 +112,3 @@ def _material(system: Any, obj: Any, materials: MaterialTable) -> int:
     """The emitter's slot that the system renders with, counted from 1 by Blender."""
     slots = obj.material_slots
     return materials.number(slots[min(system.settings.material, len(slots)) - 1].material if len(slots) else None)
-
-
-def _get(particles: Any, name: str, width: int, dtype: Any = np.float32) -> np.ndarray:
-    values = np.empty(len(particles) * width, dtype)
-    particles.foreach_get(name, values)
-    return values.reshape(-1, width) if width > 1 else values

@@ -142,11 +142,16 @@ def addon_preferences() -> Any | None:
     return addon.preferences if addon else None
 
 
-def default_folder() -> Path:
-    """Where engines are installed unless somebody says otherwise; never inside the add-on's own folder."""
+def own_folder(name: str) -> Path:
+    """A folder for files of ours, unless somebody says otherwise; never inside the add-on's own. May not be there."""
     if PACKAGE.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(PACKAGE, path="engine"))
-    return Path(bpy.utils.user_resource("DATAFILES")) / "simcraft/engine"
+        return Path(bpy.utils.extension_path_user(PACKAGE, path=name))
+    return Path(bpy.utils.user_resource("DATAFILES")) / "simcraft" / name
+
+
+def default_folder() -> Path:
+    """Where engines are installed unless somebody says otherwise."""
+    return own_folder("engine")
 
 
 def engine_folder() -> Path:
@@ -155,10 +160,10 @@ def engine_folder() -> Path:
     return _path(preferences.engine_folder if preferences else "") or default_folder()
 
 
-def work_folder() -> Path | None:
-    """Where motions and logs are to be kept; None where nobody has said so."""
+def work_folder() -> Path:
+    """Where motions, reports and logs are kept; may not be there yet."""
     preferences = addon_preferences()
-    return _path(preferences.work_folder) if preferences else None
+    return _path(preferences.work_folder if preferences else "") or own_folder("work")
 
 
 def engine_choice() -> choice.Choice:

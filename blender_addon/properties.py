@@ -74,6 +74,11 @@ def blender_property(parameter: Any, **more: Any) -> Any:
     return make(**common)
 
 
+def as_set(value: Any) -> Any:
+    """What a property was set to: Blender keeps single precision, and 0.1 comes back as 0.10000000149."""
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
 def _group(name: str, doc: str, properties: dict[str, Any]) -> type:
     cls = type(f"SIMCRAFT_PG_{name}", (bpy.types.PropertyGroup,), {"__doc__": doc})
     # not in the namespace: Python 3.14 makes annotations in a way of its own

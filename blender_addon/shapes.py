@@ -57,9 +57,9 @@ class ShapeStore:
         texture coordinates and materials are taken over.
         """
         mesh = obj.data
-        vertices = _get(mesh.vertices, "co", 3, np.float32)
-        corners = _get(mesh.loops, "vertex_index", 1, np.int32)
-        connectivity = _digest(corners, _get(mesh.polygons, "loop_start", 1, np.int32))
+        vertices = values_of(mesh.vertices, "co", 3, np.float32)
+        corners = values_of(mesh.loops, "vertex_index", 1, np.int32)
+        connectivity = _digest(corners, values_of(mesh.polygons, "loop_start", 1, np.int32))
         topology = None if previous is None else self.shapes[previous].topology
         if topology is None or self.topologies[topology].connectivity != connectivity:
             topology = self._topology_number(_topology(obj, corners, connectivity, self.materials))
@@ -109,13 +109,13 @@ class ShapeStore:
 def _topology(obj: Any, corners: np.ndarray, connectivity: bytes, materials: MaterialTable) -> Topology:
     mesh = obj.data
     mesh.calc_loop_triangles()
-    loops = _get(mesh.loop_triangles, "loops", 3, np.int32)
+    loops = values_of(mesh.loop_triangles, "loops", 3, np.int32)
     slots = np.array(materials.slots(obj), np.int32)
-    indices = _get(mesh.loop_triangles, "material_index", 1, np.int32)
+    indices = values_of(mesh.loop_triangles, "material_index", 1, np.int32)
     face_material = slots[np.clip(indices, 0, len(slots) - 1)]
     uv = _texture_coordinates(mesh)
     painted = None if uv is None else materials.place_textures(uv[loops], face_material)
-    smooth = _get(mesh.polygons, "use_smooth", 1, np.bool_)
+    smooth = values_of(mesh.polygons, "use_smooth", 1, np.bool_)
     triangles = fmt.Mesh(corners[loops], painted, face_material, bool(smooth.any()))
     return Topology(connectivity, triangles)
 
@@ -127,8 +127,8 @@ def _texture_coordinates(mesh: Any) -> np.ndarray | None:
         return None
     # the attribute is called `uv` since 3.5 and the only way in later versions
     if hasattr(layer, "uv"):
-        return _get(layer.uv, "vector", 2, np.float32)
-    return _get(layer.data, "uv", 2, np.float32)
+        return values_of(layer.uv, "vector", 2, np.float32)
+    return values_of(layer.data, "uv", 2, np.float32)
 
 
 def _velocity(mesh: Any) -> np.ndarray | None:
@@ -136,10 +136,11 @@ def _velocity(mesh: Any) -> np.ndarray | None:
     attribute = mesh.attributes.get("velocity")
     if attribute is None or attribute.domain != "POINT" or attribute.data_type != "FLOAT_VECTOR":
         return None
-    return _get(attribute.data, "vector", 3, np.float32)
+    return values_of(attribute.data, "vector", 3, np.float32)
 
 
-def _get(collection: Any, name: str, width: int, dtype: Any) -> np.ndarray:
+def values_of(collection: Any, name: str, width: int, dtype: Any = np.float32) -> np.ndarray:
+    """(n, width) or, where that is 1, (n,): the attribute `name` of each of Blender's n things in a collection."""
     values = np.empty(len(collection) * width, dtype)
     collection.foreach_get(name, values)
     return values.reshape(-1, width) if width > 1 else values

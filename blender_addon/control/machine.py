@@ -1,8 +1,7 @@
-"""What is this machine's, not the scene's: the engine, the child Blender, and where files may go."""
+"""What is this machine's, not the scene's: how the engine and a child Blender are started."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,3 @@ def blender_command(_: dict[str, Any]) -> BlenderCommand:
     if getattr(bpy.app, "module", False):
         return BlenderCommand((sys.executable, "-P", str(CHILD)))
     return BlenderCommand((bpy.app.binary_path, "-b", "-noaudio", "-P", str(CHILD)))
-
-
-def work_folder() -> Path:
-    """Where motions and reports are kept; may not be there yet."""
-    if chosen := preferences.work_folder():
-        return chosen
-    package = __package__.rpartition(".")[0]
-    if package.startswith("bl_ext."):
-        return Path(bpy.utils.extension_path_user(package, path="work"))
-    return Path(bpy.utils.user_resource("DATAFILES", path=os.path.join("simcraft", "work")))  # noqa: PTH118

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SceneError
+from ..shapes import values_of
 
 _CLOSE = 0.03
 """By what share a shape may differ from a box or a ball to count as one."""
@@ -66,11 +67,8 @@ def measure(obj: Any, depsgraph: Any) -> Measured:
 def _arrays(mesh: Any) -> tuple[np.ndarray, np.ndarray]:
     """(vertices (V, 3) float64, triangles (F, 3))."""
     mesh.calc_loop_triangles()
-    vertices = np.empty(3 * len(mesh.vertices), np.float32)
-    mesh.vertices.foreach_get("co", vertices)
-    faces = np.empty(3 * len(mesh.loop_triangles), np.int32)
-    mesh.loop_triangles.foreach_get("vertices", faces)
-    return vertices.reshape(-1, 3).astype(np.float64), faces.reshape(-1, 3)
+    vertices = values_of(mesh.vertices, "co", 3).astype(np.float64)
+    return vertices, values_of(mesh.loop_triangles, "vertices", 3, np.int32)
 
 
 def measured(vertices: np.ndarray, faces: np.ndarray) -> Measured:

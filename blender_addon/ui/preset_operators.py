@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_tip as tip
 
-from ..properties import blender_property
+from ..properties import as_set, blender_property
 from ..staging.presets import build_preset, find_preset, presets
 from .common import is_object_mode
 from .words import draw_text, reports_errors
@@ -48,7 +48,7 @@ class SIMCRAFT_OT_add_preset(bpy.types.Operator):
         named = {property_name(preset.name, p.name): p.name for p in preset.parameters}
         named |= {property_name(LOOK, p.name): p.name for p in preset.look}
         return {
-            parameter: _plain(getattr(self, name))
+            parameter: as_set(getattr(self, name))
             for name, parameter in named.items()
             if self.properties.is_property_set(name)
         }
@@ -66,11 +66,6 @@ class SIMCRAFT_OT_add_preset(bpy.types.Operator):
             for parameter in preset.look:
                 layout.prop(self, property_name(LOOK, parameter.name))
         draw_text(layout, context, tip("With a seed other than {}, what you leave alone is drawn").format(preset.seed))
-
-
-def _plain(value: Any) -> Any:
-    """Blender keeps single precision: 0.1 comes back as 0.10000000149."""
-    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def show_scene(context: Any, scene: Any) -> None:
