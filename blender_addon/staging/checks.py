@@ -131,5 +131,5 @@ def _rest(facts: SceneFacts) -> Iterator[Finding]:
         text = "Simulations take a unit of the scene as one metre, whatever the unit scale is."
         yield Finding("UNITS", WARNING, f"Unit scale {facts.unit_scale:g}", text)
     if not facts.saved:
-        text = "A file without a name has no folder: its videos go to a temporary one until you save it."
+        text = "A file without a name has no folder: until you save it, its videos go to SimCraft's work folder."
         yield Finding("SAVE", HINT, "Not saved yet", text)
