@@ -93,6 +93,16 @@ def test_it_is_the_base_network_without_its_own_inputs(
     assert torch.equal(unet(*given, return_dict=False)[0], base(*given).sample)
 
 
+def test_it_learns_as_the_base_network_does(svd: Path) -> None:
+    gradients = []
+    for unet in (tiny_svd.unet(), from_svd(svd, 8, 4)):
+        unet.double()(*(value.double() for value in inputs(8))).sample.square().mean().backward()
+        gradients.append({name: parameter.grad for name, parameter in unet.named_parameters()})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-6, atol=1e-12)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("places", [None, (0, 1, 2, 3, 12, 13, 14, 15)])
 def test_training_starts_from_stable_video_diffusion(
@@ -198,6 +208,16 @@ def test_the_first_frame_the_arrows_and_the_camera_matter() -> None:
         assert (other - wanted).abs().mean() > 1e-4, name
     still = {**more, "instance_flow": torch.zeros_like(more["instance_flow"])}
     assert torch.equal(unet(*given, **{**more, "instance_flow": None}).sample, unet(*given, **still).sample)
+
+
+@torch.no_grad()
+def test_it_runs_in_half_precision() -> None:
+    given, more = tiny_inputs()
+    wanted = tiny()(*given, **more).sample
+    halves = [value.bfloat16() for value in given[:3]]
+    found = tiny().to(torch.bfloat16)(*halves, given[3], **more).sample
+    assert found.dtype == torch.bfloat16
+    assert (found - wanted).square().mean() < 0.02**2 * wanted.square().mean()
 
 
 @torch.no_grad()
