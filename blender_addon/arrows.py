@@ -27,6 +27,7 @@ from .effect_export import world_points
 from .errors import SceneError
 from .restore import temporary_changes
 from .timeline import picture_size
+from .walk import recorded_layer
 
 VERSION = 1
 """Of the JSON that `write_arrows` writes."""
@@ -130,7 +131,7 @@ def arrows_of(scene: Any, size: tuple[int, int] | None = None) -> list[Arrow]:
 
 def _seen(scene: Any, items: list[Any], size: tuple[int, int]) -> Iterator[tuple[int, Arrow]]:
     """The arrows and their places in `items`, frame by frame: a moving camera sees each at its own first frame."""
-    layer = next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+    layer = recorded_layer(scene)
     with temporary_changes(scene):
         for frame in sorted({item.frame_start for item in items}):
             scene.frame_set(frame)

@@ -160,14 +160,19 @@ def hold_caches(scene: Any, changes: Changes) -> None:
         changes.on_undo(partial(release, cache))
 
 
+def point_caches(scene: Any) -> Iterator[Any]:
+    """Blender's caches of all that it simulates in `scene`, fluids aside."""
+    world = scene.rigidbody_world
+    if world and world.point_cache:
+        yield world.point_cache
+    for obj in scene.objects:
+        yield from (m.point_cache for m in obj.modifiers if m.type in _POINT_CACHED)
+        yield from (s.point_cache for s in obj.particle_systems)
+
+
 def _live_caches(scene: Any) -> list[Any]:
     """The point caches that are not baked."""
-    world = scene.rigidbody_world
-    found = [world.point_cache] if world and world.point_cache else []
-    for obj in scene.objects:
-        found += [m.point_cache for m in obj.modifiers if m.type in _POINT_CACHED]
-        found += [s.point_cache for s in obj.particle_systems]
-    return [cache for cache in found if not cache.is_baked]
+    return [cache for cache in point_caches(scene) if not cache.is_baked]
 
 
 def _point_cache(owner: str, cache: Any) -> Cache:

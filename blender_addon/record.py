@@ -27,6 +27,7 @@ from .restore import Changes, show_as_rendered, temporary_changes
 from .results import never_recorded, replaced
 from .show import hide, show
 from .timeline import Timeline, picture_size, plan_timeline
+from .walk import recorded_layer
 
 VOLUME_BOUNCES = 4
 """How often light is scattered in smoke, at least, in pictures of solved scenes."""
@@ -82,7 +83,7 @@ def record_scene(
     with work_folders(out) as folders, temporary_changes(scene) as changes:
         _apply_seed(scene, seed, changes)
         timeline, physics = plan_physics(scene, timeline, _is_module())
-        view_layer = _view_layer(scene)
+        view_layer = recorded_layer(scene)
         cast = find_cast(view_layer)
         # results are no part of the recording, so they are not in its pictures either
         for collection in never_recorded(scene):
@@ -104,7 +105,7 @@ def record_scene(
 def asks_for_effects(scene: Any) -> bool:
     """Is there anything in `scene` that Blender does not simulate itself?"""
     properties.register()
-    return bool(find_cast(_view_layer(scene)).domains)
+    return bool(find_cast(recorded_layer(scene)).domains)
 
 
 def render_solved(
@@ -132,7 +133,7 @@ def render_solved(
     out.mkdir(parents=True, exist_ok=True)
     numbers = tuple(int(n) for n in solved.frame_numbers)
     timeline = Timeline(numbers if true_frames else numbers[:1], solved.fps, explicit=False)
-    view_layer = _view_layer(scene)
+    view_layer = recorded_layer(scene)
     cast = find_cast(view_layer)
     with temporary_changes(scene) as changes:
         changes.on_undo(partial(hide, scene))
@@ -177,11 +178,6 @@ def add_first_frame(
         image = np.load(out / "image.npy", allow_pickle=False)
     pictured = dataclasses.replace(solved, image=image, warnings=(*solved.warnings, *warnings))
     fmt.save_recording(pictured, recording, bodies_checked=True)
-
-
-def _view_layer(scene: Any) -> Any:
-    """The view layer that is recorded."""
-    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
 
 
 def _check(recording: Any) -> None:

@@ -67,6 +67,11 @@ class ChangeLog:
         return names
 
 
+def recorded_layer(scene: Any) -> Any:
+    """The view layer that is recorded."""
+    return next((layer for layer in scene.view_layers if layer.use), scene.view_layers[0])
+
+
 def renderable_objects(layer_collection: Any) -> set[str]:
     """Full names of the objects that some collection offers to the render (their own `hide_render` aside)."""
     collection = layer_collection.collection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from bpy.app.translations import pgettext_tip as tip
 
 from ..effects import give_role
 from ..errors import SceneError
+from ..physics import point_caches
 from . import boxes, framing
 from .checks import USUAL_SIDE
 from .look import facts_of
@@ -127,21 +128,13 @@ def _cache(at: Situation) -> str:
         for modifier in obj.modifiers:
             if modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
                 _fluid_cache(scene, obj, modifier.domain_settings)
-    for cache in _point_caches(scene):
+    for cache in point_caches(scene):
         if cache.is_baked:
             with bpy.context.temp_override(scene=scene, point_cache=cache):
                 bpy.ops.ptcache.free_bake()
         cache.frame_end = max(cache.frame_end, scene.frame_end)
         cache.frame_start = min(cache.frame_start, scene.frame_start)
     return tip("Simulations cover the frames {} to {}").format(scene.frame_start, scene.frame_end)
-
-
-def _point_caches(scene: Any) -> Iterator[Any]:
-    if scene.rigidbody_world is not None:
-        yield scene.rigidbody_world.point_cache
-    for obj in scene.objects:
-        yield from (m.point_cache for m in obj.modifiers if m.type in ("CLOTH", "SOFT_BODY"))
-        yield from (s.point_cache for s in obj.particle_systems)
 
 
 def _fluid_cache(scene: Any, obj: Any, settings: Any) -> None:

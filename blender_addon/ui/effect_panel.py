@@ -8,17 +8,15 @@ import bpy
 
 from .._format import recording_format as fmt
 from ..properties import IGNORE, NONE, role_group
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 
-class SIMCRAFT_PT_effect(bpy.types.Panel):
+class SIMCRAFT_PT_effect(SidebarPanel, bpy.types.Panel):
     """How the active object takes part in SimCraft's simulations"""
 
     bl_idname = "SIMCRAFT_PT_effect"
     bl_label = "Active Object"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_parent_id = "SIMCRAFT_PT_scene"
     bl_options = {"DEFAULT_CLOSED"}
     bl_order = 4

@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_tip as tip
 from .. import controller
 from ..control import fixes
 from ..errors import SceneError
-from ..jobs import State, Ticket
+from ..jobs import Problem, State, Ticket
 from ..scene_settings import BESIDE_THE_BLEND
 from .common import see_to_the_end, why_no_motion
 from .words import reports_errors
@@ -126,6 +126,13 @@ class SIMCRAFT_OT_ask_engine(bpy.types.Operator):
 
     bl_idname = "simcraft.ask_engine"
     bl_label = "Ask Engine"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if isinstance(command := controller.engine_command(), Problem):
+            cls.poll_message_set(command.message)
+            return False
+        return True
 
     @reports_errors
     def execute(self, context: Any) -> set[str]:

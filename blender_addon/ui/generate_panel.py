@@ -13,6 +13,7 @@ from ..jobs import Problem, State, Ticket
 from ..staging.memory import in_words
 from . import engine_state, newest_frame
 from .progress import draw_progress, duration, is_told_by_motion
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 HAS_PLACEHOLDERS = bpy.app.version >= (4, 1, 0)
@@ -29,15 +30,7 @@ FRAME_SCALE = 7.0
 """How large the newest frame is drawn, in icons."""
 
 
-class _Panel:
-    """What the panels here have in common."""
-
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
-
-
-class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
+class SIMCRAFT_PT_generate(SidebarPanel, bpy.types.Panel):
     """What the video shows, and the button that makes it"""
 
     bl_label = "Generate"
@@ -69,7 +62,7 @@ class SIMCRAFT_PT_generate(_Panel, bpy.types.Panel):
             draw_progress(layout, session.question)
 
 
-class SIMCRAFT_PT_generate_painting(_Panel, bpy.types.Panel):
+class SIMCRAFT_PT_generate_painting(SidebarPanel, bpy.types.Panel):
     """How the generator paints"""
 
     bl_label = "Painting"
@@ -93,7 +86,7 @@ class SIMCRAFT_PT_generate_painting(_Panel, bpy.types.Panel):
                 _draw_override(layout, settings, name, option)
 
 
-class SIMCRAFT_PT_generate_output(_Panel, bpy.types.Panel):
+class SIMCRAFT_PT_generate_output(SidebarPanel, bpy.types.Panel):
     """How large the video is, how it begins, where it goes, and what computes it"""
 
     bl_label = "Size and Output"
@@ -124,7 +117,7 @@ class SIMCRAFT_PT_generate_output(_Panel, bpy.types.Panel):
         layout.prop(settings, "output")
 
 
-class SIMCRAFT_PT_generate_queue(_Panel, bpy.types.Panel):
+class SIMCRAFT_PT_generate_queue(SidebarPanel, bpy.types.Panel):
     """Jobs that wait, run, were stopped or have failed"""
 
     bl_label = "Queue"

@@ -12,6 +12,7 @@ from ..arrows import is_shown
 from ..jobs import State, Ticket
 from ..overlay import LAYERS, layers_in, shown_layer
 from .progress import draw_progress, is_told_by_motion, motion_job
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 ICONS = {
@@ -25,13 +26,10 @@ ICONS = {
 SHOWN_WARNINGS = 4
 
 
-class SIMCRAFT_PT_motion(bpy.types.Panel):
+class SIMCRAFT_PT_motion(SidebarPanel, bpy.types.Panel):
     """What moves in the scene, as its camera sees it."""
 
     bl_label = "Motion"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_order = 1
 
     def draw(self, context: Any) -> None:
@@ -62,13 +60,10 @@ class SIMCRAFT_UL_arrows(bpy.types.UIList):
         row.prop(item, "name", text="", emboss=False, icon=kind if there else "GHOST_DISABLED")
 
 
-class SIMCRAFT_PT_arrows(bpy.types.Panel):
+class SIMCRAFT_PT_arrows(SidebarPanel, bpy.types.Panel):
     """What should move where, for generators that take sparse motion."""
 
     bl_label = "Motion Arrows"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_parent_id = "SIMCRAFT_PT_motion"
     bl_options = {"DEFAULT_CLOSED"}
 

@@ -16,6 +16,7 @@ from ..showing.camera_background import background_of
 from ..showing.footage import VIDEO_FILES
 from .background_properties import VIDEO
 from .result_operators import chosen_result, videos_of
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 PREVIEW_SCALE = 7.0
@@ -25,13 +26,10 @@ SHOWN_VIDEOS = 12
 _previews: Any = None
 
 
-class SIMCRAFT_PT_result(bpy.types.Panel):
+class SIMCRAFT_PT_result(SidebarPanel, bpy.types.Panel):
     """The videos of this scene."""
 
     bl_label = "Result"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_order = 3
 
     def draw(self, context: Any) -> None:
@@ -48,13 +46,10 @@ class SIMCRAFT_PT_result(bpy.types.Panel):
         _draw_actions(layout, context.scene)
 
 
-class SIMCRAFT_PT_report(bpy.types.Panel):
+class SIMCRAFT_PT_report(SidebarPanel, bpy.types.Panel):
     """How well the video moves as simulated."""
 
     bl_label = "Report"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_parent_id = "SIMCRAFT_PT_result"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -72,13 +67,10 @@ class SIMCRAFT_PT_report(bpy.types.Panel):
         layout.operator("simcraft.open_report", icon="IMAGE")
 
 
-class SIMCRAFT_PT_videos(bpy.types.Panel):
+class SIMCRAFT_PT_videos(SidebarPanel, bpy.types.Panel):
     """All videos of this scene, the newest first."""
 
     bl_label = "All Videos"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_parent_id = "SIMCRAFT_PT_result"
     bl_options = {"DEFAULT_CLOSED"}
 

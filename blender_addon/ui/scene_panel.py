@@ -9,6 +9,7 @@ from bpy.app.translations import pgettext_iface as iface
 
 from ..staging import look
 from ..staging.checks import ERROR, HINT, WARNING, Finding, findings
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 ICONS = {ERROR: "CANCEL", WARNING: "ERROR", HINT: "INFO"}
@@ -16,14 +17,11 @@ BUTTONS = {"CAMERA": "Add", "LIGHT": "Add", "SOURCE": "Add", "SAVE": "Save"}
 """What stands on the button of a problem, where that is not "Fix"."""
 
 
-class SIMCRAFT_PT_scene(bpy.types.Panel):
+class SIMCRAFT_PT_scene(SidebarPanel, bpy.types.Panel):
     """What is to become a video"""
 
     bl_idname = "SIMCRAFT_PT_scene"
     bl_label = "Scene"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
     bl_order = 0
 
     def draw(self, context: Any) -> None:

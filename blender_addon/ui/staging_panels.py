@@ -12,13 +12,11 @@ from ..staging.fluids import FluidWish
 from ..staging.presets import find_preset
 from .physics_operators import fluid_cost
 from .scene_state import COUNTS
+from .sidebar import SidebarPanel
 from .words import draw_text
 
 
-class _Part:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "SimCraft"
+class _Part(SidebarPanel):
     bl_parent_id = "SIMCRAFT_PT_scene"
 
 
