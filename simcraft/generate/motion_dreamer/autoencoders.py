@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from diffusers import AutoencoderKLTemporalDecoder
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
 from torch import nn
@@ -41,7 +42,7 @@ class ThreePictures(nn.Module):
     """
 
     def __init__(self, vae: Any) -> None:
-        """`vae`: diffusers' `AutoencoderKLTemporalDecoder`, or any other of its kind, of pictures of 3 channels."""
+        """`vae`: diffusers' `AutoencoderKLTemporalDecoder`, or any other of pictures of 3 channels."""
         super().__init__()
         self.vae = vae
 
@@ -60,6 +61,6 @@ class ThreePictures(nn.Module):
     def decode(self, x: torch.Tensor) -> DecoderOutput:
         """R's pictures; the three grey values of depth are averaged."""
         latents = torch.cat(x.chunk(_PICTURES, 1)) / self.vae.config.scaling_factor
-        frames = {"num_frames": 1} if hasattr(self.vae.decoder, "time_conv_out") else {}
+        frames = {"num_frames": 1} if isinstance(self.vae, AutoencoderKLTemporalDecoder) else {}
         flow, segmentation, depth = self.vae.decode(latents, **frames).sample.chunk(_PICTURES)
         return DecoderOutput(sample=torch.cat([flow[:, :2], segmentation, depth.mean(1, keepdim=True)], 1))
