@@ -110,6 +110,7 @@ def _weight_files(folder: Path) -> list[Path]:
             f"{folder} has no weights in safetensors.",
             'Convert them: python -c "import diffusers; diffusers.'
             f"{_CLASS}.from_pretrained('{folder}', use_safetensors=False).save_pretrained('{folder}')\"",
+            ("model",),
         )
     return [file for file in files if ".fp16" not in file.name] or files
 
