@@ -30,6 +30,39 @@ _LIMITS = """\
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the card says of one kind of model."""
+
+    tags: str
+    introduction: str
+    units: str
+    """Of the figures."""
+    limits: str
+
+
+_IMAGE = Words(
+    tags="motioncraft, simulation",
+    introduction="A small image diffusion model in the layout of diffusers' `{pipeline}`, made by SimCraft's `simcraft "
+    "train image` from renders of its own simulations alone; see docs/training.md. Weights are float16 safetensors, "
+    "{megabytes:.1f} MB. The generator `motioncraft` paints with it; stock pipelines load it after `import "
+    "simcraft.generate.patch_autoencoder`.",
+    units="levels in dB",
+    limits=_LIMITS,
+)
+_DREAMER = Words(
+    tags="motion-dreamer, simulation, image-to-video",
+    introduction="Motion Dreamer (arXiv 2412.00547) in small, as diffusers' `{pipeline}` of SimCraft, made by "
+    "`simcraft train dreamer` from renders of SimCraft's own simulations alone; see docs/training.md. Weights are "
+    "float16 safetensors, {megabytes:.1f} MB. Stage one reasons what a first frame and a few arrows lead to, as flow, "
+    "instances and depth; stage two paints that, or what was simulated. The generator `motion_dreamer` runs both.",
+    units="painted pictures in dB; flow in pixels, labels as intersection over union, depth in hundredths of nearness",
+    limits=f"{_LIMITS}\n- Stage one guesses: what it predicts looks like motion that it has seen, and keeps no law.",
+)
+_WORDS = {"MotionDreamerPipeline": _DREAMER}
+"""By the class of the pipeline; all others are image models."""
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """What a run's folder tells."""
 
@@ -49,7 +82,7 @@ class RunSummary:
 def read_run(folder: Path) -> RunSummary:
     """Raises `UserError` where `folder` is no training run that came to an evaluation."""
     if not (folder / "run.json").is_file() or not checkpoints(folder):
-        raise UserError(f"{folder} holds no training run.", "Name what --run gave to `simcraft train image`.")
+        raise UserError(f"{folder} holds no training run.", "Name what --run gave to `simcraft train`.")
     with read_errors(folder, "a training run"):
         settings = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -101,17 +134,16 @@ def write_card(model: Path, runs: Sequence[Path], *, hardware: str | None = None
 def card(model: Path, runs: Sequence[RunSummary], hardware: str) -> str:
     """The card's text, Markdown with the head that model hubs read."""
     index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+    words = _WORDS.get(index["_class_name"], _IMAGE)
+    megabytes = model_bytes(model, "*.safetensors") / 1e6
     parts = [
-        f"---\nlicense: {_LICENSE.lower()}\nlibrary_name: diffusers\ntags: [motioncraft, simulation]\n---",
+        f"---\nlicense: {_LICENSE.lower()}\nlibrary_name: diffusers\ntags: [{words.tags}]\n---",
         f"# {model.name}",
-        f"A small image diffusion model in the layout of diffusers' `{index['_class_name']}`, made by SimCraft's "
-        "`simcraft train image` from renders of its own simulations alone; see docs/training.md. Weights are float16 "
-        f"safetensors, {model_bytes(model, '*.safetensors') / 1e6:.1f} MB. The generator `motioncraft` paints with it; "
-        "stock pipelines load it after `import simcraft.generate.patch_autoencoder`.",
+        words.introduction.format(pipeline=index["_class_name"], megabytes=megabytes),
         f"License: {_LICENSE}, as all of SimCraft. What you make with it is yours.",
-        *(_stage_text(summary) for summary in runs),
+        *(_stage_text(summary, words) for summary in runs),
         f"## Hardware\n\n{hardware}; {sum(run.hours for run in runs):.1f} hours in all.",
-        f"## Limits\n\n{_LIMITS}",
+        f"## Limits\n\n{words.limits}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -123,17 +155,17 @@ def machine() -> str:
     return f"{core_count()} CPU cores ({platform.machine()})"
 
 
-def _stage_text(run: RunSummary) -> str:
+def _stage_text(run: RunSummary, words: Words) -> str:
     examples = run.steps * int(run.settings["batch"]) * int(run.settings["processes"])
     rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in run.figures.items())
     effort = f"{run.steps:,} steps, {examples:,} examples, {run.hours:.2f} hours."
     if run.settings.get("start"):
-        effort += f" It began with the weights of an earlier model (UNet {run.settings['start']}), not counted here."
+        effort += f" It began with the weights of an earlier model (network {run.settings['start']}), not counted here."
     parts = [
         f"## Stage {run.stage}",
         effort if run.steps else "Fitted in closed form, without training steps.",
         f"![losses](card/{run.stage}-loss.svg)" if run.losses else "",
-        f"On held-out clips (levels in dB):\n\n| | |\n| --- | --- |\n{rows}",
+        f"On held-out clips ({words.units}):\n\n| | |\n| --- | --- |\n{rows}",
         f"![held-out pictures](card/{run.stage}.webp)" if run.sheet else "",
     ]
     return "\n\n".join(part for part in parts if part)
