@@ -143,6 +143,12 @@ def test_the_nearer_of_two_surfaces_of_an_instance_wins() -> None:
     forward, known = reversed_flow(flow, np.ones((4, 8), bool), labels, labels, depth)
     assert known.all()
     np.testing.assert_allclose(forward[:, 2], np.tile([4, 0], (4, 1)), atol=0.02)
+    depth[:, 2], depth[:, 6] = np.inf, 0
+    sky, _ = reversed_flow(flow, np.ones((4, 8), bool), labels, labels, depth)
+    np.testing.assert_allclose(sky[:, 2], np.tile([4, 0], (4, 1)), atol=1e-6)
+    nothing, known = reversed_flow(flow, np.ones((4, 8), bool), labels, labels, np.full_like(depth, np.inf))
+    np.testing.assert_allclose(nothing[:, 2], np.tile([2, 0], (4, 1)), atol=1e-5)
+    assert known.all()
     even, _ = reversed_flow(flow, np.ones((4, 8), bool), labels, labels)
     np.testing.assert_allclose(even[:, 2], np.tile([2, 0], (4, 1)), atol=1e-5)
 

@@ -10,6 +10,7 @@ from simcraft.clip.types import MotionClip
 from simcraft.generate.correspondence import pixel_centres
 from simcraft.generate.motion_dreamer.representation import Representation
 from simcraft.generate.motion_dreamer.scene import FirstScene, resize_scene
+from simcraft.generate.motioncraft.geometry import usual_depth
 
 _NEARER = 50.0
 """Power of the depth by which the nearer of two surfaces of one instance wins where they meet: one that is a tenth
@@ -75,33 +76,35 @@ def reversed_flow(
     nothing reaches have the flow of the nearest one of the instance that something reaches. It is not known for
     instances that the frame after does not show.
     """
-    import torch
-
     from simcraft.generate.motioncraft.warping import nearest_known
-    from simcraft.observe.warp import softmax_splat
 
-    present = np.unique(labels_after[valid])
-    if not present.size:
-        return np.zeros_like(flow), np.zeros_like(valid)
-    mine = valid & (labels_after == present[:, None, None])
-    thrown = np.where(mine[..., None], flow, np.nan)
-    carried = np.concatenate([-flow, np.ones_like(flow[..., :1])], -1)
-    nearer = np.zeros_like(flow[..., 0])
-    if depth_after is not None:
-        nearer = -_NEARER * np.log(np.maximum(depth_after, 1e-9))
-    arrived = softmax_splat(
-        torch.from_numpy(carried).permute(2, 0, 1).expand(len(present), -1, -1, -1),
-        torch.from_numpy(thrown).permute(0, 3, 1, 2),
-        torch.from_numpy(nearer).expand(len(present), 1, -1, -1),
-    ).numpy()
-    row = np.searchsorted(present, labels_before).clip(0, len(present) - 1)
-    own = np.take_along_axis(arrived, row[None, None], 0)[0]
-    own[:, present[row] != labels_before] = 0
-    x, y = (nearest_known(own[2] > 0.5, labels_before) - 0.5).astype(np.int64).transpose(2, 0, 1)
-    result = np.ascontiguousarray(own[:2, y, x].transpose(1, 2, 0))
-    known = labels_before[y, x] == labels_before
-    known &= own[2, y, x] > 0.5
-    return np.where(known[..., None], result, 0), known
+    height, width = flow.shape[:2]
+    there = pixel_centres(height, width)[valid] + flow[valid] - 0.5
+    mine, nearer = labels_after[valid], _nearer(valid, depth_after)
+    sums = np.zeros((3, height * width))
+    for step in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        pixel = np.floor(there) + step
+        weight = (1 - np.abs(there - pixel)).prod(-1) * nearer
+        inside = ((pixel >= 0) & (pixel < (width, height))).all(-1)
+        x, y = pixel.clip(0, (width - 1, height - 1)).astype(np.int64).T
+        weight[~inside | (labels_before[y, x] != mine)] = 0
+        for total, values in zip(sums, (-flow[valid][:, 0], -flow[valid][:, 1], 1.0), strict=True):
+            total += np.bincount(y * width + x, weight * values, minlength=total.size)
+    arrived = (sums[2] > 0).reshape(height, width)
+    mean = (sums[:2] / np.where(sums[2] > 0, sums[2], 1)).reshape(2, height, width)
+    x, y = (nearest_known(arrived, labels_before) - 0.5).astype(np.int64).transpose(2, 0, 1)
+    known = arrived[y, x] & (labels_before[y, x] == labels_before)
+    return np.where(known[..., None], mean[:, y, x].transpose(1, 2, 0), 0).astype(np.float32), known
+
+
+def _nearer(valid: np.ndarray, depth: np.ndarray | None) -> np.ndarray:
+    """(N,) float64, how much each of the `valid` pixels (H, W) counts, of those of its instance that it meets."""
+    if depth is None:
+        return np.ones(np.count_nonzero(valid))
+    with np.errstate(divide="ignore"):
+        nearness = usual_depth(depth) / depth[valid].astype(np.float64)
+    # limited: the background, too, counts where nothing else is
+    return nearness.clip(1e-3, 1e3) ** _NEARER
 
 
 def _leads_back(

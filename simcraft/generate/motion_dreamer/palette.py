@@ -46,11 +46,13 @@ def nearest_labels(colours: np.ndarray, table: np.ndarray, candidates: Collectio
     from scipy.ndimage import maximum_filter
 
     labels = np.array(sorted(candidates), np.uint8)
-    away = np.stack([np.linalg.norm(colours - table[label], axis=-1) for label in labels])
-    sure = away < _SURE
-    beside = np.stack([maximum_filter(mine, size=(1, 5, 5)) for mine in sure])
-    away[~beside] += _FAR
-    return labels[away.argmin(0)]
+    result = np.empty(colours.shape[:-1], np.uint8)
+    for found, frame in zip(result, colours, strict=True):  # one by one: large pictures of many labels fill the memory
+        away = np.stack([np.linalg.norm(frame - table[label], axis=-1) for label in labels])
+        beside = np.stack([maximum_filter(mine, size=5) for mine in away < _SURE])
+        away[~beside] += _FAR
+        found[...] = labels[away.argmin(0)]
+    return result
 
 
 def labelled(ids: Sequence[int], still: Collection[int], pixels: Mapping[int, float]) -> tuple[int, ...]:
