@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from simcraft.errors import SimcraftError as SimcraftError
     from simcraft.errors import UserError as UserError
     from simcraft.generate import generate as generate
+    from simcraft.generate.prediction import predict as predict
     from simcraft.metrics import evaluate as evaluate
     from simcraft.observe import observe as observe
     from simcraft.pairs import counterfactual as counterfactual
@@ -43,6 +44,7 @@ _HOMES = {
     "counterfactual": "simcraft.pairs",
     "observe": "simcraft.observe",
     "generate": "simcraft.generate",
+    "predict": "simcraft.generate.prediction",
     "evaluate": "simcraft.metrics",
     "Recording": "simcraft.recording",
     "load_recording": "simcraft.recording",

@@ -14,6 +14,7 @@ import typer
 from simcraft import __version__
 from simcraft.cli_compare import compare
 from simcraft.cli_dataset import app as dataset_app
+from simcraft.cli_predict import predict
 from simcraft.cli_shared import Force, Generator, Json, Preview, Quiet, Seed, Set, Size, finish
 from simcraft.cli_simulators import counterfactual, image_plane, simulate
 from simcraft.cli_train import app as train_app
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 
 # commands whose unknown --name value pairs belong to the generator
-PASSING = ("generate", "demo", "compare")
+PASSING = ("generate", "demo", "compare", "predict")
 
 
 # these explain themselves what --help should say of the scene or kind that is named
@@ -40,6 +41,7 @@ app.command(context_settings={"help_option_names": []})(simulate)
 app.command("image-plane", context_settings={"help_option_names": []})(image_plane)
 app.command()(counterfactual)
 app.command()(compare)
+app.command()(predict)
 app.command()(view)
 app.add_typer(dataset_app)
 app.add_typer(train_app)

@@ -20,7 +20,9 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter or setting; repeatable.")
 ]
 Frames = Annotated[str | None, typer.Option(metavar="A:B", help="First and last frame, both included.")]
-Generator = Annotated[str, typer.Option("--generator", "-g", help="What paints: warp, motioncraft, auto.")]
+Generator = Annotated[
+    str, typer.Option("--generator", "-g", help="What paints: warp, motioncraft, motion_dreamer, auto.")
+]
 
 
 def finish(work: Callable[..., dict[str, Any]], as_json: bool, quiet: bool) -> None:

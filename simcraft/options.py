@@ -45,6 +45,14 @@ def parse_frames(text: str) -> tuple[int, int]:
     return first, last
 
 
+def parse_point(text: str) -> tuple[float, float]:
+    """`"120,80.5"` to (120.0, 80.5), pixels. Raises `UserError` for anything else."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*", text)
+    if not match:
+        raise UserError(f"Point '{text}' is not X,Y in pixels.", "Write for example --point 120,80.")
+    return float(match[1]), float(match[2])
+
+
 def parse_pairs(arguments: Sequence[str]) -> dict[str, str]:
     """`["--steps", "20", "--prompt=a cat"]` to {"steps": "20", "prompt": "a cat"}; dashes become underscores.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simcraft.generate.motion_dreamer.options import GENERATOR as MOTION_DREAMER
 from simcraft.generate.motioncraft.options import GENERATOR as MOTIONCRAFT
 from simcraft.generate.registry import Generator, Option
 
@@ -16,5 +17,5 @@ WARP = Generator(
         Option("inpaint_radius", int, 4, "Neighbourhood of the inpainting, in pixels.", minimum=1),
     ),
 )
-SHIPPED = (WARP, MOTIONCRAFT)
+SHIPPED = (WARP, MOTIONCRAFT, MOTION_DREAMER)
 """Registered when `simcraft.generate` is imported."""

@@ -59,6 +59,13 @@ def arrow_from_text(text: str) -> Arrow:
     return Arrow(target, (offset,))
 
 
+def arrows_from_option(text: str) -> list[str] | Path:
+    """What an option of a generator says, for `given_arrows`: "ball=40,-5; cube=0,8", or the name of a .json file."""
+    if text.strip().lower().endswith(".json"):
+        return Path(text.strip())
+    return [part for part in text.split(";") if part.strip()]
+
+
 def read_arrows(
     path: str | os.PathLike[str], size: tuple[int, int], frames: tuple[int, int] | None = None
 ) -> tuple[Arrow, ...]:

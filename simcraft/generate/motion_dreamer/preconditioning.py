@@ -43,9 +43,10 @@ def predict(unet: Any, noisy: torch.Tensor, sigma: torch.Tensor, given: Given) -
     """The output of a `MotionDreamerUNet` for latents (B, T, C, h, w) with noise of `sigma`, (B,) or one for all."""
     scaled = noisy / (_of_each(sigma, noisy).square() + 1).sqrt()
     return unet(
-        torch.cat([scaled, given.channels.to(scaled.dtype)], 2),
+        # latents stay in full precision, whatever the network runs in
+        torch.cat([scaled, given.channels.to(scaled.dtype)], 2).to(unet.dtype),
         noise_level(sigma),
-        given.embedding,
+        given.embedding.to(unet.dtype),
         given.time_ids,
         first=given.first,
         instance_flow=given.instance_flow,

@@ -8,7 +8,9 @@ from simcraft.errors import UserError
 
 PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 """What files with pickled weights end in."""
-_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2", "image_encoder", "stage_one", "stage_two", "one_stage",
+            "representation_autoencoder")  # fmt: skip
+"""The networks of Stable Diffusion, Stable Video Diffusion and Motion Dreamer."""
 
 
 def refuse_pickles(folder: Path) -> None:

@@ -62,7 +62,9 @@ def decode_latents(vae: Any, z: torch.Tensor) -> np.ndarray:
     """The (H, W, 3) uint8 picture of scaled latents (1, C, h, w)."""
     _upcast(vae)
     shift, scale = _normalisation(vae)
-    pixels = vae.decode((z / scale + shift).to(vae.dtype), return_dict=False)[0][0]
+    # a decoder of videos has to be told that this is one of a single frame
+    frames = {"num_frames": 1} if hasattr(getattr(vae, "decoder", None), "time_conv_out") else {}
+    pixels = vae.decode((z / scale + shift).to(vae.dtype), return_dict=False, **frames)[0][0]
     pixels = ((pixels.float() + 1) * 127.5).round().clamp(0, 255)
     return pixels.permute(1, 2, 0).to("cpu", torch.uint8).numpy()
 

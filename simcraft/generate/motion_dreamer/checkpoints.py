@@ -1,0 +1,77 @@
+"""Where a Motion Dreamer model is; light, so that mistakes are told before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from simcraft.clip.files import read_errors
+from simcraft.errors import UserError
+from simcraft.generate.embedded import embedded_models
+from simcraft.generate.motioncraft.checkpoints import Checkpoint, find_checkpoint
+
+EMBEDDED = "simcraft-dreamer"
+"""The model that serves where none is named."""
+_CLASS = "MotionDreamerPipeline"
+_SVD = "StableVideoDiffusionPipeline"
+_TRAIN = "simcraft train dreamer --stage 2 (and 1, for arrows)"
+
+
+def find_model(model: str | None, *, hub: bool = False) -> Checkpoint:
+    """The Motion Dreamer model that `model` means.
+
+    Parameters
+    ----------
+    model: a folder that `simcraft train dreamer` has written or `MotionDreamerPipeline.save_pretrained`, the name of an
+        embedded model, or an "organisation/name" of the hub; None is the embedded `simcraft-dreamer`.
+    hub: may anything be downloaded?
+
+    Raises `UserError` for what is missing, pickled, of another layout, or would have to be downloaded unasked.
+    """
+    if model is None and EMBEDDED not in embedded_models():
+        raise UserError(
+            f"The embedded model {EMBEDDED} is not here: no trained weights of Motion Dreamer are shipped yet.",
+            f"Train one with {_TRAIN}, see docs/motion_dreamer.md, and name its folder with --model PATH.",
+            ("models", "model"),
+        )
+    found = find_checkpoint(model or EMBEDDED, hub=hub)
+    if found.file is not None:
+        raise UserError(f"{found.file} is a single file.", "Give the folder of a whole model.", ("model",))
+    if found.folder is not None:
+        _check_layout(found)
+    return found
+
+
+def check_model(model: str | None, hub: bool, arrows: str | None = None, **_: Any) -> str:
+    """The stamp of the model's weights; raises as `find_model` does, and for arrows that cannot be read.
+
+    The registry calls it before any work.
+    """
+    from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option, given_arrows
+
+    if arrows is not None:
+        given_arrows(arrows_from_option(arrows), (1, 1))
+    return find_model(model, hub=hub).stamp()
+
+
+def _check_layout(found: Checkpoint) -> None:
+    """Raise `UserError` for a folder of another kind of model."""
+    assert found.folder is not None
+    index = found.folder / "model_index.json"
+    with read_errors(index, "the index of a model"):
+        content = json.loads(index.read_text(encoding="utf-8"))
+    kind = content.get("_class_name") if isinstance(content, dict) else None
+    if kind == _CLASS:
+        return
+    if kind == _SVD:
+        raise UserError(
+            f"{found.folder} is Stable Video Diffusion, which has not been trained as Motion Dreamer.",
+            f"Start from it: MotionDreamerPipeline.from_svd('{found.folder}').save_pretrained(...), "
+            "see docs/motion_dreamer.md.",
+            ("model",),
+        )
+    raise UserError(
+        f"{found.folder} holds a {kind}; expected a {_CLASS}.",
+        f"Give the folder of one, such as {_TRAIN} writes.",
+        ("model",),
+    )

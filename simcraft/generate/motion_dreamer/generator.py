@@ -1,0 +1,155 @@
+"""The generator `motion_dreamer`: a function that loads a model once, and one that paints any number of clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from simcraft.clip.types import MotionClip, require
+from simcraft.errors import Failure
+from simcraft.generate.motion_dreamer.checkpoints import find_model
+from simcraft.generate.motion_dreamer.given_arrows import Given, arrows_from_option
+from simcraft.generate.motion_dreamer.loading import load_pipeline
+from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
+from simcraft.generate.motion_dreamer.scene import first_scene
+from simcraft.generate.placing import loading_memory, out_of_memory
+from simcraft.progress import Progress, silent
+from simcraft.video import Video
+
+
+def motion_dreamer(*, model: str | None, device: str, dtype: str, offload: str, hub: bool) -> Callable[..., Video]:
+    """Load the model; returns `(clip, *, progress, **painting) -> Video`.
+
+    Parameters are `options.LOADING`, those of the result `options.PAINTING`.
+
+    Raises `UserError` for a model that is missing or unsafe, `Failure` where there is no memory for it.
+    """
+    name = find_model(model, hub=hub).name
+    with loading_memory(name):
+        pipeline = load_pipeline(model, device=device, dtype=dtype, offload=offload, hub=hub)
+
+    def paint(clip: MotionClip, *, progress: Progress = silent, **painting: Any) -> Video:
+        return paint_clip(pipeline, clip, model=name, progress=progress, **painting)
+
+    return paint
+
+
+def paint_clip(
+    pipeline: MotionDreamerPipeline,
+    clip: MotionClip,
+    *,
+    arrows: str | None = None,
+    partial: bool = False,
+    model: str = "",
+    progress: Progress = silent,
+    **settings: Any,
+) -> Video:
+    """The clip's video; frame 0 is its image.
+
+    Parameters
+    ----------
+    arrows: see `arrows_from_option`; None: the clip moves as it does.
+    partial: see `MotionDreamerPipeline.__call__`.
+    model: what the video's description calls the model.
+    progress: counts denoising steps, of the stages "predict" and "paint".
+    settings: as in `MotionDreamerPipeline.settings`.
+
+    Raises `UserError` for a clip that lacks what is needed and for arrows that move nothing, `Failure` where memory
+    runs out.
+    """
+    stages = ["stage_two"] if arrows is None else ["stage_one", "stage_two"]
+    made_by = _made_by(pipeline, clip, stages, arrows, model, settings)
+    if arrows is not None:
+        if not partial:
+            require(clip, "Motion Dreamer (without --partial yes)", "depth", "instances")
+        clip = predict_clip(pipeline, clip, arrows_from_option(arrows), progress=progress, **settings)
+    steps = pipeline.settings("stage_two", **settings).steps
+    with told_of_memory(pipeline):
+        painted = pipeline(clip, partial=partial, callback_on_step_end=counted("paint", steps, progress), **settings)
+    return Video(painted.frames, clip.fps, made_by)
+
+
+def predict_clip(
+    pipeline: MotionDreamerPipeline,
+    clip: MotionClip,
+    arrows: Given,
+    *,
+    frames: int | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> MotionClip:
+    """What stage one predicts from the clip's first frame and its camera, of as many frames or `frames`.
+
+    Where it asks for more frames than the clip has, the camera stands still after the last one.
+    """
+    count = frames or clip.frame_count
+    poses = clip.camera_to_world
+    if poses is not None:
+        poses = poses[[min(t, len(poses) - 1) for t in range(count)]]
+    steps = pipeline.reasoning_steps(count, **settings)
+    with told_of_memory(pipeline):
+        return pipeline.predict(
+            first_scene(clip),
+            arrows,
+            frames=count,
+            fps=clip.fps,
+            camera_to_world=poses,
+            callback_on_step_end=counted("predict", steps, progress),
+            **settings,
+        )
+
+
+def counted(stage: str, steps: int, progress: Progress) -> Callable[..., None]:
+    """A `callback_on_step_end` that reports how many of `steps` denoising steps are done."""
+    done = 0
+
+    def step_done(*_: Any) -> None:
+        nonlocal done
+        done += 1
+        progress(stage, done, steps)
+
+    progress(stage, 0, steps)
+    return step_done
+
+
+@contextmanager
+def told_of_memory(pipeline: MotionDreamerPipeline) -> Iterator[None]:
+    """Turn running out of memory into a `Failure` that says what to try."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        torch.cuda.empty_cache()
+        on_cpu = pipeline._execution_device.type == "cpu"
+        raise Failure(
+            "Out of memory in Motion Dreamer.",
+            f"Try --dtype bfloat16, {'' if on_cpu else '--offload model (or sequential), '}or a smaller --resolution.",
+            ("size",) if on_cpu else ("offload", "size"),
+        ) from error
+
+
+def _made_by(
+    pipeline: MotionDreamerPipeline,
+    clip: MotionClip,
+    stages: list[str],
+    arrows: str | None,
+    model: str,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    from simcraft import __version__
+
+    chosen = {stage: asdict(pipeline.settings(stage, **settings)) for stage in stages}
+    return {
+        "generator": "motion_dreamer",
+        "options": {**chosen["stage_two"], **({} if arrows is None else {"arrows": arrows})},
+        **({} if arrows is None else {"predicted_with": chosen["stage_one"]}),
+        "model": model,
+        "clip": clip.name,
+        "seed": clip.seed,
+        "simcraft": __version__,
+    }

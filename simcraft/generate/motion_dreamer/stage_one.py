@@ -1,0 +1,152 @@
+"""Stage one: a first frame and arrows become motion, R of every frame (Motion Dreamer, eq. 4 to 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.cameras import pose_vectors
+from simcraft.generate.motion_dreamer.clips import clip_of
+from simcraft.generate.motion_dreamer.conditions import first_features
+from simcraft.generate.motion_dreamer.encoders import Encoders
+from simcraft.generate.motion_dreamer.inputs import reasoning_channels, time_ids
+from simcraft.generate.motion_dreamer.pictures import from_pictures, to_pictures
+from simcraft.generate.motion_dreamer.preconditioning import Given, denoiser, latents_of, residual_of
+from simcraft.generate.motion_dreamer.representation import Representation
+from simcraft.generate.motion_dreamer.scene import FirstScene
+from simcraft.generate.motion_dreamer.settings import Settings
+from simcraft.generate.motion_dreamer.windows import StepDone, reasoning_windows, sample
+
+NoiseOf = Callable[[int], torch.Tensor]
+"""(1, T, R, h, w) of standard normal numbers, for so many frames."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a window of frames starts from, at the network's size."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8, its first frame."""
+    known: Representation
+    """R of its first frame, and of those after it that the window before has predicted already."""
+    flow: InstanceFlow
+    """(H, W), how the instances of its first frame are to move."""
+
+
+@torch.no_grad()
+def predict_representation(
+    unet: Any,
+    encoders: Encoders,
+    scene: FirstScene,
+    first: Representation,
+    flow: InstanceFlow,
+    poses: np.ndarray,
+    noise_of: NoiseOf,
+    settings: Settings,
+    step_done: StepDone | None = None,
+) -> Representation:
+    """R of all T frames.
+
+    Parameters
+    ----------
+    scene: the first frame, at the network's size.
+    first: its R, T = 1.
+    flow: the instance flow of the first frame, at that size, in its pixels.
+    poses: (T, 4, 4), camera to world; all alike for a camera that stands still.
+
+    Clips longer than the network's are made window by window. A window begins with a frame that the one before has
+    predicted: its picture is the first frame, moved there by `warp`, and instances that have left the picture by then
+    do not come back.
+    """
+    windows = reasoning_windows(len(poses), unet.config["num_frames"], settings.overlap)
+    begin, made = Beginning(scene.image, first, flow), first
+    for number, window in enumerate(windows):
+        if number:
+            begin = _going_on(scene, made, flow, int(window[0]))
+        found = predict_window(unet, encoders, begin, poses[window], noise_of(len(window)), settings, step_done)
+        made = _joined(made, found, len(begin.known.flow))
+    return made
+
+
+@torch.no_grad()
+def predict_window(
+    unet: Any,
+    encoders: Encoders,
+    begin: Beginning,
+    poses: np.ndarray,
+    noise: torch.Tensor,
+    settings: Settings,
+    step_done: StepDone | None = None,
+) -> Representation:
+    """R of as many frames as `poses` (T, 4, 4) and `noise` (1, T, R, h, w) have."""
+    frames, scale = len(poses), float(unet.config["residual_scale"])
+    known = encoders.encode(to_pictures(begin.known))[None]
+    hint = known[:, :1].expand(-1, frames, -1, -1, -1)
+    given = _given(encoders, begin, known[:, 0], poses)
+    start = residual_of(known, hint[:, : known.shape[1]], scale)
+    made = sample(denoiser(unet, given), noise, start, settings, step_done)
+    pictures = encoders.decode(latents_of(made, hint, scale)[0])
+    return from_pictures(pictures, begin.known.first)
+
+
+def instance_vectors(flow: InstanceFlow, labels: np.ndarray) -> dict[int, np.ndarray]:
+    """Label -> its motion (2,), pixels a frame, of those whose motion is known; `labels` are (H, W)."""
+    known = np.unique(labels[flow.known])
+    return {int(label): flow.flow[flow.known & (labels == label)].mean(0) for label in known}
+
+
+def painted_flow(vectors: dict[int, np.ndarray], labels: np.ndarray) -> InstanceFlow:
+    """The motion of each label, painted over it in `labels` (H, W): the instance flow of another frame or size."""
+    flow, known = np.zeros((*labels.shape, 2), np.float32), np.zeros(labels.shape, bool)
+    for label, vector in vectors.items():
+        mine = labels == label
+        flow[mine], known[mine] = vector, True
+    return InstanceFlow(flow, known)
+
+
+def _given(encoders: Encoders, begin: Beginning, representation: torch.Tensor, poses: np.ndarray) -> Given:
+    """What the network is told; `representation` (1, R, h, w) are latents of R of the first frame."""
+    first, device = encoders.frames(begin.image[None]), encoders.device
+    still = begin.known.first
+    features = first_features(begin.image, still, begin.flow)
+    vectors = pose_vectors(poses, still.usual_depth)
+    return Given(
+        reasoning_channels(first, representation, len(poses)),
+        encoders.embedding(begin.image, first),
+        time_ids(1, device),
+        first=torch.from_numpy(features)[None].to(device),
+        instance_flow=torch.from_numpy(begin.flow.flow).permute(2, 0, 1)[None].to(device),
+        camera=torch.from_numpy(vectors)[None].to(device),
+    )
+
+
+def _going_on(scene: FirstScene, made: Representation, flow: InstanceFlow, start: int) -> Beginning:
+    """What a window that begins with the predicted frame `start` starts from."""
+    from simcraft.generate.warp import warp
+
+    assert made.segmentation is not None
+    vectors = instance_vectors(flow, made.segmentation[0])
+    image = warp(clip_of(made, scene)).frames[start]
+    return Beginning(image, _from(made, start), painted_flow(vectors, made.segmentation[start]))
+
+
+def _from(made: Representation, start: int) -> Representation:
+    """R of the frames from `start` on, with that one as the first: it has not moved."""
+    flow, valid = made.flow[start:].copy(), made.flow_valid[start:].copy()
+    flow[0], valid[0] = 0, True
+    segmentation, depth = (None if field is None else field[start:] for field in (made.segmentation, made.depth))
+    return replace(made, flow=flow, flow_valid=valid, segmentation=segmentation, depth=depth)
+
+
+def _joined(made: Representation, found: Representation, shared: int) -> Representation:
+    """`made` and of `found` what follows after the frames that both have."""
+    fields: dict[str, Any] = {}
+    for name in ("flow", "flow_valid", "segmentation", "depth"):
+        before, after = getattr(made, name), getattr(found, name)
+        fields[name] = None if before is None else np.concatenate([before, after[shared:]])
+    return replace(made, **fields)

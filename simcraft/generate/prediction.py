@@ -1,0 +1,208 @@
+"""From a first frame and arrows to motion: what `simcraft.predict` and `simcraft predict` do, with Motion Dreamer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simcraft.clip.types import MotionClip
+from simcraft.errors import UserError
+from simcraft.generate.motion_dreamer.options import LOADING, REASONING
+from simcraft.generate.registry import Generator, complete_options
+from simcraft.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from simcraft.generate.motion_dreamer.arrows import Arrow
+    from simcraft.generate.motion_dreamer.given_arrows import Given
+    from simcraft.generate.motion_dreamer.scene import FirstScene, Picture
+
+First = MotionClip | np.ndarray | str | os.PathLike[str]
+"""A clip, or the path of one, or a picture, (H, W, 3) uint8 or its file."""
+FRAMES, FPS = 14, 12.0
+"""Of what is predicted from a picture; the embedded model has learnt so many, every second one of 24 a second."""
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+PREDICTOR = Generator(
+    "predict",
+    "Stage one of Motion Dreamer.",
+    "simcraft.generate.motion_dreamer.loading:load_pipeline",
+    (*REASONING, *LOADING),
+    loads=True,
+    checks="simcraft.generate.motion_dreamer.checkpoints:check_model",
+)
+"""No generator of videos, but options and a model as those have."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be predicted."""
+
+    scene: FirstScene
+    arrows: tuple[Arrow, ...]
+    frames: int
+    """T."""
+    fps: float
+    camera_to_world: np.ndarray | None = None
+    """(T, 4, 4); None: the camera stands still."""
+    delta: float | None = None
+    """Scale of the arrows; None: the model's."""
+
+    def picture(self) -> np.ndarray:
+        """(h, w, 3) uint8: how scene and arrows were understood. No model is needed."""
+        from simcraft.generate.motion_dreamer.arrows import arrow_flow
+        from simcraft.generate.motion_dreamer.understood import understood
+
+        flow = arrow_flow(self.scene, self.arrows, self.frames, 1.0 if self.delta is None else self.delta)
+        return understood(self.scene, flow, self.arrows, self.frames)
+
+
+def asked(
+    first: First,
+    arrows: Given,
+    *,
+    masks: Picture | None = None,
+    depth: Picture | None = None,
+    points: Sequence[tuple[float, float]] = (),
+    frames: int | None = None,
+    fps: float | None = None,
+    delta: float | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> Asked:
+    """Read and check everything but the model; parameters and errors as those of `predict`."""
+    from simcraft.generate.motion_dreamer.arrows import arrow_flow
+    from simcraft.generate.motion_dreamer.given_arrows import given_arrows
+
+    clip = _clip(first, progress)
+    scene = _scene(first, clip, masks, depth, points, device, progress)
+    count = frames or (clip.frame_count if clip is not None else FRAMES)
+    poses = None if clip is None else clip.camera_to_world
+    if poses is not None:
+        # after the clip's last frame the camera stands still
+        poses = np.asarray(poses)[np.minimum(np.arange(count), len(poses) - 1)]
+    read = given_arrows(arrows, scene.size)
+    arrow_flow(scene, read, count)  # a mistake is told before a model is loaded
+    return Asked(scene, read, count, fps or (FPS if clip is None else clip.fps), poses, delta)
+
+
+def predict(
+    first: First,
+    arrows: Given = (),
+    *,
+    masks: Picture | None = None,
+    depth: Picture | None = None,
+    points: Sequence[tuple[float, float]] = (),
+    frames: int | None = None,
+    fps: float | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> MotionClip:
+    """Predict what moves, how, when things are pushed along arrows: stage one of Motion Dreamer.
+
+    Parameters
+    ----------
+    first: a clip, whose first frame and camera count, or a picture.
+    arrows: {"ball": (40, -5), "cube": (0, 8)}, pixels of the first frame over the whole clip, by the names or ids of
+        instances; texts such as "ball=40,-5"; or the path of a .json as docs/arrows.md describes it. What has none
+        moves as the model sees fit.
+    masks: for a picture, what tells its things apart: a painted mask, a folder of masks, or the folder of a Segment
+        Anything checkpoint, which `points` (x, y) may ask for what is there.
+    depth: for a picture, its depth in metres, a file of it, or the folder of a depth checkpoint; None: unknown.
+    frames: T; by default the clip's, or 14.
+    fps: by default the clip's, or 12.
+    options: those of `PREDICTOR`: `model`, `device`, `steps`, `seed`, `delta` and so on.
+
+    Returns a clip that every generator takes. Raises `UserError` for arrows that move nothing, pictures without masks,
+    files that cannot be read, and a model that is not there.
+    """
+    complete = complete_options(PREDICTOR, options)
+    # the network that finds things in a photo runs where the other does
+    what = asked(
+        first,
+        arrows,
+        masks=masks,
+        depth=depth,
+        points=points,
+        frames=frames,
+        fps=fps,
+        device=network_device(complete["device"]),
+        progress=progress,
+    )
+    PREDICTOR.check(complete)
+    return predict_asked(what, complete, progress)
+
+
+def predict_asked(what: Asked, options: dict[str, Any], progress: Progress = silent) -> MotionClip:
+    """The prediction itself; `options` are all of `PREDICTOR`'s."""
+    from simcraft.generate.motion_dreamer.generator import counted, told_of_memory
+    from simcraft.generate.motion_dreamer.loading import load_pipeline
+    from simcraft.generate.placing import loading_memory
+
+    loading, settings = PREDICTOR.split(options)
+    progress("load model", 0, 1)
+    with loading_memory(str(options["model"] or "the model")):
+        pipeline = load_pipeline(**loading)
+    progress("load model", 1, 1)
+    report = counted("predict", pipeline.reasoning_steps(what.frames, **settings), progress)
+    with told_of_memory(pipeline):
+        return pipeline.predict(
+            what.scene,
+            what.arrows,
+            frames=what.frames,
+            fps=what.fps,
+            camera_to_world=what.camera_to_world,
+            callback_on_step_end=report,
+            **settings,
+        )
+
+
+def network_device(name: str) -> str:
+    """The torch device that `name` means, "auto" included."""
+    if name == "cpu":
+        return name
+    from simcraft.generate.placing import device_of
+
+    return str(device_of(name))
+
+
+def _clip(first: First, progress: Progress) -> MotionClip | None:
+    """The clip that `first` is, or is the path of; None for a picture."""
+    if isinstance(first, MotionClip):
+        return first
+    if isinstance(first, np.ndarray) or Path(first).suffix.lower() in PICTURES:
+        return None
+    from simcraft.clip.store import load_clip
+
+    return load_clip(first, progress)
+
+
+def _scene(
+    first: First,
+    clip: MotionClip | None,
+    masks: Picture | None,
+    depth: Picture | None,
+    points: Sequence[tuple[float, float]],
+    device: str,
+    progress: Progress,
+) -> FirstScene:
+    from simcraft.generate.motion_dreamer.depths import photo_depth
+    from simcraft.generate.motion_dreamer.scene import first_scene, photo_scene
+
+    if clip is not None and masks is None:
+        scene = first_scene(clip)
+        return scene if depth is None else replace(scene, depth=photo_depth(depth, scene.image, device=device))
+    if masks is None:
+        raise UserError(
+            "What is in the picture is not known: arrows need masks of what can move.",
+            "Give --masks: a painted PNG (a colour for each thing), a folder of masks, or a Segment Anything folder.",
+            ("masks",),
+        )
+    picture: Any = first
+    if clip is not None:
+        picture = np.asarray(clip.image)
+        depth = np.asarray(clip.depth[0]) if depth is None and clip.depth is not None else depth
+    return photo_scene(picture, masks, depth, points=points, device=device, progress=progress)
