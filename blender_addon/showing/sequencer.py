@@ -72,7 +72,6 @@ def _unload(image: Any) -> None:
 
 def _show_in_sequencers(scene: Any) -> None:
     """Since 5.0 the sequencers of a workspace show a scene of their own: this one, where they show none."""
-    workspaces = {window.workspace for window in bpy.context.window_manager.windows}
-    for workspace in workspaces:
+    for workspace in bpy.data.workspaces:
         if getattr(workspace, "sequencer_scene", scene) is None:
             workspace.sequencer_scene = scene
