@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ class AutoencoderStage:
     layout: Layout
     seed: int = 0
     name: str = "autoencoder"
+    threads: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.seed)

@@ -212,6 +212,7 @@ class PairStage:
     seed: int = 0
     start: Path | None = None
     """Folder of a model whose weights are where the training starts."""
+    threads: ClassVar[int] = 1  # tokenizers are for one at a time
     inpaint: ClassVar[bool]
     """Is the network given a mask and known latents?"""
     prediction: ClassVar[str] = "v_prediction"

@@ -113,6 +113,7 @@ class DreamerStage(ABC):
     checkpointing: bool = False
     """Compute activations again on the way back, and hold fewer: slower, for large networks."""
 
+    threads: ClassVar[int] = 8
     kind: ClassVar[str]
     """"1", "2" or "one"."""
     prediction: ClassVar[str]

@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 
+from simcraft.cores import core_count
 from simcraft.errors import Cancelled, Failure, UserError
 from simcraft.progress import Progress, silent
+from simcraft.train.ahead import Ahead
 from simcraft.train.average import Average
 from simcraft.train.checkpoint import begin_run, checkpoints, load_checkpoint, save_checkpoint
 from simcraft.train.report import Log
-from simcraft.train.stage import Settings, Stage, example_numbers, learning_rate, step_generator
+from simcraft.train.stage import Batch, Settings, Stage, example_numbers, learning_rate, step_generator
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class _Run:
     optimizer: Any
     average: Average
     step: int
+    ahead: Ahead
     sums: dict[str, float] = field(default_factory=dict)
     """Losses since they were last reported."""
     counted: int = 0
@@ -93,6 +96,8 @@ def train(
         except Cancelled:
             # raised by `progress` or in an evaluation: between two steps
             stop.wished, figures = True, {}
+        finally:
+            state.ahead.close()
         _save(state, run)
     if stop.wished:
         raise Cancelled(f"Stopped after step {state.step}.", "The same command goes on from there.")
@@ -119,7 +124,19 @@ def _start(stage: Stage, run: Path, settings: Settings, accelerator: Any) -> _Ru
         load_checkpoint(found[-1], stage.module, average, optimizer)
     module, prepared = accelerator.prepare(stage.module, optimizer)
     stage.module.train()
-    return _Run(stage, settings, accelerator, module, prepared, average, int(found[-1].name) if found else 0)
+    done = int(found[-1].name) if found else 0
+    # a CPU that trains has no core to spare
+    threads = min(stage.threads, core_count()) if accelerator.device.type == "cuda" else 0
+    ahead = Ahead(lambda step: _drawn(stage, settings, accelerator, step), threads)
+    return _Run(stage, settings, accelerator, module, prepared, average, done, ahead)
+
+
+def _drawn(stage: Stage, settings: Settings, accelerator: Any, step: int) -> Batch:
+    """This process's batch of a step, counted from 0."""
+    process = accelerator.process_index
+    start = (step * accelerator.num_processes + process) * settings.batch
+    numbers = example_numbers(settings.seed, start, settings.batch, stage.examples)
+    return stage.batch(numbers, step_generator(settings.seed, step, process))
 
 
 def _steps(state: _Run, run: Path, budget: Budget, log: Log, stop: _Stop, progress: Progress) -> dict[str, float]:
@@ -153,10 +170,7 @@ def _steps(state: _Run, run: Path, budget: Budget, log: Log, stop: _Stop, progre
 
 
 def _step(state: _Run) -> None:
-    settings, process = state.settings, state.accelerator.process_index
-    start = (state.step * state.accelerator.num_processes + process) * settings.batch
-    numbers = example_numbers(settings.seed, start, settings.batch, state.stage.examples)
-    batch = state.stage.batch(numbers, step_generator(settings.seed, state.step, process))
+    settings, batch = state.settings, state.ahead.batch(state.step)
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(settings, state.step)
     device = state.accelerator.device

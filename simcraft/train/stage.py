@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ class Stage(Protocol):
     name: str
     examples: int
     """Of an epoch."""
+    threads: ClassVar[int]
+    """That may draw batches at once, where a GPU is waiting for them."""
 
     @property
     def module(self) -> nn.Module:
