@@ -149,14 +149,28 @@ def _picture_bytes(pictures: list[np.ndarray]) -> bytes:
 
 
 def _planes(array: np.ndarray) -> bytes:
-    """First the first bytes of all numbers, then the second ones, ...: exponents and zeros in long rows."""
+    """First the first bytes of all numbers, then the second ones, ...: exponents and zeros in long rows.
+
+    Halves become the differences of their bits to those of the pixel to the left: flow is a gradient where the camera
+    moves.
+    """
+    if array.dtype == np.float16:
+        array = np.diff(array.view(np.uint16), axis=_across(array.shape), prepend=np.uint16(0))
     flat: np.ndarray = np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8)
     return np.ascontiguousarray(flat.T).tobytes()
 
 
 def _from_planes(content: memoryview, shape: tuple[int, ...], kind: type) -> np.ndarray:
     planes = np.frombuffer(content, np.uint8).reshape(np.dtype(kind).itemsize, -1)
-    return np.ascontiguousarray(planes.T).reshape(-1).view(kind).reshape(shape)
+    array = np.ascontiguousarray(planes.T).reshape(-1)
+    if kind is not np.float16:
+        return array.view(kind).reshape(shape)
+    return np.cumsum(array.view(np.uint16).reshape(shape), axis=_across(shape), dtype=np.uint16).view(np.float16)
+
+
+def _across(shape: tuple[int, ...]) -> int:
+    """The axis along the picture's width: the last one, or the one before those of vectors."""
+    return -2 if shape[-1] == 2 else -1
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
