@@ -8,7 +8,7 @@ from pathlib import Path
 from simcraft.generate.registry import Generator, Option, find_generator
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {DOCS / "motioncraft.md": "motioncraft"}
+PAGES = {DOCS / "motioncraft.md": "motioncraft", DOCS / "motion_dreamer.md": "motion_dreamer"}
 """Page -> the generator whose table it has, between two comments."""
 
 

@@ -18,6 +18,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import nn
 
 _SHARPNESS = 0.25
@@ -60,11 +61,13 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         # what stock pipelines tell the number of pixels a cell by
         self.register_to_config(block_out_channels=[width] * patch.bit_length())
 
+    @apply_forward_hook
     def encode(self, x: torch.Tensor, return_dict: bool = True) -> Any:
         """Latents of pictures."""
         latents = self.encoder(x)
         return AutoencoderTinyOutput(latents=latents) if return_dict else (latents,)
 
+    @apply_forward_hook
     def decode(self, x: torch.Tensor, generator: torch.Generator | None = None, return_dict: bool = True) -> Any:
         """Pictures of latents; `generator` is there for stock pipelines, nothing is random."""
         sample = self.inverse(x) + self.correction(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from simcraft.generate.motion_dreamer.options import GENERATOR, PAINTING
 from simcraft.generate.motion_dreamer.settings import Settings
 from simcraft.generate.prediction import asked
 from simcraft.generate.registry import complete_options, find_generator
+from simcraft.video import Video
 from tests.generate import tiny_dreamer, tiny_svd
 from tests.generate.checkpoints import save_checkpoint
 
@@ -47,6 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, moving: MotionClip) -> Path
 @pytest.fixture(scope="module")
 def model(folder: Path) -> Path:
     return folder / "simcraft-dreamer"
+
+
+@pytest.fixture(scope="module")
+def paint(model: Path) -> Callable[..., Video]:
+    return GENERATOR.open(complete_options(GENERATOR, {"model": str(model), "device": "cpu"}))
 
 
 # ---------------------------------------------------------------------------------------------------------- the models
@@ -135,25 +142,23 @@ def test_clips_are_painted_as_they_move(model: Path, moving: MotionClip) -> None
     video = paint(moving, progress=lambda stage, step, steps, detail="": told.append((stage, step, steps)))
     assert told == [("paint", step, 3) for step in range(4)]
     assert np.array_equal(video.frames, load_pipeline(str(model), device="cpu")(moving, steps=3).frames)
-    assert np.array_equal(paint(moving).frames, video.frames)
     assert video.made_by["generator"] == "motion_dreamer" and video.made_by["model"] == str(model)
     assert video.made_by["options"]["steps"] == 3 and video.made_by["options"]["largest"] == 10
     json.dumps(video.made_by)
 
 
-def test_with_arrows_motion_is_predicted_first(model: Path, moving: MotionClip, tmp_path: Path) -> None:
-    options = {"model": str(model), "device": "cpu"}
-    video = sc.generate(moving, "motion_dreamer", arrows=ARROWS, **options)
-    predicted = sc.predict(moving, {"square 1": (12, 3)}, **options)
-    assert np.array_equal(sc.generate(predicted, "motion_dreamer", **options).frames, video.frames)
+def test_with_arrows_motion_is_predicted_first(
+    paint: Callable[..., Video], model: Path, moving: MotionClip, tmp_path: Path
+) -> None:
+    video = paint(moving, arrows=ARROWS)
+    predicted = sc.predict(moving, {"square 1": (12, 3)}, model=str(model), device="cpu")
+    assert np.array_equal(paint(predicted).frames, video.frames)
     assert video.made_by["options"]["arrows"] == ARROWS and video.made_by["predicted_with"]["largest"] == 20
-    elsewhere = replace(moving, flow_forward=0 * moving.flow_forward, flow_backward=0 * moving.flow_backward)
-    assert np.array_equal(sc.generate(elsewhere, "motion_dreamer", arrows=ARROWS, **options).frames, video.frames)
     row = {"name": "", "object": "square 1", "kind": "instance", "frames": [1, 3], "points": [[44, 44], [68, 50]]}
     file = tmp_path / "arrows.json"
     file.write_text(json.dumps({"version": 1, "size": [128, 96], "arrows": [row]}))
-    from_file = sc.generate(moving, "motion_dreamer", arrows=str(file), **options)
-    assert np.array_equal(from_file.frames, video.frames)
+    elsewhere = replace(moving, flow_forward=0 * moving.flow_forward, flow_backward=0 * moving.flow_backward)
+    assert np.array_equal(paint(elsewhere, arrows=str(file)).frames, video.frames)
 
 
 @pytest.mark.parametrize(
@@ -165,13 +170,12 @@ def test_with_arrows_motion_is_predicted_first(model: Path, moving: MotionClip, 
         ("2,2=5,5", "begins at .* on no instance"),
     ],
 )
-def test_arrows_that_move_nothing(model: Path, moving: MotionClip, arrows: str, text: str) -> None:
+def test_arrows_that_move_nothing(paint: Callable[..., Video], moving: MotionClip, arrows: str, text: str) -> None:
     with pytest.raises(UserError, match=text):
-        sc.generate(moving, "motion_dreamer", arrows=arrows, model=str(model), device="cpu")
+        paint(moving, arrows=arrows)
 
 
-def test_clips_that_lack_something_need_a_word(model: Path, moving: MotionClip) -> None:
-    paint = GENERATOR.open(complete_options(GENERATOR, {"model": str(model), "device": "cpu"}))
+def test_clips_that_lack_something_need_a_word(paint: Callable[..., Video], moving: MotionClip) -> None:
     flat = replace(moving, depth=None)
     for arrows in (None, ARROWS):
         with pytest.raises(UserError, match=r"--partial yes.* needs depth"):

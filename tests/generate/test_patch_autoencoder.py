@@ -151,3 +151,21 @@ def test_the_shipped_one_loads_unchanged() -> None:
     components = weights["encoder.weight"].float().flatten(1)
     expected = components @ picture[0, :, 4:, :4].flatten() + weights["encoder.bias"].float()
     assert torch.allclose(loaded.encode(picture).latents[0, :, 1, 0], expected, atol=1e-4)
+
+
+def test_networks_that_are_offloaded_come_back_to_encode_and_to_decode() -> None:
+    from accelerate.hooks import ModelHook, add_hook_to_module
+
+    class Counting(ModelHook):
+        count = 0
+
+        def pre_forward(self, module: torch.nn.Module, *args: object, **kwargs: object) -> tuple[object, object]:
+            self.count += 1
+            return args, kwargs
+
+    autoencoder, hook = PatchAutoencoder(4, 4, width=8, blocks=0), Counting()
+    add_hook_to_module(autoencoder, hook)
+    latents = autoencoder.encode(torch.zeros(1, 3, 8, 8)).latents
+    assert hook.count == 1
+    autoencoder.decode(latents)
+    assert hook.count == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,23 @@ from simcraft.generate.motion_dreamer.given_arrows import Given, given_arrows
 from simcraft.generate.motion_dreamer.representation import scene_representation
 from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at, resize_scene
 from simcraft.generate.motion_dreamer.settings import Settings
-from simcraft.generate.motion_dreamer.stage_one import instance_vectors, painted_flow, predict_representation
+from simcraft.generate.motion_dreamer.stage_one import (
+    Beginning,
+    instance_vectors,
+    painted_flow,
+    predict_frames,
+    predict_representation,
+)
 from simcraft.generate.motion_dreamer.stage_two import decoded_frames, encode_known, paint_latents
 from simcraft.generate.motion_dreamer.windows import StepDone, reasoning_windows
 from simcraft.generate.motioncraft.composite import Warped
 from simcraft.generate.motioncraft.pickles import refuse_pickles
-from simcraft.generate.motioncraft.pictures import latent_factor, working_size
+from simcraft.generate.motioncraft.pictures import latent_factor, resized, working_size
 from simcraft.video import Video
 
 STAGES = ("stage_one", "stage_two")
+_KINDS = {"stage_one": "1", "stage_two": "2", "one_stage": "one"}
+"""Network -> what training calls it."""
 FPS = 12.0
 """Of what is predicted: the embedded model has learnt from every second frame of 24 a second."""
 
@@ -56,7 +64,7 @@ class MotionDreamerPipeline(DiffusionPipeline):
     clip, predicted or simulated, becomes frames. `dream` is one after the other.
     """
 
-    model_cpu_offload_seq: Any = "image_encoder->representation_autoencoder->stage_one->stage_two->vae"
+    model_cpu_offload_seq: Any = "image_encoder->representation_autoencoder->stage_one->stage_two->one_stage->vae"
     _optional_components = [*STAGES, "one_stage", "representation_autoencoder", "feature_extractor"]  # noqa: RUF012
 
     def __init__(
@@ -141,7 +149,7 @@ class MotionDreamerPipeline(DiffusionPipeline):
         warped, encoders = Warped.of(clip), self.encoders()
         try:
             known = encode_known(encoders, conditions_of(clip, size, self.factor, warped))
-            noise = self._noise(known.hint.shape, chosen, generator)
+            noise = self._noise(unet, clip.frame_count, size, chosen, generator)
             latents = paint_latents(unet, known, noise, chosen, self._reporter(callback_on_step_end))
             frames = np.stack(list(decoded_frames(encoders, clip, warped, known, latents, chosen.composite)))
         finally:
@@ -181,25 +189,26 @@ class MotionDreamerPipeline(DiffusionPipeline):
         unet = self._stage("stage_one")
         chosen = self.settings("stage_one", **settings)
         count = int(unet.config["num_frames"]) if frames is None else frames
-        given = arrows if isinstance(arrows, InstanceFlow) else given_arrows(arrows, scene.size, span)
-        size = working_size(scene.size, chosen.resolution, self.factor, unet)
-        flow = _flow_at(scene, given, count, chosen.delta, size)
-        moving = _moving(scene, given)
-        first, small = scene_representation(scene, size, moving), resize_scene(scene, size)
-        poses = _poses(camera_to_world, count)
+        small, begin = self._beginning(unet, scene, arrows, count, span, chosen)
+        poses, source = _poses(camera_to_world, count), generator or torch.Generator().manual_seed(chosen.seed)
 
         def noise_of(length: int) -> torch.Tensor:
-            shape = (1, length, unet.config["out_channels"], size[1] // self.factor, size[0] // self.factor)
-            return self._noise(shape, chosen, source)
+            return self._noise(unet, length, small.size, chosen, source)
 
-        source = generator or torch.Generator().manual_seed(chosen.seed)
         report = self._reporter(callback_on_step_end)
         try:
-            found = predict_representation(unet, self.encoders(), small, first, flow, poses, noise_of, chosen, report)
+            found = predict_representation(unet, self.encoders(), small, begin, poses, noise_of, chosen, report)
         finally:
             self.maybe_free_model_hooks()
-        known_camera = scene.intrinsics is not None or camera_to_world is not None
-        clip = clip_of(found, scene, camera_to_world=poses if known_camera else None, fps=fps, seed=chosen.seed)
+        camera_known = scene.intrinsics is not None or camera_to_world is not None
+        clip = clip_of(
+            found,
+            scene,
+            camera_to_world=poses if camera_known else None,
+            fps=fps,
+            seed=chosen.seed,
+            metadata={"predicted_with": asdict(chosen)},
+        )
         return enlarged(clip, scene)
 
     def reasoning_steps(self, frames: int | None = None, **settings: Any) -> int:
@@ -226,6 +235,35 @@ class MotionDreamerPipeline(DiffusionPipeline):
         painted = self(clip, partial=True, **shared)
         return Video(painted.frames, fps, {"generator": "motion_dreamer", "options": settings})
 
+    @torch.no_grad()
+    def dream_at_once(
+        self,
+        scene: FirstScene,
+        arrows: Given | InstanceFlow = (),
+        *,
+        fps: float = FPS,
+        camera_to_world: np.ndarray | None = None,
+        generator: torch.Generator | None = None,
+        callback_on_step_end: Callable[..., Any] | None = None,
+        **settings: Any,
+    ) -> Video:
+        """The paper's one-stage model, for ablations: as many frames as it was trained with, from what `predict` takes.
+
+        Raises what `predict` raises.
+        """
+        unet = self._stage("one_stage")
+        chosen, count = self.settings("one_stage", **settings), int(unet.config["num_frames"])
+        small, begin = self._beginning(unet, scene, arrows, count, None, chosen)
+        noise = self._noise(unet, count, small.size, chosen, generator)
+        report = self._reporter(callback_on_step_end)
+        encoders = self.encoders()
+        try:
+            latents = predict_frames(unet, encoders, begin, _poses(camera_to_world, count), noise, chosen, report)
+            frames = [scene.image, *(resized(encoders.frame(each), scene.size) for each in latents[1:])]
+        finally:
+            self.maybe_free_model_hooks()
+        return Video(np.stack(frames), fps, {"generator": "motion_dreamer, one stage", "options": asdict(chosen)})
+
     # ----------------------------------------------------------------------------------------------------- the pieces
 
     def settings(self, stage: str, **given: Any) -> Settings:
@@ -243,21 +281,41 @@ class MotionDreamerPipeline(DiffusionPipeline):
         representation = self.representation_autoencoder or ThreePictures(self.vae)
         return Encoders(self.vae, representation, self.image_encoder, self.feature_extractor, self._execution_device)
 
+    def _beginning(
+        self,
+        unet: Any,
+        scene: FirstScene,
+        arrows: Given | InstanceFlow,
+        frames: int,
+        span: tuple[int, int] | None,
+        settings: Settings,
+    ) -> tuple[FirstScene, Beginning]:
+        """The scene at the network's size, and what motion is reasoned from."""
+        given = arrows if isinstance(arrows, InstanceFlow) else given_arrows(arrows, scene.size, span)
+        size = working_size(scene.size, settings.resolution, self.factor, unet)
+        flow = _flow_at(scene, given, frames, settings.delta, size)
+        first = scene_representation(scene, size, _moving(scene, given))
+        small = resize_scene(scene, size)
+        return small, Beginning(small.image, first, flow)
+
     def _stage(self, name: str) -> Any:
         unet = getattr(self, name)
         if unet is None:
-            number = 1 + STAGES.index(name)
             raise UserError(
                 f"This model has no {name.replace('_', ' ')}.",
-                f"Train it into the model's folder: simcraft train dreamer --stage {number}.",
+                f"Train it into the model's folder: simcraft train dreamer --stage {_KINDS[name]}.",
                 ("model",),
             )
         return unet
 
-    def _noise(self, shape: Sequence[int], settings: Settings, generator: torch.Generator | None) -> torch.Tensor:
+    def _noise(
+        self, unet: Any, frames: int, size: tuple[int, int], settings: Settings, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        """(1, T, C, h, w) for a network and pictures of that size."""
+        shape = (1, frames, unet.config["out_channels"], size[1] // self.factor, size[0] // self.factor)
         # drawn on the CPU: the same on every device
         source = generator or torch.Generator().manual_seed(settings.seed)
-        return randn_tensor(tuple(shape), source, self._execution_device, torch.float32)
+        return randn_tensor(shape, source, self._execution_device, torch.float32)
 
     def _reporter(self, callback: Callable[..., Any] | None) -> StepDone | None:
         if callback is None:

@@ -43,8 +43,7 @@ def predict_representation(
     unet: Any,
     encoders: Encoders,
     scene: FirstScene,
-    first: Representation,
-    flow: InstanceFlow,
+    begin: Beginning,
     poses: np.ndarray,
     noise_of: NoiseOf,
     settings: Settings,
@@ -55,8 +54,7 @@ def predict_representation(
     Parameters
     ----------
     scene: the first frame, at the network's size.
-    first: its R, T = 1.
-    flow: the instance flow of the first frame, at that size, in its pixels.
+    begin: the same as the network takes it, with R of that frame alone.
     poses: (T, 4, 4), camera to world; all alike for a camera that stands still.
 
     Clips longer than the network's are made window by window. A window begins with a frame that the one before has
@@ -64,7 +62,7 @@ def predict_representation(
     do not come back.
     """
     windows = reasoning_windows(len(poses), unet.config["num_frames"], settings.overlap)
-    begin, made = Beginning(scene.image, first, flow), first
+    made, flow = begin.known, begin.flow
     for number, window in enumerate(windows):
         if number:
             begin = _going_on(scene, made, flow, int(window[0]))
@@ -92,6 +90,28 @@ def predict_window(
     made = sample(denoiser(unet, given), noise, start, settings, step_done)
     pictures = encoders.decode(latents_of(made, hint, scale)[0])
     return from_pictures(pictures, begin.known.first)
+
+
+@torch.no_grad()
+def predict_frames(
+    unet: Any,
+    encoders: Encoders,
+    begin: Beginning,
+    poses: np.ndarray,
+    noise: torch.Tensor,
+    settings: Settings,
+    step_done: StepDone | None = None,
+) -> torch.Tensor:
+    """(T, C, h, w) latents of frames, by the paper's one-stage model: told what stage one is told, it paints.
+
+    Parameters as those of `predict_window`, but that `noise` is (1, T, C, h, w).
+    """
+    scale = float(unet.config["residual_scale"])
+    first = encoders.frames(begin.image[None])[None]
+    hint = first.expand(-1, len(poses), -1, -1, -1)
+    given = _given(encoders, begin, encoders.encode(to_pictures(begin.known.first)), poses)
+    made = sample(denoiser(unet, given), noise, residual_of(first, first, scale), settings, step_done)
+    return latents_of(made, hint, scale)[0]
 
 
 def instance_vectors(flow: InstanceFlow, labels: np.ndarray) -> dict[int, np.ndarray]:
