@@ -98,7 +98,7 @@ def dreamer(
     """
 
     def work(progress: Any) -> dict[str, Any]:
-        from simcraft.train.dreamer import Options
+        from simcraft.train.dreamer_loss import Options
         from simcraft.train.dreamer_run import train_dreamer
         from simcraft.train.dreamer_samples import Hiding
         from simcraft.train.loop import Budget

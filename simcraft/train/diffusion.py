@@ -247,15 +247,15 @@ def draw_captions(clips: Sequence[PreparedClip], generator: torch.Generator) -> 
 
 def draw_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
     """(count) uniform training timesteps, spread so that a batch covers all noise levels (Kingma et al. 2021, I.1)."""
-    return _timesteps(_spread(count, generator))
+    return _timesteps(stratified(count, generator))
 
 
 def late_timesteps(count: int, generator: torch.Generator) -> torch.Tensor:
     """(count) training timesteps of which half are above 800, for a network that is to say all in one step."""
-    return _timesteps(_spread(count, generator) ** (1 / 3))
+    return _timesteps(stratified(count, generator) ** (1 / 3))
 
 
-def _spread(count: int, generator: torch.Generator) -> torch.Tensor:
+def stratified(count: int, generator: torch.Generator) -> torch.Tensor:
     """(count) numbers from 0 to 1, evenly spread, in random order."""
     offset = torch.rand((), generator=generator)
     return ((torch.arange(count) + offset) / count)[torch.randperm(count, generator=generator)]

@@ -11,7 +11,6 @@ the first frame (or its R), held still. They begin by handing on the hint.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -33,7 +32,8 @@ from simcraft.generate.motion_dreamer.inputs import (
 from simcraft.generate.motion_dreamer.layouts import Layout, build_unet
 from simcraft.generate.motion_dreamer.palette import palette
 from simcraft.generate.motion_dreamer.pictures import to_pictures
-from simcraft.generate.motion_dreamer.preconditioning import Given, predict, residual_of, target_of
+from simcraft.generate.motion_dreamer.preconditioning import Given
+from simcraft.train.dreamer_loss import DreamerLoss, Encoded, Options, draw_sigmas
 from simcraft.train.dreamer_parts import Parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
 from simcraft.train.dreamer_samples import NOTHING_HIDDEN, Hiding, Sample, drawn, read_sample
@@ -43,60 +43,6 @@ from simcraft.train.stage import Batch
 
 _SCALED = 64
 """Clips, spread over all, that the scale of residuals is taken from."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the paper leaves open, and what is hidden in training."""
-
-    hiding: Hiding = field(default_factory=Hiding)
-    threshold: float = 0.004
-    """tau of eq. 11: motion a frame that counts as motion, a share of the picture's width (a quarter of 64 pixels'
-    one)."""
-    enhancement: float = 4.0
-    """lambda of eq. 12: weight of what moves in the loss of stage one; 1: as all else."""
-    delta: float = 1.0
-    """Scale of a user's arrows (eq. 4); the model's folder says it, training has the clips' own."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A batch as latents."""
-
-    target: torch.Tensor
-    """(B, T, C, h, w)."""
-    hint: torch.Tensor
-    """Likewise."""
-    given: Given
-    emphasis: torch.Tensor | None = None
-    """(B, T, h, w), weights in the loss; None: 1."""
-
-
-class DreamerLoss(nn.Module):
-    """A network and its loss; what is not trained stays outside."""
-
-    weights: torch.Tensor
-    """(C) of the channels' errors, 1 in the mean."""
-
-    def __init__(self, unet: Any, encode: Callable[[Batch], Encoded], weights: torch.Tensor) -> None:
-        super().__init__()
-        self.unet, self.encode = unet, encode
-        self.register_buffer("weights", weights, persistent=False)
-
-    def forward(self, batch: Batch) -> Batch:
-        """Weighted squared error of what the network should give for `sigma` (B) and `noise` (B, T, C, h, w)."""
-        config, noise, sigma = self.unet.config, batch["noise"], batch["sigma"]
-        with torch.no_grad(), torch.autocast(noise.device.type, enabled=False):
-            encoded = self.encode(batch)
-            clean = residual_of(encoded.target, encoded.hint, config["residual_scale"])
-            noisy = clean + sigma[:, None, None, None, None] * noise
-            wanted = target_of(clean, noise, sigma, config["prediction"])
-        output = predict(self.unet, noisy, sigma, encoded.given)
-        error = ((output.float() - wanted).square() * self.weights[:, None, None]).mean(2)
-        if encoded.emphasis is None:
-            return {"loss": error.mean()}
-        # eq. 12
-        return {"loss": (error * encoded.emphasis).mean(), "without emphasis": error.mean()}
 
 
 @dataclass
@@ -159,6 +105,8 @@ class DreamerStage(ABC):
             "data": self.data.digest,
             **self.parts.identity(),
             "options": asdict(self.options),
+            "noise": self.noise,
+            "residual_scale": self.module.unet.config["residual_scale"],
             "start": None if self.start is None else digest_of(self.module.unet),
         }
 
@@ -166,11 +114,10 @@ class DreamerStage(ABC):
         """Clips, mirrored or not, with things hidden, in colours drawn at random."""
         seeds = torch.randint(2**62, (len(indices),), generator=generator).tolist()
         examples = [self._example(self.clips[i], seed) for i, seed in zip(indices, seeds, strict=True)]
-        mean, deviation = self.noise
         return {
             **stacked(examples),
             "noise": self.fresh_noise(len(examples), generator),
-            "sigma": (mean + deviation * torch.randn(len(examples), generator=generator)).exp(),
+            "sigma": draw_sigmas(len(examples), *self.noise, generator),
         }
 
     def fresh_noise(self, count: int, generator: torch.Generator) -> torch.Tensor:

@@ -17,7 +17,8 @@ from simcraft.generate.motion_dreamer.preconditioning import denoiser, latents_o
 from simcraft.generate.motion_dreamer.representation import Representation
 from simcraft.generate.motion_dreamer.sampling import euler, karras_sigmas
 from simcraft.observe.colour import depth_to_colour, flow_to_wheel, instances_to_colour
-from simcraft.train.dreamer import DreamerStage, Encoded, stacked
+from simcraft.train.dreamer import DreamerStage, stacked
+from simcraft.train.dreamer_loss import Encoded
 from simcraft.train.dreamer_samples import Sample, without
 from simcraft.train.pictures import psnr, save_sheet, spread, to_pictures
 from simcraft.train.stage import Batch

@@ -12,8 +12,9 @@ from simcraft.errors import UserError
 from simcraft.generate.embedded import model_bytes
 from simcraft.generate.motion_dreamer.layouts import layout_of
 from simcraft.progress import Progress, silent
-from simcraft.train.dreamer import STAGES, Options
+from simcraft.train.dreamer import STAGES
 from simcraft.train.dreamer_export import FOLDERS
+from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_parts import load_parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
 from simcraft.train.image import quieten_libraries

@@ -17,8 +17,9 @@ from simcraft.generate.motion_dreamer.layouts import layout_of
 from simcraft.generate.motion_dreamer.network import MotionDreamerUNet
 from simcraft.generate.motion_dreamer.preconditioning import residual_of, target_of
 from simcraft.train.checkpoint import checkpoints
-from simcraft.train.dreamer import STAGES, DreamerStage, Options
+from simcraft.train.dreamer import STAGES, DreamerStage
 from simcraft.train.dreamer_evaluate import constant_motion, errors_of, held_still, predicted
+from simcraft.train.dreamer_loss import Options, draw_sigmas
 from simcraft.train.dreamer_parts import Parts, load_parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
 from simcraft.train.dreamer_samples import read_sample
@@ -61,12 +62,15 @@ def test_batches_are_repeatable_and_differ_by_step(stage: DreamerStage) -> None:
     assert first["noise"].shape == (3, DREAMER_FRAMES, stage.channels, 8, 12)
 
 
-def test_noise_levels_are_log_normal(stage: DreamerStage) -> None:
+def test_noise_levels_are_log_normal_and_spread_over_a_batch() -> None:
     generator = step_generator(0, 0, 0)
-    drawn = torch.cat([stage.batch(np.zeros(4, int), generator)["sigma"] for _ in range(100)]).log()
-    mean, deviation = stage.noise
-    assert float(drawn.mean()) == pytest.approx(mean, abs=0.25)
-    assert float(drawn.std()) == pytest.approx(deviation, abs=0.2)
+    drawn = torch.stack([draw_sigmas(4, 1.2, 1.6, generator) for _ in range(2000)]).log()
+    assert float(drawn.mean()) == pytest.approx(1.2, abs=0.03)
+    assert float(drawn.std()) == pytest.approx(1.6, abs=0.03)
+    # one of each quarter
+    quartiles = 1.2 + 1.6 * torch.special.ndtri(torch.tensor([0.25, 0.5, 0.75]))
+    places = torch.bucketize(drawn, quartiles).sort(1).values
+    assert torch.equal(places, torch.arange(4).expand(2000, 4))
 
 
 def test_a_network_that_knows_has_no_loss_and_one_that_says_nothing_hands_on_the_hint(stage: DreamerStage) -> None:
@@ -223,10 +227,9 @@ def test_from_a_set_to_a_model_in_processes(clips: Path, fitted_vae: Path, tmp_p
     assert json.loads(made.stdout)["packed"] == "6 of 6 clips"
     simcraft("prepare", "pack.zip", "-o", "unpacked", "-q")
     common = ("--data", "unpacked", "-o", "model", "--layout", "tiny", "--batch", 2, "--threads", 1, "-q", "--json")
-    for stage, folder in (("1", "stage_one"), ("2", "stage_two"), ("one", "one_stage")):
-        arguments = ("dreamer", "--stage", stage, *common, "--autoencoder", fitted_vae)
-        assert json.loads(simcraft(*arguments, "--steps", 1).stdout)["steps"] == 1
-        assert json.loads(simcraft(*arguments, "--steps", 2).stdout)["steps"] == 2
+    for stage, folder, steps in (("1", "stage_one", 1), ("1", "stage_one", 2), ("2", "stage_two", 1)):
+        arguments = ("dreamer", "--stage", stage, *common, "--autoencoder", fitted_vae, "--steps", steps)
+        assert json.loads(simcraft(*arguments).stdout)["steps"] == steps
         assert (tmp_path / "model" / folder / "config.json").is_file()
         assert "<svg" in (tmp_path / f"out/train/model-{stage}/report.html").read_text()
     refused = simcraft("dreamer", "--stage", "1", *common, "--steps", 3, "--masked", 0.9, code=2)
