@@ -75,7 +75,7 @@ def asked(
 ) -> Asked:
     """Read and check everything but the model; parameters and errors as those of `predict`."""
     from simcraft.generate.motion_dreamer.arrows import arrow_flow
-    from simcraft.generate.motion_dreamer.given_arrows import given_arrows
+    from simcraft.generate.motion_dreamer.given_arrows import frame_span, given_arrows
 
     clip = _clip(first, progress)
     scene = _scene(first, clip, masks, depth, points, device, progress)
@@ -84,7 +84,7 @@ def asked(
     if poses is not None:
         # after the clip's last frame the camera stands still
         poses = np.asarray(poses)[np.minimum(np.arange(count), len(poses) - 1)]
-    read = given_arrows(arrows, scene.size)
+    read = given_arrows(arrows, scene.size, None if clip is None else frame_span(clip, count))
     arrow_flow(scene, read, count)  # a mistake is told before a model is loaded
     return Asked(scene, read, count, fps or (FPS if clip is None else clip.fps), poses, delta)
 

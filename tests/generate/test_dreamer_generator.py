@@ -218,12 +218,18 @@ def test_a_photo_with_a_painted_mask_is_predicted(model: Path, moving: MotionCli
         sc.predict(moving.image, {"red": (12, 3)}, masks=mask[::2, ::2], model=str(model))
 
 
-def test_frames_and_rate_are_the_clips_unless_said(model: Path, moving: MotionClip) -> None:
+def test_frames_and_rate_are_the_clips_unless_said(model: Path, moving: MotionClip, tmp_path: Path) -> None:
     assert asked(moving, [ARROWS]).frames == 3 and asked(moving, [ARROWS]).fps == moving.fps
     longer = asked(moving, [ARROWS], frames=6, fps=10)
     assert longer.frames == 6 and longer.fps == 10
     assert longer.camera_to_world is not None and longer.camera_to_world.shape == (6, 4, 4)
     with pytest.raises(UserError, match="no option 'composite'"):
         sc.predict(moving, [ARROWS], model=str(model), composite=False)
+    row = {"name": "", "object": "square 1", "kind": "instance", "frames": [10, 20], "points": [[22, 22], [42, 32]]}
+    (tmp_path / "arrows.json").write_text(json.dumps({"version": 1, "size": [64, 48], "arrows": [row]}))
+    numbered = replace(moving, metadata={"frame_numbers": [11, 13, 15]})
+    for clip, share in ((moving, 1.0), (numbered, 0.4)):  # of ten frames four are within the clip
+        (arrow,) = asked(clip, tmp_path / "arrows.json").arrows
+        assert arrow.displacement == pytest.approx((20 * share, 10 * share))
     picture = asked(moving, [ARROWS]).picture()
     assert picture.shape[1] >= 640 and picture.dtype == np.uint8

@@ -12,7 +12,7 @@ import torch
 from simcraft.clip.types import MotionClip, require
 from simcraft.errors import Failure
 from simcraft.generate.motion_dreamer.checkpoints import find_model
-from simcraft.generate.motion_dreamer.given_arrows import Given, arrows_from_option
+from simcraft.generate.motion_dreamer.given_arrows import Given, arrows_from_option, frame_span
 from simcraft.generate.motion_dreamer.loading import load_pipeline
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.motion_dreamer.scene import first_scene
@@ -97,6 +97,7 @@ def predict_clip(
             arrows,
             frames=count,
             fps=clip.fps,
+            span=frame_span(clip, count),
             camera_to_world=poses,
             callback_on_step_end=counted("predict", steps, progress),
             **settings,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simcraft.clip.files import read_errors
+from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.motion_dreamer.arrows import Arrow, Point
 
@@ -57,6 +58,14 @@ def arrow_from_text(text: str) -> Arrow:
     if point is not None:
         return Arrow(None, (offset,), (float(point[1]), float(point[2])))
     return Arrow(target, (offset,))
+
+
+def frame_span(clip: MotionClip, frames: int) -> tuple[int, int] | None:
+    """The first and last of a clip's first `frames` frames, as its scene numbers them; None where it does not say."""
+    numbers = clip.metadata.get("frame_numbers")
+    if not isinstance(numbers, list) or not 2 <= frames <= len(numbers):
+        return None
+    return int(numbers[0]), int(numbers[frames - 1])
 
 
 def arrows_from_option(text: str) -> list[str] | Path:
