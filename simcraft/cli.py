@@ -121,6 +121,10 @@ def generate(
     **motioncraft** makes one frame after the other. Each is a PNG in the folder of finished frames as soon as it is
     made: look at them while it runs. Stopped by Ctrl-C, killed, or out of memory, the same command goes on after the
     last one.
+
+    **motion_dreamer** makes all frames at once, of the clip's own motion, or of what it predicts from --arrows:
+
+        simcraft generate dominoes.zarr -g motion_dreamer --arrows "Ball=40,0; Block=0,0"
     """
 
     def work(progress: Any) -> dict[str, Any]:
