@@ -89,7 +89,7 @@ def test_mistakes_are_told_in_one_line(simcraft: Run, material: Path, arguments:
 
 def test_without_a_model_it_is_said_before_the_work(simcraft: Run, material: Path) -> None:
     failed = simcraft("predict", material / "clip.npz", "--arrow", "square 1=1,2", "--model", "nowhere")
-    assert failed.returncode == 2 and "no checkpoint at nowhere" in failed.stderr
+    assert failed.returncode == 2 and "There is no model 'nowhere'" in failed.stderr
 
 
 def test_its_help_teaches(simcraft: Run) -> None:

@@ -92,6 +92,8 @@ def test_models_of_another_layout_are_refused(model: Path, tmp_path: Path) -> No
         find_model(str(tmp_path / "one.safetensors"))
     with pytest.raises(UserError, match=r"nothing is downloaded unasked.*--hub"):
         find_model("org/name")
+    with pytest.raises(UserError, match=r"There is no model '/no/where'.*simcraft train dreamer"):
+        find_model("/no/where")
     shutil.copytree(model, tmp_path / "part")
     shutil.rmtree(tmp_path / "part" / "vae")
     with pytest.raises(UserError, match="part is not a complete Motion Dreamer model"):

@@ -96,9 +96,29 @@ def test_stage_two_is_a_loop_written_by_hand(small: MotionDreamerPipeline, small
             picture = small.vae.decode(z[None]).sample[0].permute(1, 2, 0)
             shown.append(resized(((picture + 1) * 127.5).round().clamp(0, 255).byte().numpy(), (64, 48)))
         assert np.abs(plain[t].astype(int) - shown[0]).max() <= 1
-        expected = composited(shown[0], warped.frames[t], shown[1], warped.new(t))
+        expected = composited(shown[0], warped.frames[t], shown[1], np.zeros((48, 64), bool))
         assert np.abs(frames[t].astype(int) - expected).max() <= 2
     assert np.abs(plain.astype(int) - frames).max() > 20  # the network paints something
+
+
+def test_what_is_painted_anew_keeps_no_detail_of_what_was_made_up(
+    small: MotionDreamerPipeline, small_clip: MotionClip
+) -> None:
+    """A network that does not add to the picture of `warp`, as Stable Video Diffusion's."""
+    anew = MotionDreamerPipeline(
+        vae=small.vae,
+        image_encoder=small.image_encoder,
+        stage_two=tiny_dreamer.unet("2", 2, residual_scale=0.0),
+        representation_autoencoder=small.representation_autoencoder,
+        suits=SUITS,
+    )
+    frames, plain = anew(small_clip).frames, anew(small_clip, composite=False).frames
+    warped = Warped.of(small_clip)
+    lossy = small.vae(pixels(np.stack([resized(frame, SIZE) for frame in warped.frames]))).sample
+    for t in (1, 3):
+        picture = ((lossy[t].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+        expected = composited(plain[t], warped.frames[t], resized(picture, (64, 48)), warped.new(t))
+        assert np.abs(frames[t].astype(int) - expected).max() <= 2
 
 
 def test_stage_one_is_a_loop_written_by_hand(small: MotionDreamerPipeline, scene: FirstScene) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from simcraft.clip.files import read_errors
@@ -14,6 +16,7 @@ EMBEDDED = "simcraft-dreamer"
 """The model that serves where none is named."""
 _CLASS = "MotionDreamerPipeline"
 _SVD = "StableVideoDiffusionPipeline"
+_HUB = re.compile(r"[\w.-]+/[\w.-]+$")
 _TRAIN = "simcraft train dreamer --stage 2 (and 1, for arrows)"
 
 
@@ -33,6 +36,10 @@ def find_model(model: str | None, *, hub: bool = False) -> Checkpoint:
             f"The embedded model {EMBEDDED} is not here: no trained weights of Motion Dreamer are shipped yet.",
             f"Train one with {_TRAIN}, see docs/motion_dreamer.md, and name its folder with --model PATH.",
             ("models", "model"),
+        )
+    if model is not None and not (Path(model).expanduser().exists() or model in embedded_models() or _HUB.match(model)):
+        raise UserError(
+            f"There is no model '{model}'.", f"Give the folder of one, such as {_TRAIN} writes.", ("model",)
         )
     found = find_checkpoint(model or EMBEDDED, hub=hub)
     if found.file is not None:

@@ -151,7 +151,7 @@ class MotionDreamerPipeline(DiffusionPipeline):
             known = encode_known(encoders, conditions_of(clip, size, self.factor, warped))
             noise = self._noise(unet, clip.frame_count, size, chosen, generator)
             latents = paint_latents(unet, known, noise, chosen, self._reporter(callback_on_step_end))
-            frames = np.stack(list(decoded_frames(encoders, clip, warped, known, latents, chosen.composite)))
+            frames = np.stack(list(decoded_frames(unet, encoders, clip, warped, known, latents, chosen.composite)))
         finally:
             self.maybe_free_model_hooks()
         return MotionDreamerOutput(frames=frames)

@@ -27,7 +27,7 @@ class Settings:
     delta: float = 1.0
     """Scale of arrows (eq. 4), of stage one."""
     composite: bool = True
-    """Keep the detail of what `warp` knows, and take from stage two what it changes in it, and what it makes up."""
+    """Keep the detail of what `warp` paints that autoencoder and small size lose: see `stage_two.decoded_frames`."""
     seed: int = 0
     """Of the noise, where no generator is given."""
 

@@ -81,19 +81,28 @@ def paint_latents(
 
 @torch.no_grad()
 def decoded_frames(
-    encoders: Encoders, clip: MotionClip, warped: Warped, known: Known, latents: torch.Tensor, composite: bool
+    unet: Any,
+    encoders: Encoders,
+    clip: MotionClip,
+    warped: Warped,
+    known: Known,
+    latents: torch.Tensor,
+    composite: bool,
 ) -> Iterator[np.ndarray]:
     """(H, W, 3) uint8, frame after frame in the clip's size; the first one is the clip's image.
 
-    `composite`: as in `motioncraft`, the picture of `warp` with what decoding the painted latents, and not those of
-    that picture, changes; so what the first frame shows stays as sharp as it is.
+    `composite`: the picture of `warp`, with what decoding the painted latents, and not those of that picture, changes;
+    so what is known stays as sharp as it is. A network that has learnt what to add to that picture changes what `warp`
+    made up in the same way; of any other, that is what it painted, as in `motioncraft`.
     """
+    adds = _scale(unet) > 0
     yield clip.image
     for t in range(1, clip.frame_count):
         image = resized(encoders.frame(latents[0, t]), clip.size)
         if composite:
             lossy = resized(encoders.frame(known.hint[0, t]), clip.size)
-            image = composited(image, warped.frames[t], lossy, warped.new(t))
+            anew = np.zeros(image.shape[:2], bool) if adds else warped.new(t)
+            image = composited(image, warped.frames[t], lossy, anew)
         yield image
 
 
