@@ -417,4 +417,9 @@ def test_predictions_are_enlarged_with_sharp_silhouettes() -> None:
         assert seen.mean() > 0.85
         assert np.abs(large.to_first[t] - clip.to_first[t])[seen].max() < 0.2  # type: ignore[index]
         np.testing.assert_allclose(large.depth[t][~wrong], clip.depth[t][~wrong])  # type: ignore[index]
+    for flow, valid in (
+        (large.flow_forward, large.flow_valid_forward),
+        (large.flow_backward, large.flow_valid_backward),
+    ):
+        assert not flow[~valid].any() and valid.mean() > 0.9
     assert enlarged(clip, first_scene(clip)) is clip

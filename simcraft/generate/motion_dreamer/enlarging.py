@@ -18,7 +18,8 @@ from simcraft.generate.correspondence import FirstFrame, first_frame, pixel_cent
 from simcraft.generate.motion_dreamer.scene import FirstScene
 from simcraft.generate.motioncraft.warping import nearest_known
 
-_FORWARD, _BACKWARD = ("flow_valid_forward", "visible_forward"), ("flow_valid_backward", "visible_backward")
+_FORWARD = ("flow_forward", "flow_valid_forward", "visible_forward")
+_BACKWARD = ("flow_backward", "flow_valid_backward", "visible_backward")
 Size = tuple[int, int]
 """(width, height)."""
 
@@ -35,7 +36,7 @@ class _Frame:
     front: np.ndarray
     """How near it is: one by depth, or, where depth is unknown, how far it has moved; what moves passes in front."""
     values: np.ndarray
-    """(h, w, C), what is enlarged like motion: depth, the flows forward and backward, `_FORWARD`, `_BACKWARD`."""
+    """(h, w, 9), what is enlarged like motion: depth, then `_FORWARD` and `_BACKWARD`."""
 
 
 def enlarged(clip: MotionClip, scene: FirstScene) -> MotionClip:
@@ -58,39 +59,43 @@ def enlarged(clip: MotionClip, scene: FirstScene) -> MotionClip:
         if t:
             labels[t], to_first[t], seen[t] = _silhouettes(frame, labels[0])
         values[t] = _by_instance(frame, labels[t])
-    ahead, back = values[:-1], values[1:]
     changed: dict[str, Any] = {
         "image": scene.image,
         "instances": labels,
         "depth": None if clip.depth is None else _depths(clip.depth, values[..., 0], scene),
-        "flow_forward": ahead[..., 1:3],
-        "flow_backward": back[..., 3:5],
         "to_first": to_first,
         "to_first_visible": seen,
         "intrinsics": None if scene.intrinsics is None else np.tile(scene.intrinsics.astype(np.float64), (count, 1, 1)),
     }
-    for part, channel, names in ((ahead, 5, _FORWARD), (back, 7, _BACKWARD)):
-        changed |= {name: part[..., channel + k] > 0.5 for k, name in enumerate(names)}
+    for part, channel, names in ((values[:-1], 1, _FORWARD), (values[1:], 5, _BACKWARD)):
+        valid, visible = (part[..., channel + k] > 0.5 for k in (2, 3))
+        flow = np.where(valid[..., None], part[..., channel : channel + 2], np.float32(0))
+        changed |= dict(zip(names, (flow, valid, visible), strict=True))
     return replace(clip, **changed)
 
 
 def _frame(clip: MotionClip, first: FirstFrame, t: int, size: Size) -> _Frame:
     assert clip.instances is not None
     height, width = clip.image.shape[:2]
-    scale, last = np.divide(size, clip.size), clip.frame_count - 1
-    labels, nothing = np.asarray(clip.instances[t]), np.zeros((height, width, 2), np.float32)
-    depth = nothing[..., :1] if clip.depth is None else np.asarray(clip.depth[t])[..., None]
+    scale, labels = np.divide(size, clip.size), np.asarray(clip.instances[t])
+    depth = np.zeros((height, width, 1)) if clip.depth is None else np.asarray(clip.depth[t])[..., None]
     depth = np.where(np.isfinite(depth), depth, 0)
     moved = np.nan_to_num((first.position[t] - pixel_centres(height, width)) * scale)
     front = np.where(depth > 0, 1 / np.maximum(depth, 1e-9), 0)[..., 0]
     if clip.depth is None:
         front = np.where(labels > 0, np.hypot(moved[..., 0], moved[..., 1]), -1)
-    ahead = clip.flow_forward[t] * scale if t < last else nothing
-    back = clip.flow_backward[t - 1] * scale if t else nothing
-    masks_ahead = np.stack([getattr(clip, name)[t] for name in _FORWARD], -1) if t < last else nothing
-    masks_back = np.stack([getattr(clip, name)[t - 1] for name in _BACKWARD], -1) if t else nothing
-    values = np.concatenate([depth, ahead, back, masks_ahead, masks_back], -1, dtype=np.float32)
+    ahead = _motion(clip, _FORWARD, t if t < clip.frame_count - 1 else None, scale)
+    back = _motion(clip, _BACKWARD, t - 1 if t else None, scale)
+    values = np.concatenate([depth, ahead, back], -1, dtype=np.float32)
     return _Frame(labels, moved, first.seen[t], front, values)
+
+
+def _motion(clip: MotionClip, names: tuple[str, ...], pair: int | None, scale: np.ndarray) -> np.ndarray:
+    """(h, w, 4): flow, its valid mask and visibility of a pair of frames; zeros where there is none."""
+    if pair is None:
+        return np.zeros((*clip.image.shape[:2], 4))
+    flow, valid, visible = (np.asarray(getattr(clip, name)[pair]) for name in names)
+    return np.concatenate([flow * scale, valid[..., None], visible[..., None]], -1)
 
 
 @dataclass(frozen=True)
