@@ -146,11 +146,14 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_auto_is_what_the_file_says(only: Path) -> None:
-    assert best_generator().generator == "warp" and "models/default.json" in best_generator().why
+    assert best_generator() == Choice("warp", why="there is no model here")
     write_default(only, generator="motioncraft", model="small", options={"steps": 4}, why="PSNR 30 dB")
     assert best_generator().generator == "warp" and "small" in best_generator().why
     save_checkpoint(only / "small")
     assert best_generator() == Choice("motioncraft", {"model": "small", "steps": 4}, "PSNR 30 dB")
+    (only / "default.json").rename(only / "other.json")
+    assert best_generator().generator == "warp" and "default.json" in best_generator().why
+    (only / "other.json").rename(only / "default.json")
     assert best_generator().sentence == "motioncraft with small: PSNR 30 dB"
     assert choose("auto", {"steps": 9, "seed": 1}).options == {"model": "small", "steps": 9, "seed": 1}
     assert choose("warp", {"inpaint_radius": 2}) == Choice("warp", {"inpaint_radius": 2})
