@@ -73,7 +73,7 @@ def predict(
 
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import check_clip_path, save_clip
-        from simcraft.generate.prediction import PREDICTOR, asked, network_device, predict_asked
+        from simcraft.generate.prediction import PREDICTOR, asked, load_and_predict, network_device
         from simcraft.generate.registry import complete_options
         from simcraft.pipeline import check_output
 
@@ -104,7 +104,7 @@ def predict(
             write_png(show, what.picture())
             result["understood"] = str(show)
         if target is not None:
-            clip = predict_asked(what, options, progress)
+            clip = load_and_predict(what, options, progress)
             save_clip(clip, target, force=force, progress=progress)
             result |= {"clip": str(target), "frames": clip.frame_count}
         return result

@@ -133,12 +133,12 @@ def predict(
         progress=progress,
     )
     PREDICTOR.check(complete)
-    return predict_asked(what, complete, progress)
+    return load_and_predict(what, complete, progress)
 
 
-def predict_asked(what: Asked, options: dict[str, Any], progress: Progress = silent) -> MotionClip:
+def load_and_predict(what: Asked, options: dict[str, Any], progress: Progress = silent) -> MotionClip:
     """The prediction itself; `options` are all of `PREDICTOR`'s."""
-    from simcraft.generate.motion_dreamer.generator import counted, told_of_memory
+    from simcraft.generate.motion_dreamer.generator import predict_asked
     from simcraft.generate.motion_dreamer.loading import load_pipeline
     from simcraft.generate.placing import loading_memory
 
@@ -147,17 +147,7 @@ def predict_asked(what: Asked, options: dict[str, Any], progress: Progress = sil
     with loading_memory(str(options["model"] or "the model")):
         pipeline = load_pipeline(**loading)
     progress("load model", 1, 1)
-    report = counted("predict", pipeline.reasoning_steps(what.frames, **settings), progress)
-    with told_of_memory(pipeline):
-        return pipeline.predict(
-            what.scene,
-            what.arrows,
-            frames=what.frames,
-            fps=what.fps,
-            camera_to_world=what.camera_to_world,
-            callback_on_step_end=report,
-            **settings,
-        )
+    return predict_asked(pipeline, what, progress=progress, **settings)
 
 
 def network_device(name: str) -> str:

@@ -12,11 +12,11 @@ import torch
 from simcraft.clip.types import MotionClip, require
 from simcraft.errors import Failure
 from simcraft.generate.motion_dreamer.checkpoints import find_model
-from simcraft.generate.motion_dreamer.given_arrows import Given, arrows_from_option, frame_span
+from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option
 from simcraft.generate.motion_dreamer.loading import load_pipeline
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
-from simcraft.generate.motion_dreamer.scene import first_scene
 from simcraft.generate.placing import loading_memory, out_of_memory
+from simcraft.generate.prediction import Asked, asked
 from simcraft.progress import Progress, silent
 from simcraft.video import Video
 
@@ -66,39 +66,26 @@ def paint_clip(
     if arrows is not None:
         if not partial:
             require(clip, "Motion Dreamer (without --partial yes)", "depth", "instances")
-        clip = predict_clip(pipeline, clip, arrows_from_option(arrows), progress=progress, **settings)
+        what = asked(clip, arrows_from_option(arrows), progress=progress)
+        clip = predict_asked(pipeline, what, progress=progress, **settings)
     steps = pipeline.settings("stage_two", **settings).steps
     with told_of_memory(pipeline):
         painted = pipeline(clip, partial=partial, callback_on_step_end=counted("paint", steps, progress), **settings)
     return Video(painted.frames, clip.fps, made_by)
 
 
-def predict_clip(
-    pipeline: MotionDreamerPipeline,
-    clip: MotionClip,
-    arrows: Given,
-    *,
-    frames: int | None = None,
-    progress: Progress = silent,
-    **settings: Any,
+def predict_asked(
+    pipeline: MotionDreamerPipeline, what: Asked, *, progress: Progress = silent, **settings: Any
 ) -> MotionClip:
-    """What stage one predicts from the clip's first frame and its camera, of as many frames or `frames`.
-
-    Where it asks for more frames than the clip has, the camera stands still after the last one.
-    """
-    count = frames or clip.frame_count
-    poses = clip.camera_to_world
-    if poses is not None:
-        poses = poses[[min(t, len(poses) - 1) for t in range(count)]]
-    steps = pipeline.reasoning_steps(count, **settings)
+    """What stage one predicts of what is asked; raises as `MotionDreamerPipeline.predict`, and `Failure`."""
+    steps = pipeline.reasoning_steps(what.frames, **settings)
     with told_of_memory(pipeline):
         return pipeline.predict(
-            first_scene(clip),
-            arrows,
-            frames=count,
-            fps=clip.fps,
-            span=frame_span(clip, count),
-            camera_to_world=poses,
+            what.scene,
+            what.arrows,
+            frames=what.frames,
+            fps=what.fps,
+            camera_to_world=what.camera_to_world,
             callback_on_step_end=counted("predict", steps, progress),
             **settings,
         )
