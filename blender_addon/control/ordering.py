@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -119,17 +117,16 @@ def order_videos(
         # there is no chance in it: all would be the same
         variations = 1
     wanted = output_path(session, scene, output)
+    names = (
+        [f"{wanted.stem}_seed{seed + k}{wanted.suffix}" for k in range(variations)] if variations > 1 else [wanted.name]
+    )
     try:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        if not os.access(wanted.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(wanted.parent))
-        folders = [session.results.new(label_of(scene)) for _ in range(variations)]
+        folders = [session.results.new(label_of(scene)) for _ in names]
+        files = [session.take_name(wanted.with_name(name)) for name in names]
     except OSError as error:
         raise _unwritable(Path(error.filename or session.work), error) from None
     videos = []
-    for number, folder in enumerate(folders, start=seed):
-        name = f"{wanted.stem}_seed{number}{wanted.suffix}" if variations > 1 else wanted.name
-        out = session.take_name(wanted.with_name(name))
+    for number, (out, folder) in enumerate(zip(files, folders, strict=True), start=seed):
         own = {**options, "seed": number} if "seed" in options else options
         videos.append(VideoOrder(key_of(scene), motion, folder, wanted, out, scene.simcraft.generator, own))
     return videos

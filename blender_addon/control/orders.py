@@ -152,7 +152,7 @@ def video_step(order: VideoOrder) -> Step:
 
 
 def free_path(path: Path, take: Callable[[Path], bool]) -> Path:
-    """`path`, with a number at its name's end where it exists or cannot be had: `take` tries that."""
+    """`path`, with a number at its name's end where it exists or somebody else has it: `take` tries that."""
     candidate, number = path, 1
     while candidate.exists() or not take(candidate):
         number += 1

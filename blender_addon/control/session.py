@@ -6,9 +6,12 @@ they do not: what it has ("describe"), and what a video will cost ("estimate").
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import itertools
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -139,14 +142,22 @@ class Session:
         # of what could not be kept the last step is done again
         done = min(len(ticket.results), (entry.motion_steps or len(steps)) - 1)
         if entry.order.video is not None and not entry.has_name:
-            entry.order, entry.has_name = entry.order.with_name(self.take_name(entry.order.video.out)), True
+            # where it cannot be written the engine says so
+            with contextlib.suppress(OSError):
+                entry.order, entry.has_name = entry.order.with_name(self.take_name(entry.order.video.out)), True
         job = job_of(entry.order)
         motion_steps = max(0, entry.motion_steps - done)
         again = dataclasses.replace(entry, motion_steps=motion_steps, held=False, problem=None)
         return self._enter(dataclasses.replace(job, steps=job.steps[done - len(steps) :]), again)
 
     def take_name(self, wanted: Path) -> Path:
-        """A name for a video that nobody else has or will have: `wanted`, with a number where that is taken."""
+        """A name for a video that nobody else has or will have: `wanted`, with a number where that is taken.
+
+        Raises `OSError` where its folder cannot be made or written.
+        """
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(wanted.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(wanted.parent))
         return free_path(wanted, lambda path: path not in self.names and self.names.take(path))
 
     def _of_motion(self, folder: Path, *states: State) -> list[Ticket]:

@@ -52,16 +52,23 @@ class Locks:
         return path in self._held
 
     def take(self, path: Path) -> bool:
-        """Have it from now on; False where another Blender has it, or nothing can be written there."""
+        """Have it from now on; False where another Blender has it. Raises `OSError` where nothing can be written."""
         if path in self._held:
             return True
         stack = contextlib.ExitStack()
         try:
             stack.enter_context(fmt.only_writer(path))
-        except (OSError, fmt.BeingWritten):
+        except fmt.BeingWritten:
             return False
         self._held[path] = stack
         return True
+
+    def take_if_writable(self, path: Path) -> bool:
+        """`take`, and False also where nothing can be written."""
+        try:
+            return self.take(path)
+        except OSError:
+            return False
 
     def release(self, path: Path) -> None:
         """Let others have it."""
@@ -100,7 +107,7 @@ class MotionStore:
         if scene not in self._found:
             found = [(f, facts) for f in self._finished() if (facts := read_facts(f)) and facts.scene == scene]
             found.sort(key=lambda pair: pair[1].made, reverse=True)
-            self._found[scene] = next((pair for pair in found if self._locks.take(pair[0])), None)
+            self._found[scene] = next((pair for pair in found if self._locks.take_if_writable(pair[0])), None)
         return self._found[scene]
 
     def rename(self, scene: str, new: str, stamp: tuple[int, int] | None) -> None:
@@ -117,7 +124,7 @@ class MotionStore:
 
     def discard(self, folder: Path) -> None:
         """Remove the folder, unless another Blender has it."""
-        if not self._locks.take(folder):
+        if not self._locks.take_if_writable(folder):
             return
         self._found = {key: found for key, found in self._found.items() if found is None or found[0] != folder}
         shutil.rmtree(folder, ignore_errors=True)
