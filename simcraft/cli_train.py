@@ -25,6 +25,8 @@ from simcraft.cli_train_options import (
     Steps,
     Threads,
     TrainingSeed,
+    changes,
+    run_folder,
 )
 
 app = typer.Typer(
@@ -158,18 +160,17 @@ def image(
         from simcraft.train.image import train_image
         from simcraft.train.loop import Budget
 
-        wanted = {"batch": batch, "learning_rate": rate, "precision": precision.value, "seed": seed}
         return train_image(
             stage.value,
             data,
             out,
-            run or Path("out/train") / f"{out.name}-{stage.value}",
+            run_folder(run, out, stage.value),
             Budget(steps, minutes, checkpoint, evaluate),
             layout=layout,
             autoencoder=autoencoder,
             start=start,
             min_snr=min_snr,
-            changes={name: value for name, value in wanted.items() if value is not None},
+            changes=changes(batch, rate, precision, seed),
             threads=threads,
             progress=progress,
         )

@@ -24,6 +24,8 @@ from simcraft.cli_train_options import (
     Steps,
     Threads,
     TrainingSeed,
+    changes,
+    run_folder,
 )
 
 
@@ -103,19 +105,18 @@ def dreamer(
         from simcraft.train.dreamer_samples import Hiding
         from simcraft.train.loop import Budget
 
-        wanted = {"batch": batch, "learning_rate": rate, "precision": precision.value, "seed": seed}
         return train_dreamer(
             stage.value,
             data,
             out,
-            run or Path("out/train") / f"{out.name}-{stage.value}",
+            run_folder(run, out, stage.value),
             Budget(steps, minutes, checkpoint, evaluate),
             layout=layout,
             autoencoder=autoencoder,
             start=start,
             options=Options(Hiding(masked, masking.value), threshold, enhancement, delta),
             checkpointing=checkpointing,
-            changes={name: value for name, value in wanted.items() if value is not None},
+            changes=changes(batch, rate, precision, seed),
             threads=threads,
             progress=progress,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,3 +35,14 @@ Threads = Annotated[
 TrainingSeed = Annotated[int, typer.Option("--seed", help="Of weights and examples.")]
 Checkpoint = Annotated[float, typer.Option(min=0.01, metavar="MINUTES", help="Between checkpoints.")]
 Evaluate = Annotated[float, typer.Option(min=0.01, metavar="MINUTES", help="Between evaluations.")]
+
+
+def run_folder(run: Path | None, out: Path, stage: str) -> Path:
+    """Where a run is kept: `run`, or a folder that is named after model and stage."""
+    return run or Path("out/train") / f"{out.name}-{stage}"
+
+
+def changes(batch: int | None, rate: float | None, precision: Precision, seed: int) -> dict[str, Any]:
+    """Fields of `Settings` that are given."""
+    wanted = {"batch": batch, "learning_rate": rate, "precision": precision.value, "seed": seed}
+    return {name: value for name, value in wanted.items() if value is not None}

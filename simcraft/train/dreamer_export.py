@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from simcraft.clip.files import read_errors
+from simcraft.generate.motion_dreamer.settings import NETWORKS
 from simcraft.train.dreamer_parts import Parts
 from simcraft.train.export import half, replacing
-
-FOLDERS = {"1": "stage_one", "2": "stage_two", "one": "one_stage"}
-"""Stage -> where its network is."""
 
 
 def save_stage(out: Path, kind: str, unet: Any, parts: Parts, *, suits: dict[str, Any]) -> None:
@@ -26,7 +24,7 @@ def save_stage(out: Path, kind: str, unet: Any, parts: Parts, *, suits: dict[str
     `suits`: how to sample with it, beside what the network's own config says.
     """
     modules = {
-        FOLDERS[kind]: unet,
+        NETWORKS[kind]: unet,
         "vae": parts.vae,
         "representation_autoencoder": parts.representation,
         "image_encoder": parts.image_encoder,
@@ -35,7 +33,7 @@ def save_stage(out: Path, kind: str, unet: Any, parts: Parts, *, suits: dict[str
         for name, module in modules.items():
             half(module).save_pretrained(temporary / name)
         content = {**_index(out), **{name: _place(module) for name, module in modules.items()}}
-        content["suits"] = {**content.get("suits", {}), FOLDERS[kind]: suits}
+        content["suits"] = {**content.get("suits", {}), NETWORKS[kind]: suits}
         text = json.dumps(content, indent=2, sort_keys=True) + "\n"
         (temporary / "model_index.json").write_text(text, encoding="utf-8")
 

@@ -11,9 +11,9 @@ import torch
 from simcraft.errors import UserError
 from simcraft.generate.embedded import model_bytes
 from simcraft.generate.motion_dreamer.layouts import layout_of
+from simcraft.generate.motion_dreamer.settings import NETWORKS
 from simcraft.progress import Progress, silent
 from simcraft.train.dreamer import STAGES
-from simcraft.train.dreamer_export import FOLDERS
 from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_parts import load_parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
@@ -77,12 +77,12 @@ def train_dreamer(
         parts,
         options or Options(),
         settings.seed,
-        None if start is None else start / FOLDERS[stage],
+        None if start is None else start / NETWORKS[stage],
         checkpointing,
     )
     result = train(chosen, run, settings, budget, out=out, progress=progress)
-    size = model_bytes(out / FOLDERS[stage], "*.safetensors")
-    warning = f"{out / FOLDERS[stage]} has {size / 1e6:.1f} MB; a shipped stage may have {BUDGET / 1e6:.0f}."
+    size = model_bytes(out / NETWORKS[stage], "*.safetensors")
+    warning = f"{out / NETWORKS[stage]} has {size / 1e6:.1f} MB; a shipped stage may have {BUDGET / 1e6:.0f}."
     return {
         "model": str(out),
         "page": str(run / "report.html"),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.utils import BaseOutput
 from diffusers.utils.torch_utils import randn_tensor
 
@@ -27,7 +24,7 @@ from simcraft.generate.motion_dreamer.enlarging import enlarged
 from simcraft.generate.motion_dreamer.given_arrows import Given, given_arrows
 from simcraft.generate.motion_dreamer.representation import scene_representation
 from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at, resize_scene
-from simcraft.generate.motion_dreamer.settings import Settings
+from simcraft.generate.motion_dreamer.settings import NETWORKS, Settings
 from simcraft.generate.motion_dreamer.stage_one import (
     Beginning,
     instance_vectors,
@@ -38,12 +35,12 @@ from simcraft.generate.motion_dreamer.stage_one import (
 from simcraft.generate.motion_dreamer.stage_two import decoded_frames, encode_known, paint_latents
 from simcraft.generate.motion_dreamer.windows import StepDone, reasoning_windows
 from simcraft.generate.motioncraft.composite import Warped
-from simcraft.generate.motioncraft.pickles import refuse_pickles
 from simcraft.generate.motioncraft.pictures import latent_factor, resized, working_size
+from simcraft.generate.safe_pipeline import SafePipeline
 from simcraft.video import Video
 
 STAGES = ("stage_one", "stage_two")
-_KINDS = {"stage_one": "1", "stage_two": "2", "one_stage": "one"}
+_KINDS = {name: kind for kind, name in NETWORKS.items()}
 """Network -> what training calls it."""
 FPS = 12.0
 """Of what is predicted: the embedded model has learnt from every second frame of 24 a second."""
@@ -57,7 +54,7 @@ class MotionDreamerOutput(BaseOutput):
     """(T, H, W, 3) uint8; frame 0 is the clip's image."""
 
 
-class MotionDreamerPipeline(DiffusionPipeline):
+class MotionDreamerPipeline(SafePipeline):
     """Motion Dreamer (arXiv 2412.00547) in two stages, each of which is there or not.
 
     `predict` is stage one: a first frame and arrows become a motion clip. Calling the pipeline is stage two: a motion
@@ -99,14 +96,6 @@ class MotionDreamerPipeline(DiffusionPipeline):
             feature_extractor=feature_extractor,
         )
         self.register_to_config(suits=suits or {})
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Any:
-        """As in any diffusers pipeline, but from safetensors only; pickles raise `UserError` with a way to convert."""
-        folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            refuse_pickles(folder)
-        return super().from_pretrained(pretrained_model_name_or_path, **{**kwargs, "use_safetensors": True})
 
     @classmethod
     def from_svd(cls, model: str, *, hub: bool = False, stages: Collection[str] = STAGES) -> MotionDreamerPipeline:

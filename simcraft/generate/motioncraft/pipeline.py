@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.utils import BaseOutput
 
 from simcraft.clip.types import MotionClip
@@ -22,7 +19,6 @@ from simcraft.generate.motioncraft.attention import pattern_for
 from simcraft.generate.motioncraft.composite import Warped, composited
 from simcraft.generate.motioncraft.denoiser import Condition, Denoiser, painted_hint_of
 from simcraft.generate.motioncraft.geometry import Geometry
-from simcraft.generate.motioncraft.pickles import refuse_pickles
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, latent_factor, resized, working_size
 from simcraft.generate.motioncraft.reference import StepDone
 from simcraft.generate.motioncraft.schedule import Eta, Schedule, placed_schedule, published_schedule
@@ -36,6 +32,7 @@ from simcraft.generate.motioncraft.warping import (
     spatial_eta,
     to_grid,
 )
+from simcraft.generate.safe_pipeline import SafePipeline
 
 _ENCODER_SEED = 184750
 """The authors' seed for sampling the first frame's latents."""
@@ -67,7 +64,7 @@ class MotionCraftOutput(BaseOutput):
     """Samples that went through the UNet for each frame after the first."""
 
 
-class MotionCraftPipeline(DiffusionPipeline):
+class MotionCraftPipeline(SafePipeline):
     """MotionCraft (Montanaro et al., NeurIPS 2024) with any Stable Diffusion 1.x, 2.x or SDXL checkpoint.
 
     The zero-shot method: the first frame's latents are inverted to tau, moved along the clip's motion, and denoised
@@ -115,14 +112,6 @@ class MotionCraftPipeline(DiffusionPipeline):
         """Samples that went through the UNet in the latest run, and"""
         self.first_evaluations = 0
         """how many of them were spent on the first frame."""
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Any:
-        """As in any diffusers pipeline, but from safetensors only; pickles raise `UserError` with a way to convert."""
-        folder = Path(pretrained_model_name_or_path)
-        if folder.is_dir():
-            refuse_pickles(folder)
-        return super().from_pretrained(pretrained_model_name_or_path, **{**kwargs, "use_safetensors": True})
 
     def __call__(
         self,
