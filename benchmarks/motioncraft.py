@@ -23,7 +23,7 @@ from benchmarks import measuring
 from benchmarks.motioncraft_cases import GROUPS, Case, cases_of
 from benchmarks.motioncraft_measures import Measures, latent_motion_measures, measure
 from benchmarks.motioncraft_methods import INPAINT, PLAIN, Method, Model, methods, painted, warm_up, zero
-from benchmarks.motioncraft_pictures import Block, new_content_picture, sheet, worst_cases
+from benchmarks.motioncraft_pictures import new_content_picture, worst_cases
 from benchmarks.motioncraft_store import Result, Store, key_of, measuring_digest, result_of
 from benchmarks.motioncraft_table import (
     ELSEWHERE,
@@ -37,11 +37,12 @@ from benchmarks.motioncraft_table import (
     claims,
     floor_line,
     latent_motion_table,
-    page_with,
     paired_table,
     speed_table,
     table,
 )
+from benchmarks.sheets import Block, sheet
+from benchmarks.tables import page_with
 from simcraft.cores import core_count
 from simcraft.errors import SimcraftError, UserError
 from simcraft.generate.embedded import embedded_model

@@ -10,16 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.held_out import held_out_clips
 from simcraft.clip import MotionClip
 from simcraft.clip.store import load_clip
 from simcraft.clip.types import ARRAYS
 from simcraft.data.clips import CLIP, make_row
-from simcraft.data.folder import is_data_set, open_set
-from simcraft.data.local_pool import LocalPool
-from simcraft.data.make import make_data_set
 from simcraft.data.manifest import Row
-from simcraft.data.recipe import load_recipe
-from simcraft.errors import Failure
 from simcraft.generate.correspondence import first_frame
 from simcraft.picture import write_bytes
 
@@ -79,31 +75,10 @@ def cases_of(group: str, folder: Path, quick: bool, workers: int) -> list[Case]:
     if group == "scenes":
         names = ("earth",) if quick else SCENES
         return [Case(name, scene_clip(name, folder), 4 if quick else FRAMES) for name in names]
-    clips = held_out_clips(folder, 2 if quick else CLIPS, workers)
+    clips = held_out_clips(RECIPE, folder, 2 if quick else CLIPS, workers)
     return [
         Case(name, path, 4 if quick else FRAMES) for name, path in clips[: FEW_CLIPS if group == "twelve" else CLIPS]
     ]
-
-
-def held_out_clips(folder: Path, count: int, workers: int) -> list[tuple[str, Path]]:
-    """Names and files of the first `count` clips of the recipe; raises `Failure` where one cannot be made."""
-    recipe = load_recipe(RECIPE)
-    # another recipe makes another set; a set of another length is another folder, for sets never shrink
-    out = folder / f"physion-{count}-{recipe.digest[:12]}"
-    if not _is_complete(out):
-        report = make_data_set(recipe, count, out, pool=LocalPool(workers))
-        if report.failed:
-            raise Failure(f"{len(report.failed)} clips could not be made: {next(iter(report.failed.values()))}")
-    data_set = open_set(out)
-    return [(f"{row.family} {row.id}", data_set.clip_path(row)) for row in data_set.rows]
-
-
-def _is_complete(folder: Path) -> bool:
-    """Is everything there? Then it serves, whatever versions of the simulators made it."""
-    if not is_data_set(folder):
-        return False
-    data_set = open_set(folder)
-    return len(data_set.done()) == len(data_set.rows)
 
 
 def scene_clip(name: str, folder: Path) -> Path:

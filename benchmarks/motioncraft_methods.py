@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import torch
 
 from benchmarks.motioncraft_cases import Case, cut_clip
 from benchmarks.motioncraft_zero import text_to_video_zero
+from benchmarks.sources import model_digest
 from simcraft.generate.motioncraft.loading import load_pipeline
 from simcraft.generate.motioncraft.pictures import decode_latents, encode_image, resized, working_size
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
@@ -52,14 +52,9 @@ class Model:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of its weights, configuration and vocabulary."""
-        digest = hashlib.sha256()
-        for path in sorted(path for path in self.folder.rglob("*") if path.suffix in _LOADED):
-            digest.update(f"{path.relative_to(self.folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
-        return digest.hexdigest()
+        return model_digest(self.folder)
 
 
-_LOADED = (".safetensors", ".json", ".txt")
-"""Endings of the files that a model is loaded from; a model card changes nothing."""
 Paint = Callable[[Case, MotionCraftPipeline | None, dict[str, Any]], Made]
 
 

@@ -7,13 +7,11 @@ anew without painting.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,9 @@ import numpy as np
 from benchmarks.motioncraft_cases import Case
 from benchmarks.motioncraft_measures import Measures
 from benchmarks.motioncraft_methods import Made, Method, Model
+from benchmarks.sources import source_digest
 from simcraft.picture import write_bytes
 
-_ROOT = Path(__file__).resolve().parents[1]
 _PAINTING = (
     "simcraft/generate/motioncraft",
     *(f"simcraft/generate/{name}.py" for name in ("warp", "correspondence", "inpainting", "sampling")),
@@ -121,7 +119,7 @@ def key_of(what: str, case: Case, model: Model | None, settings: dict[str, Any],
         "settings": settings,
         "weights": None if model is None else model.digest,
         "threads": threads,
-        "source": source_digest(_PAINTING),
+        "source": source_digest(_PAINTING, _NOT_PAINTING),
     }
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
     readable = "".join(letter if letter.isalnum() else "-" for letter in f"{case.name} {what}")
@@ -130,24 +128,4 @@ def key_of(what: str, case: Case, model: Model | None, settings: dict[str, Any],
 
 def measuring_digest(clip_model: Path | None) -> str:
     """Of the source of the measures, and of the CLIP model that they use."""
-    return f"{source_digest(_MEASURING)} {clip_model or ''}"
-
-
-@cache
-def source_digest(places: Iterable[str]) -> str:
-    """SHA-256 of Python files and folders of them, below the checkout; layout, comments and docstrings do not count."""
-    digest = hashlib.sha256()
-    for place in places:
-        path = _ROOT / place
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-        for file in (file for file in files if file.name not in _NOT_PAINTING):
-            tree = _WithoutTexts().visit(ast.parse(file.read_text("utf-8")))
-            digest.update(f"{file.relative_to(_ROOT)}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()
-
-
-class _WithoutTexts(ast.NodeTransformer):
-    """Removes docstrings."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
+    return f"{source_digest(_MEASURING, _NOT_PAINTING)} {clip_model or ''}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from benchmarks import tables
 from benchmarks.motioncraft_measures import LATENT_PAIRS, Measures
 from benchmarks.motioncraft_store import Result
-from simcraft.errors import UserError
+from benchmarks.tables import Paired, markdown, mean_text
 
 OURS = ("fast", "fast, composited", "turbo", "inpaint", "inpaint, composited")
 REFERENCES = ("reference", "reference, suited guidance")
@@ -17,9 +16,6 @@ REFERENCES = ("reference", "reference, suited guidance")
 MARGIN = 0.1
 """"Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
 EIGHTH = 8.0
-MARKS = ("<!-- tables -->", "<!-- end of tables -->")
-_SAMPLES = 10_000
-"""Of the bootstrap."""
 
 
 @dataclass(frozen=True)
@@ -59,29 +55,9 @@ MOTION = (
 )
 
 
-@dataclass(frozen=True)
-class Paired:
-    """Two methods on the clips that both have a value of: a - b."""
-
-    clips: int
-    mean: float
-    low: float
-    """Of the mean's 95 % interval, by bootstrap over clips."""
-    high: float
-    better: float
-    """Share of the clips in which a is above b."""
-
-
 def paired(results: Sequence[Result], a: str, b: str, value: Callable[[Result], float | None]) -> Paired | None:
     """Compare two methods clip by clip; None where no clip has both."""
-    ours, theirs = _values(results, a, value), _values(results, b, value)
-    both = sorted(ours.keys() & theirs.keys())
-    if not both:
-        return None
-    differences = np.array([ours[case] - theirs[case] for case in both])
-    drawn = np.random.default_rng(0).integers(len(both), size=(_SAMPLES, len(both)))
-    low, high = np.percentile(differences[drawn].mean(1), [2.5, 97.5])
-    return Paired(len(both), float(differences.mean()), float(low), float(high), float((differences > 0).mean()))
+    return tables.paired(_values(results, a, value), _values(results, b, value))
 
 
 def table(results: Sequence[Result], names: Sequence[str], columns: Sequence[Column]) -> str:
@@ -90,7 +66,7 @@ def table(results: Sequence[Result], names: Sequence[str], columns: Sequence[Col
     for name in names:
         mine = [result for result in results if result.method == name]
         if mine:
-            cells = [_mean_text([column.value(r) for r in mine], column.digits) for column in columns]
+            cells = [mean_text([column.value(r) for r in mine], column.digits) for column in columns]
             rows.append([name, str(len(mine)), *cells])
     return markdown(["method", "clips", *(column.head for column in columns)], rows)
 
@@ -112,9 +88,7 @@ def paired_table(results: Sequence[Result], names: Sequence[str], other: str, co
     for name in names:
         found = [paired(results, name, other, column.value) for column in columns]
         if name != other and any(pair is not None for pair in found):
-            texts = [
-                "-" if p is None else _paired_text(p, column.digits) for p, column in zip(found, columns, strict=True)
-            ]
+            texts = ["-" if p is None else p.text(column.digits) for p, column in zip(found, columns, strict=True)]
             rows.append([name, *texts])
     return markdown(["method", *(f"{column.head} against {other}" for column in columns)], rows)
 
@@ -122,9 +96,9 @@ def paired_table(results: Sequence[Result], names: Sequence[str], other: str, co
 def floor_line(results: Sequence[Result]) -> str:
     """What the estimator of flow errs by itself, and what a frozen video errs."""
     cases = {result.case: result for result in results}.values()
-    floor = _mean_text([r.measures.get("floor") for r in cases], 2)
-    still = _mean_text([r.measures.get("standstill_error") for r in cases], 2)
-    share = _mean_text([100 * (r.measures.get("new_share") or 0.0) for r in cases], 1)
+    floor = mean_text([r.measures.get("floor") for r in cases], 2)
+    still = mean_text([r.measures.get("standstill_error") for r in cases], 2)
+    share = mean_text([100 * (r.measures.get("new_share") or 0.0) for r in cases], 1)
     return (
         f"{len(cases)} clips. The estimator of flow errs by {floor} px on the true frames; a video that stands still "
         f"would err by {still} px. {share} % of the pixels are new."
@@ -138,7 +112,7 @@ def latent_motion_table(measures: dict[str, Measures]) -> str:
     for one, other in LATENT_PAIRS:
         values = [[m.get(f"{one}, {other}{end}") for m in measures.values()] for end in ("", ", cosine")]
         label = f"{names.get(one, one)} and {names.get(other, other)}"
-        rows.append([label, str(len(measures)), *(_mean_text(column, 2) for column in values)])
+        rows.append([label, str(len(measures)), *(mean_text(column, 2) for column in values)])
     return markdown(["motion of", "clips", "correlation", "cosine"], rows)
 
 
@@ -174,8 +148,8 @@ def _against_warp(results: Sequence[Result], name: str) -> str | None:
         return None
     inside, outside = new.low > 0, elsewhere.low > -MARGIN
     return (
-        f"- {name}: {_verdict(inside and outside)}. New content, PSNR {_paired_text(new)}: {_yes(inside)}. "
-        f"Elsewhere {_paired_text(elsewhere)}: {_yes(outside)}. {new.clips} clips."
+        f"- {name}: {_verdict(inside and outside)}. New content, PSNR {new.text()}: {_yes(inside)}. "
+        f"Elsewhere {elsewhere.text()}: {_yes(outside)}. {new.clips} clips."
     )
 
 
@@ -190,24 +164,9 @@ def _against_reference(results: Sequence[Result], name: str, other: str) -> str 
     better, cheap = psnr.low > 0 and motion.mean >= 0 and frame.mean >= 0, cost >= EIGHTH
     return (
         f"- {name} against {other}: {_verdict(better and cheap)}. {cost:.1f} times fewer evaluations: {_yes(cheap)}; "
-        f"{seconds:.1f} times less time. PSNR {_paired_text(psnr)}, motion consistency {_paired_text(motion, 3)}, "
-        f"frame consistency {_paired_text(frame, 4)}: {_yes(better)}. {psnr.clips} clips."
+        f"{seconds:.1f} times less time. PSNR {psnr.text()}, motion consistency {motion.text(3)}, "
+        f"frame consistency {frame.text(4)}: {_yes(better)}. {psnr.clips} clips."
     )
-
-
-def page_with(page: str, tables: str) -> str:
-    """A Markdown page whose text between `MARKS` is `tables`; raises `UserError` where it has not both, in order."""
-    before, first, rest = page.partition(MARKS[0])
-    _, second, after = rest.partition(MARKS[1])
-    if not first or not second:
-        raise UserError(f"The page has no place for tables: it needs the lines {MARKS[0]} and {MARKS[1]}.")
-    return f"{before}{first}\n\n{tables}\n\n{second}{after}"
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _verdict(holds: bool) -> str:
@@ -216,18 +175,6 @@ def _verdict(holds: bool) -> str:
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "no"
-
-
-def _paired_text(pair: Paired, digits: int = 2) -> str:
-    return f"{pair.mean:+.{digits}f} [{pair.low:+.{digits}f}, {pair.high:+.{digits}f}] ({pair.better:.0%} higher)"
-
-
-def _mean_text(values: Sequence[float | None], digits: int) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    text = f"{np.mean(known):.{digits}f}"
-    return text if len(known) == len(values) else f"{text} ({len(known)})"
 
 
 def _values(results: Sequence[Result], method: str, value: Callable[[Result], float | None]) -> dict[str, float]:

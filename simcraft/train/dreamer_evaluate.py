@@ -167,14 +167,19 @@ def _nearest(mask: np.ndarray) -> np.ndarray:
 
 
 def errors_of(found: Sequence[Representation], truth: Sequence[Representation], threshold: float) -> dict[str, float]:
-    """Means over clips; what is measured is in `evaluate_reasoning`. `threshold`: pixels a frame of what moves."""
-    rows = [_errors(a, b, threshold) for a, b in zip(found, truth, strict=True)]
+    """Means of `motion_errors` over clips."""
+    rows = [motion_errors(a, b, threshold) for a, b in zip(found, truth, strict=True)]
     return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
-def _errors(found: Representation, truth: Representation, threshold: float) -> dict[str, float]:
-    """NaN for what a clip does not have."""
-    valid = truth.flow_valid[1:]
+def motion_errors(
+    found: Representation, truth: Representation, threshold: float, among: np.ndarray | None = None
+) -> dict[str, float]:
+    """What `evaluate_reasoning` says of one clip, of the first frame's size; NaN for what the clip does not have.
+
+    `threshold`: pixels a frame of what moves. `among` (T, H, W) bool: the pixels whose flow counts; all by default.
+    """
+    valid = truth.flow_valid[1:] if among is None else truth.flow_valid[1:] & among[1:]
     length = np.hypot(truth.flow[1:, ..., 0], truth.flow[1:, ..., 1])
     error = np.hypot(*np.moveaxis(found.flow[1:] - truth.flow[1:], -1, 0))
     moving = valid & (length > threshold)

@@ -16,10 +16,12 @@ import torch
 
 from benchmarks.motioncraft_cases import CLIPS, RECIPE, Case, cut_clip
 from benchmarks.motioncraft_methods import Method, Model, methods, still
-from benchmarks.motioncraft_pictures import Block, new_content_picture, sheet, worst_cases
+from benchmarks.motioncraft_pictures import new_content_picture, worst_cases
 from benchmarks.motioncraft_store import Result, Store, key_of, result_of
-from benchmarks.motioncraft_table import ELSEWHERE, LIKENESS, NEW, claims, page_with, paired, speed_table, table
+from benchmarks.motioncraft_table import ELSEWHERE, LIKENESS, NEW, claims, paired, speed_table, table
 from benchmarks.motioncraft_zero import mean_motion, text_to_video_zero
+from benchmarks.sheets import Block, sheet
+from benchmarks.tables import page_with
 from simcraft.clip.store import save_clip
 from simcraft.data.manifest import expand
 from simcraft.data.recipe import LoadedRecipe, SplitWish, load_recipe

@@ -1,0 +1,269 @@
+"""Motion Dreamer, measured: stage two against `warp`, stage one against the simulation, and the paper's ablations.
+
+    python -m benchmarks.dreamer [--quick] [--model DIR] [--page PATH] [--json PATH] [--pictures DIR]
+
+A hundred held-out clips with true renders; dominoes that differ in push and gap, and towers. Everything made is kept in
+a folder, so that a run that was broken off goes on, and nothing is painted twice. docs/benchmarks/dreamer.md says what
+each column means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import measuring
+from benchmarks.dreamer_cases import GROUPS, Case, cases_of
+from benchmarks.dreamer_measures import Measured, measure
+from benchmarks.dreamer_pictures import motion_sheet, video_sheet
+from benchmarks.dreamer_reasoning import bodies, predictions, prompted, topple_time, unprompted_errors
+from benchmarks.dreamer_rows import MAIN, MOTIONCRAFT, NO_ENHANCEMENT, ONE, SMALL, Model, Row, rows
+from benchmarks.dreamer_store import Store, key_of, row_key
+from benchmarks.dreamer_table import (
+    SIMULATION,
+    against_warp,
+    main_table,
+    motion_table,
+    order_table,
+    reasoning_table,
+    topple_table,
+)
+from benchmarks.tables import page_with
+from simcraft.cores import core_count
+from simcraft.errors import SimcraftError, UserError
+from simcraft.generate.embedded import embedded_model
+from simcraft.generate.motioncraft.loading import load_pipeline as load_motioncraft
+from simcraft.picture import save_png, write_bytes
+from simcraft.train.dreamer_loss import Options
+
+FOLDER = Path("out/benchmarks/dreamer")
+TITLES = {"held-out": "Held-out clips", "tower": "Towers"}
+
+
+@dataclass
+class Run:
+    """What a run was asked for, and what it has found so far."""
+
+    models: dict[str, Model]
+    rows: list[Row]
+    store: Store
+    i3d: Path | None
+    until: float
+    """By `time.monotonic`: from then on nothing more is made."""
+    cases: dict[str, list[Case]] = field(default_factory=dict)
+    """By group."""
+    results: dict[str, dict[str, dict[str, Measured]]] = field(default_factory=dict)
+    """By group, row and case."""
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of what has no arrow, by case and prediction."""
+    times: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of toppling, likewise."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """Of the distances between videos."""
+        return ["frames", *(["i3d"] if self.i3d else []), "estimated"]
+
+
+def main() -> None:
+    try:
+        _main(_options())
+    except SimcraftError as error:
+        sys.exit(f"{error.message} {error.fix}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="four clips of each group, to see that everything works")
+    parser.add_argument("--model", type=Path, help="both stages; the embedded one by default")
+    parser.add_argument("--small", type=Path, help="a model with stage one, trained on a small budget")
+    parser.add_argument("--no-enhancement", type=Path, help="the same, trained with --enhancement 1")
+    parser.add_argument("--one-stage", type=Path, help="a model with the one-stage network, of the same budget")
+    parser.add_argument("--inpaint-model", type=Path, help="MotionCraft's; the embedded one by default")
+    parser.add_argument("--i3d", type=Path, help="a folder with I3D's weights, for the published FVD")
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), help="which groups of clips")
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="which rows; all by default")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="then make no more, and tell what is there")
+    parser.add_argument("--threads", type=int, default=core_count(), help="of torch and OpenCV")
+    parser.add_argument("--page", type=Path, help="a Markdown page to put the tables into, between its two marks")
+    parser.add_argument("--json", type=Path, help="write the numbers to this file too")
+    parser.add_argument("--pictures", type=Path, help="a folder for sheets of pictures")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where everything is kept; {FOLDER} by default")
+    return parser.parse_args()
+
+
+def _main(options: argparse.Namespace) -> None:
+    import cv2
+
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(options.threads)
+    models = _models(options)
+    run = Run(
+        models=models,
+        rows=[row for row in _chosen(options.rows) if set(row.models) <= models.keys()],
+        store=Store(options.folder / "results"),
+        i3d=options.i3d,
+        until=time.monotonic() + 60 * options.minutes,
+    )
+    for group in options.groups:
+        run.cases[group] = cases_of(group, options.folder, 4 if options.quick else None, options.threads)
+    for group in TITLES.keys() & run.cases.keys():
+        run.results[group] = {row.name: _results(run, row, run.cases[group]) for row in run.rows}
+    if MAIN in models:
+        _reason(run)
+    tables = f"{report(run)}\n\n{options.threads} threads; {measuring.machine()}."
+    print(tables)
+    if options.page:
+        write_bytes(page_with(options.page.read_text(encoding="utf-8"), tables).encode(), options.page)
+    if options.json:
+        write_bytes(json.dumps(numbers(run), indent=1).encode(), options.json)
+    if options.pictures:
+        draw(run, options.pictures)
+
+
+def _models(options: argparse.Namespace) -> dict[str, Model]:
+    """The models that are there; where one is missing, its rows are left out."""
+    given = {MAIN: options.model, SMALL: options.small, NO_ENHANCEMENT: options.no_enhancement, ONE: options.one_stage}
+    found = {name: Model(folder) for name, folder in given.items() if folder is not None}
+    for name, other, load in (
+        (MAIN, "simcraft-dreamer", None),
+        (MOTIONCRAFT, "simcraft-image-inpaint", load_motioncraft),
+    ):
+        folder = options.inpaint_model if name == MOTIONCRAFT else options.model
+        try:
+            folder = folder or embedded_model(other)
+            found[name] = Model(folder) if load is None else Model(folder, load)
+        except UserError as error:
+            print(f"Without the model {name}: {error.message}", file=sys.stderr)
+    return found
+
+
+def _chosen(names: list[str] | None) -> list[Row]:
+    known = rows()
+    unknown = sorted(set(names or ()) - {row.name for row in known})
+    if unknown:
+        raise UserError(f"There is no row '{unknown[0]}'.", f"Choose from: {', '.join(repr(r.name) for r in known)}.")
+    # distances are to the truth
+    return [row for row in known if names is None or row.name in names or row is known[0]]
+
+
+def _results(run: Run, row: Row, cases: list[Case]) -> dict[str, Measured]:
+    found = {}
+    for case in cases:
+        key = row_key(row, case, run.models, run.i3d)
+        measured = run.store.measured(key)
+        if measured is None and time.monotonic() < run.until:
+            with torch.no_grad():
+                made = row.make(case, run.models)
+            measured = measure(case, made, run.i3d)
+            run.store.keep(key, made, measured)
+            print(f"{case.name}, {row.name}", file=sys.stderr, flush=True)
+        if measured is not None:
+            found[case.name] = measured
+    return found
+
+
+def _reason(run: Run) -> None:
+    """What one arrow leads to, on the held-out clips, and when chains of dominoes fall."""
+    for case in run.cases.get("held-out", ()):
+        run.errors |= _values(run, case, "unprompted", _unprompted)
+    for case in run.cases.get("topple", ()):
+        run.times |= _values(run, case, "topple", _toppled)
+
+
+def _values(
+    run: Run, case: Case, what: str, compute: Callable[[Run, Case], dict[str, float] | None]
+) -> dict[str, dict[str, float]]:
+    """Named numbers of a case by its name, from the store or computed now; empty where it has none."""
+    key = key_of(what, (MAIN,), case, run.models)
+    measured = run.store.measured(key)
+    if measured is None:
+        if time.monotonic() >= run.until:
+            return {}
+        found = compute(run, case) or {}
+        values: dict[str, float | None] = {name: v if math.isfinite(v) else None for name, v in found.items()}
+        measured = Measured(values)
+        run.store.keep_values(key, measured)
+        print(f"{case.name}, {what}", file=sys.stderr, flush=True)
+    numbers = {name: math.nan if value is None else value for name, value in measured.values.items()}
+    return {case.name: numbers} if numbers else {}
+
+
+def _unprompted(run: Run, case: Case) -> dict[str, float] | None:
+    found = predictions(case, run.models[MAIN].pipeline)
+    threshold = Options().threshold * case.motion.size[0]
+    return None if found is None else unprompted_errors(case, found, threshold)
+
+
+def _toppled(run: Run, case: Case) -> dict[str, float] | None:
+    found = predictions(case, run.models[MAIN].pipeline)
+    if found is None:
+        return None
+    stones = bodies(case) - {prompted(case)}
+    return {name: topple_time(each, stones) for name, each in {SIMULATION: case.motion, **found}.items()}
+
+
+# --------------------------------------------------------------------------------------------------------------- output
+
+
+def report(run: Run) -> str:
+    """All tables in Markdown, and what they say of the claims."""
+    lines: list[str] = []
+    names = [row.name for row in run.rows]
+    for group, results in run.results.items():
+        lines += [f"## {TITLES[group]}", "", main_table(results, names, run.kinds), ""]
+        lines += [motion_table(results, names), ""]
+        if group == "held-out":
+            lines += ["Better than warp where content is new, and not worse elsewhere:", ""]
+            lines += [line for name in names if (line := against_warp(results, name)) and name != "warp"]
+            lines += ["", "### The paper's order", "", order_table(results, run.kinds), ""]
+    if run.errors:
+        lines += ["## What has no arrow", "", reasoning_table(run.errors), ""]
+    if run.times:
+        lines += ["## When the chain falls", "", topple_table(run.times), ""]
+    return "\n".join(lines).rstrip()
+
+
+def numbers(run: Run) -> dict[str, Any]:
+    """The content of the JSON file."""
+    return {
+        "machine": measuring.machine(),
+        "models": {name: {"folder": str(model.folder), "sha256": model.digest} for name, model in run.models.items()},
+        "groups": {
+            group: {row: {case: asdict(each) for case, each in found.items()} for row, found in results.items()}
+            for group, results in run.results.items()
+        },
+        "unprompted": run.errors,
+        "topple": run.times,
+    }
+
+
+def draw(run: Run, folder: Path) -> None:
+    """Videos and predicted motion of a few clips of each group."""
+    for group, cases in run.cases.items():
+        if group not in run.results:
+            continue
+        found = {
+            case: {row.name: run.store.arrays(row_key(row, case, run.models, run.i3d)) for row in run.rows}
+            for case in _spread(cases, 6)
+        }
+        save_png(video_sheet(found), folder / f"dreamer_{group}_videos.png")
+        save_png(motion_sheet(found), folder / f"dreamer_{group}_motion.png")
+
+
+def _spread(cases: list[Case], count: int) -> list[Case]:
+    return [cases[i] for i in np.unique(np.linspace(0, len(cases) - 1, count).round().astype(int))]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What results depend on, as digests: source code and models."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+_LOADED = (".safetensors", ".json", ".txt")
+"""Endings of the files that a model is loaded from; a model card changes nothing."""
+
+
+@cache
+def source_digest(places: tuple[str, ...], without: Collection[str] = ()) -> str:
+    """SHA-256 of Python files and folders of them, below the checkout, but files of the names `without`.
+
+    Layout, comments and docstrings do not count.
+    """
+    digest = hashlib.sha256()
+    for place in places:
+        path = _ROOT / place
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        for file in (file for file in files if file.name not in without):
+            tree = _WithoutTexts().visit(ast.parse(file.read_text("utf-8")))
+            digest.update(f"{file.relative_to(_ROOT)}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()
+
+
+def model_digest(folder: Path) -> str:
+    """SHA-256 of a model's weights, configuration and vocabulary."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in _LOADED):
+        digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _WithoutTexts(ast.NodeTransformer):
+    """Removes docstrings."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
