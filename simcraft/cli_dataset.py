@@ -38,6 +38,9 @@ def make(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the set. Default: the recipe's name here.")
     ] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="WxH", help="Pixels, in place of the recipe's own size.", show_default=False)
+    ] = None,
     workers: Workers = None,
     time_limit: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="For one clip; then it is stopped.")
@@ -73,10 +76,11 @@ def make(
         from simcraft.data.manifest import expand
         from simcraft.data.recipe import load_recipe
         from simcraft.errors import Failure, UserError
+        from simcraft.options import parse_size
 
         if recipe is None:
             raise UserError("RECIPE is missing.", "Name a file, or a shipped one: see `ls recipes`; --explain teaches.")
-        loaded = load_recipe(recipe)
+        loaded = load_recipe(recipe, size=parse_size(size) if size else None)
         if dry_run:
             return _plan(expand(loaded, count))
         target = out or Path(loaded.recipe.name)

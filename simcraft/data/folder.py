@@ -1,7 +1,7 @@
 """A data set on disk, which one process at a time adds clips to and anybody reads.
 
     OUT/dataset.json     name, number of rows, digest of the recipe, versions of what makes the clips
-    OUT/recipe.yaml      the recipe as it was given
+    OUT/recipe.yaml      the recipe as it was given, or as it reads with another size
     OUT/manifest.jsonl   one row a clip (see `manifest`)
     OUT/clips/ID.npz     a MotionClip (`simcraft.load_clip`); ID.preview.npz beside it where both renderers ran
     OUT/done/ID.json     the marker of a finished row: hash, SHA-256 of its files, captions, statistics
@@ -279,7 +279,7 @@ def _check_same(folder: Path, loaded: LoadedRecipe, rows: list[Row]) -> None:
                 elsewhere,
             )
     if header["recipe"] != loaded.digest:
-        raise UserError(f"{folder} was begun with another recipe than {loaded.path}.", elsewhere)
+        raise UserError(f"{folder} was begun with another recipe than {loaded.path}, or another size of it.", elsewhere)
     if len(rows) < header["count"]:
         raise UserError(
             f"{folder} is to hold {header['count']} clips, and -n asks for {len(rows)}.", "Give as many or more."

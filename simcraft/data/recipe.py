@@ -145,7 +145,7 @@ class LoadedRecipe:
     recipe: Recipe
     path: Path
     text: str
-    """The file as it was read."""
+    """The file as it was read, or as it reads with another size."""
 
     @property
     def digest(self) -> str:
@@ -154,8 +154,11 @@ class LoadedRecipe:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def load_recipe(path: str | Path) -> LoadedRecipe:
+def load_recipe(path: str | Path, *, size: tuple[int, int] | None = None) -> LoadedRecipe:
     """Read a recipe from a YAML file, or the shipped one of that name (`physion`).
+
+    `size`, (width, height) in pixels, takes the place of the file's own, as if that were edited: the scenes are the
+    same, the digest is another.
 
     Raises `UserError` that names the file and the field which is missing, unknown or wrong. Whether the families and
     their parameters exist is checked when the manifest is made (`manifest.expand`).
@@ -172,6 +175,9 @@ def load_recipe(path: str | Path) -> LoadedRecipe:
         raise UserError(f"The recipe {path} is not YAML: {' '.join(str(error).split())}.", EXPLAIN) from None
     if not isinstance(content, dict):
         raise UserError(f"The recipe {path} should be a mapping with the keys name, families, ...", EXPLAIN)
+    if size is not None:
+        content["size"] = "x".join(map(str, size))
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     try:
         return LoadedRecipe(Recipe.model_validate(content), path, text)
     except ValidationError as error:

@@ -41,6 +41,13 @@ def test_a_dry_run_makes_nothing(simcraft: Run, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_recipe_is_made_in_another_size(simcraft: Run) -> None:
+    done = simcraft("dataset", "make", "physion", "-n", "3", "--size", "256x192", "--dry-run", "--json")
+    assert json.loads(done.stdout) == {"clips": 3, "each": "16 frames of 256x192, preview"}
+    done = simcraft("dataset", "make", "physion", "--size", "large", "--dry-run")
+    assert done.returncode == 2 and "Size 'large' is not WIDTHxHEIGHT" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

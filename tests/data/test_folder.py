@@ -167,6 +167,19 @@ def test_a_recipe_may_be_written_otherwise(tmp_path: Path, recipe: LoadedRecipe,
         assert len(data_set.done()) == 1
 
 
+def test_a_set_has_one_size(recipe: LoadedRecipe, folder: Path, tmp_path: Path) -> None:
+    larger = load_recipe(recipe.path, size=(96, 64))
+    assert "or another size of it" in refused(larger, folder)
+    with writing(tmp_path / "larger", larger, 3) as data_set:
+        commit(data_set, data_set.rows[0], MADE)
+    assert "or another size of it" in refused(recipe, tmp_path / "larger")
+    with writing(tmp_path / "larger", larger, 4) as data_set:
+        assert ([row.size for row in data_set.rows], len(data_set.done())) == ([(96, 64)] * 4, 1)
+    # the set's own copy of its recipe makes more of it
+    with writing(tmp_path / "larger", load_recipe(tmp_path / "larger/recipe.yaml"), 5) as data_set:
+        assert len(data_set.done()) == 1
+
+
 def test_fewer_clips_are_refused(recipe: LoadedRecipe, folder: Path) -> None:
     assert "is to hold 3 clips, and -n asks for 2" in refused(recipe, folder, 2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simcraft.assets import asset
+from simcraft.data.manifest import expand
 from simcraft.data.recipe import KEPT, FamilyWish, LoadedRecipe, Recipe, SplitWish, load_recipe
 from simcraft.errors import UserError
 
@@ -164,3 +166,26 @@ def test_the_digest_changes_with_every_key(key: str, data: st.DataObject) -> Non
     after = Recipe.model_validate({**WHOLE, key: data.draw(OTHERS[key])})
     digests = {LoadedRecipe(recipe, Path("recipe.yaml"), "").digest for recipe in (before, after)}
     assert len(digests) == (1 if before == after else 2)
+
+
+def test_another_size_is_another_recipe(tmp_path: Path) -> None:
+    own = load(tmp_path, WHOLE)
+    larger = load_recipe(own.path, size=(128, 96))
+    assert larger.recipe == own.recipe.model_copy(update={"size": (128, 96)})
+    assert larger.digest == load(tmp_path, {**WHOLE, "size": "128x96"}).digest != own.digest
+
+
+@pytest.mark.parametrize("name", ["physion", "train-dreamer"])
+def test_a_shipped_recipe_in_another_size_makes_the_same_scenes(tmp_path: Path, name: str) -> None:
+    own, larger = load_recipe(name), load_recipe(name, size=(256, 128))
+    for row, other in zip(expand(own, 20), expand(larger, 20), strict=True):
+        assert dataclasses.replace(row, size=(256, 128)) == other and row.hash != other.hash
+    # its text is a recipe, and the same one
+    again = load(tmp_path, larger.text)
+    assert (again.recipe, again.digest) == (larger.recipe, larger.digest)
+
+
+def test_a_size_that_cannot_be_is_named(tmp_path: Path) -> None:
+    path = load(tmp_path, WHOLE).path
+    with pytest.raises(UserError, match=r"recipe\.yaml: size: Size 8x8 is out of range"):
+        load_recipe(path, size=(8, 8))
