@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,15 +116,20 @@ def is_shown(item: Any, scene: Any) -> bool:
     return item.source is not None and scene.objects.get(item.source.name) == item.source
 
 
+def shown_arrows(scene: Any) -> list[Any]:
+    """Those of the scene's arrows that are shown. Cheap."""
+    return [item for item in scene.simcraft_arrows if is_shown(item, scene)]
+
+
 def arrows_of(scene: Any, size: tuple[int, int] | None = None) -> list[Arrow]:
     """What the camera sees of the scene's arrows in a picture of `size` pixels; the scene is left as it was.
 
-    `size` is (width, height), the scene's own by default. Arrows whose source has been deleted do not count. Raises
+    `size` is (width, height), the scene's own by default. One for each of `shown_arrows`, in their order. Raises
     `SceneError` that names the arrow where one is not in front of the camera, has no length, moves nothing, or ends
     before it starts.
     """
     size = picture_size(scene, size)
-    shown = [item for item in scene.simcraft_arrows if is_shown(item, scene)]
+    shown = shown_arrows(scene)
     seen = dict(_seen(scene, shown, size)) if shown else {}
     return [seen[index] for index in range(len(shown))]
 
@@ -193,8 +198,14 @@ def centre(obj: Any) -> np.ndarray:
 
 def write_arrows(scene: Any, path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Path:
     """Write the scene's arrows as JSON; errors as of `arrows_of`. The file appears when it is complete."""
-    size, path = picture_size(scene, size), Path(path)
-    arrows = [
+    size = picture_size(scene, size)
+    return save_arrows(arrows_of(scene, size), size, path)
+
+
+def save_arrows(arrows: Sequence[Arrow], size: tuple[int, int], path: str | os.PathLike[str]) -> Path:
+    """Write what is seen in a picture of `size` pixels as JSON. The file appears when it is complete."""
+    path = Path(path)
+    rows = [
         {
             "name": arrow.name,
             "object": arrow.object,
@@ -202,11 +213,11 @@ def write_arrows(scene: Any, path: str | os.PathLike[str], size: tuple[int, int]
             "frames": list(arrow.frames),
             "points": arrow.points.round(4).tolist(),
         }
-        for arrow in arrows_of(scene, size)
+        for arrow in arrows
     ]
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        temporary.write_text(json.dumps({"version": VERSION, "size": list(size), "arrows": arrows}), encoding="utf-8")
+        temporary.write_text(json.dumps({"version": VERSION, "size": list(size), "arrows": rows}), encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -69,12 +69,14 @@ def generate(scene: Any, *, seed: int | None = None, variations: int | None = No
     """Queue jobs that make a video of `scene`, one for each variation; the motion first where it is not up to date.
 
     `seed`, `variations` and `output` (a path, // is the folder of the .blend) are the scene's own where they are not
-    given. Returns all jobs, a last one for each video. Raises as `simulate` does.
+    given. A video that follows motion arrows needs the motion, too: what its first frame shows, and the camera.
+    Returns all jobs, a last one for each video. Raises as `simulate` does, and as `followed_arrows`.
     """
     need_engine()
     settings = scene.simcraft
     if not knowledge().knows(settings.generator):
         know_engine()
+    arrows = ordering.order_arrows(session(), scene)
     folder = _usable_motion(scene)
     motion = ordering.order_motion(session(), scene) if folder is None else None
     try:
@@ -82,6 +84,7 @@ def generate(scene: Any, *, seed: int | None = None, variations: int | None = No
             session(),
             scene,
             folder or motion.folder,  # type: ignore[union-attr]
+            arrows,
             seed=settings.seed if seed is None else seed,
             variations=variations or settings.variations,
             output=output or settings.output,

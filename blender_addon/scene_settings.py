@@ -82,6 +82,21 @@ class SIMCRAFT_PG_scene(bpy.types.PropertyGroup):
         get=_get_generator,
         set=_set_generator,
     )
+    motion_from: bpy.props.EnumProperty(
+        name="Motion",
+        description="What moves the things in the video, where the generator can be told by arrows",
+        # a .blend keeps an item's number
+        items=(
+            ("SIMULATION", "From the Simulation", "Everything moves as the scene does", 0),
+            (
+                "ARROWS",
+                "From My Arrows",
+                "Things move along the motion arrows from where the first frame shows them, however the scene goes on. "
+                "What has no arrow moves as the generator sees fit",
+                1,
+            ),
+        ),
+    )
     model: bpy.props.StringProperty(
         name="Model",
         description=(

@@ -95,7 +95,16 @@ def _checked(name: str, value: Any, place: Callable[[str], Path]) -> Any:
         raise UserError(f"Field '{name}' is {_short(value)}; it should be {field.words}.")
     if name in _PATHS:
         return place(value)
+    if name == "options":
+        return {option: _placed(given, place) for option, given in value.items()}
     return tuple(value) if name == "size" else value
+
+
+def _placed(value: Any, place: Callable[[str], Path]) -> Any:
+    """The value of an option. {"file": PATH} is a file that the caller has sent: its name is the value."""
+    if isinstance(value, dict) and value.keys() == {"file"} and _is_path(value["file"]):
+        return str(place(value["file"]))
+    return value
 
 
 def _short(value: Any) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AUTO = "auto"
+ARROWS = "arrows"
+"""The option of generators that can be told by motion arrows what moves: the name of a file."""
 _NETWORKS = ("model", "prompt", "negative_prompt", "mode", "strength", "steps", "guidance", "seed", "device", "offload")
 _BEFORE_AN_ENGINE = {"warp": frozenset[str](), "motioncraft": frozenset(_NETWORKS)}
 
@@ -76,8 +78,13 @@ class Knowledge:
         return self.is_there or generator in _BEFORE_AN_ENGINE
 
 
+def follows_arrows(settings: Any, knowledge: Knowledge) -> bool:
+    """Do motion arrows say what moves, instead of the simulation? The settings say so, and the generator can."""
+    return settings.motion_from == "ARROWS" and knowledge.has(settings.generator, ARROWS)
+
+
 def options_of(settings: Any, knowledge: Knowledge) -> dict[str, Any]:
-    """The options for the scene's generator, with the scene's seed."""
+    """The options for the scene's generator, with the scene's seed; arrows have to be written first."""
     generator, options = settings.generator, {}
     for name, read in _READ.items():
         known, value = knowledge.option(generator, name), read(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,19 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip
 
 from .. import record
+from ..arrows import Arrow, save_arrows
 from ..checks import check_scene
 from ..errors import RecordFailure, SceneError
+from ..followed_arrows import followed_arrows
 from ..timeline import picture_size, plan_timeline
 from . import changes, signature
-from .options import options_of
+from .options import ARROWS, follows_arrows, options_of
 from .orders import MotionOrder, Order, VideoOrder
 from .session import Session
 from .stores import UNSAVED, Facts
 
+ARROWS_FILE = "arrows.json"
+"""In the folder of a video that follows arrows."""
 VIDEO_SUFFIXES = (".mp4", ".webm", ".gif")
 _token = uuid.uuid4().hex[:8]
 """What stands for the name of a file that was never saved."""
@@ -108,10 +112,29 @@ def _without_thumbnail() -> Iterator[None]:
         preferences.is_dirty = was_dirty
 
 
+def order_arrows(session: Session, scene: Any) -> list[Arrow] | None:
+    """The arrows that say what moves in the scene's video; None where the simulation does. Raises `SceneError`."""
+    if not follows_arrows(scene.simcraft, session.knowledge):
+        return None
+    # to look at them in their frames is no change of the scene
+    with changes.uncounted():
+        return followed_arrows(scene, video_size(scene))
+
+
 def order_videos(
-    session: Session, scene: Any, motion: Path, *, seed: int, variations: int, output: str
+    session: Session,
+    scene: Any,
+    motion: Path,
+    arrows: Sequence[Arrow] | None,
+    *,
+    seed: int,
+    variations: int,
+    output: str,
 ) -> list[VideoOrder]:
-    """Order one video a variation, from the motion in a folder. Raises `SceneError` and `RecordFailure`."""
+    """Order one video a variation, from the motion in a folder, and the arrows that `order_arrows` has found.
+
+    Raises `SceneError` and `RecordFailure`.
+    """
     options = options_of(scene.simcraft, session.knowledge)
     if "seed" not in options:
         # there is no chance in it: all would be the same
@@ -123,11 +146,16 @@ def order_videos(
     try:
         folders = [session.results.new(label_of(scene)) for _ in names]
         files = [session.take_name(wanted.with_name(name)) for name in names]
+        if arrows is not None:
+            for folder in folders:
+                save_arrows(arrows, video_size(scene), folder / ARROWS_FILE)
     except OSError as error:
         raise _unwritable(Path(error.filename or session.work), error) from None
     videos = []
     for number, (out, folder) in enumerate(zip(files, folders, strict=True), start=seed):
-        own = {**options, "seed": number} if "seed" in options else options
+        own = {**options, "seed": number} if "seed" in options else dict(options)
+        if arrows is not None:
+            own[ARROWS] = folder / ARROWS_FILE
         videos.append(VideoOrder(key_of(scene), motion, folder, wanted, out, scene.simcraft.generator, own))
     return videos
 

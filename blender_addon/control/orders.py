@@ -10,6 +10,7 @@ from typing import Any
 
 from ..jobs.types import Job, Step
 from .kept import Motion
+from .options import ARROWS
 from .stores import Facts
 
 
@@ -63,6 +64,11 @@ class VideoOrder:
     @property
     def report(self) -> Path:
         return self.folder / "report.json"
+
+    @property
+    def follows_arrows(self) -> bool:
+        """Does it not move as simulated, but as arrows say?"""
+        return ARROWS in self.options
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,11 @@ def motion_steps(order: MotionOrder) -> tuple[Step, ...]:
 
 
 def video_step(order: VideoOrder) -> Step:
-    """Generate the video, and say how well it moves."""
+    """Generate the video, and, where it should move as simulated, say how well it does."""
     clip = Motion(order.motion, True, (), (0, 0), (0, 0)).clip
-    files = {"clip": clip, "out": order.out, "report": order.report}
+    files = {"clip": clip, "out": order.out}
+    if not order.follows_arrows:
+        files["report"] = order.report
     # its name was free when it was ordered, and finished frames beside it may be of this very order
     request = {"request": "generate", **files, "generator": order.generator, "options": order.options, "force": True}
     return Step("engine", request)

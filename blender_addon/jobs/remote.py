@@ -1,7 +1,8 @@
 """An engine where our paths mean nothing: files go there, and come back, through its stdin and stdout.
 
 Every path in a request becomes "session:FIELD-DIGEST/NAME". What the request reads is sent before it, what it writes is
-fetched after it. A file that is there already, and the same, does not travel.
+fetched after it. A file that is there already, and the same, does not travel. Among the options of a generator a `Path`
+is a file of ours, which is sent, too; text is left as it is, and names the other machine's files, such as models.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,7 +56,9 @@ def ask_remote(talk: Talk, engine: Peer, request: dict[str, Any], session: str) 
     """
     kind = request["request"]
     places = {name: _place(name, Path(request[name])) for name in _PATHS if request.get(name) is not None}
-    inputs = [places[name] for name in _INPUTS.get(kind, ()) if name in places]
+    options = request.get("options", {})
+    given = {name: _place(name, value) for name, value in options.items() if isinstance(value, Path)}
+    inputs = [*(places[name] for name in _INPUTS.get(kind, ()) if name in places), *given.values()]
     outputs = [places[name] for name in _OUTPUTS.get(kind, ()) if name in places]
     new = [place for place in outputs if place not in inputs]
     if not request.get("force") and kind != "solve":
@@ -68,14 +71,16 @@ def ask_remote(talk: Talk, engine: Peer, request: dict[str, Any], session: str) 
             # what an earlier job left there; unfinished work stays, and goes on
             ask(talk, engine, {"request": "offer", "path": place.folder, "files": []})
         renamed = {**request, **{name: place.remote for name, place in places.items()}}
+        if given:
+            renamed["options"] = {**options, **{name: {"file": place.remote} for name, place in given.items()}}
         result = ask(talk, engine, renamed)
         for place in outputs:
             _fetch(talk, engine, place)
     except Trouble as error:
-        raise _localised(error, places) from None
+        raise _localised(error, [*places.values(), *given.values()]) from None
     except Stopped as stopped:
         raise Stopped("Finished frames are kept there; the same job goes on from them." * bool(stopped.kept)) from None
-    return _local_names(result, places)
+    return _local_names(result, [*places.values(), *given.values()])
 
 
 def _place(name: str, path: Path) -> Place:
@@ -90,10 +95,10 @@ def _refuse_existing(outputs: list[Place]) -> None:
             raise Trouble(Problem(f"{place.local} exists.", fix, ("retry",)))
 
 
-def _local_names(value: Any, places: dict[str, Place]) -> Any:
+def _local_names(value: Any, places: Sequence[Place]) -> Any:
     """JSON values in which what is called so there is called as here."""
     if isinstance(value, str):
-        for place in places.values():
+        for place in places:
             value = value.replace(place.folder, str(place.local.parent))
         return value
     if isinstance(value, dict):
@@ -101,7 +106,7 @@ def _local_names(value: Any, places: dict[str, Place]) -> Any:
     return [_local_names(entry, places) for entry in value] if isinstance(value, list) else value
 
 
-def _localised(error: Trouble, places: dict[str, Place]) -> Trouble:
+def _localised(error: Trouble, places: Sequence[Place]) -> Trouble:
     problem = error.problem
     message, fix = (_local_names(text, places) for text in (problem.message, problem.fix))
     return Trouble(replace(problem, message=message, fix=fix), error.exit_code)

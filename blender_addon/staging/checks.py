@@ -84,7 +84,7 @@ def _motion(facts: SceneFacts) -> Iterator[Finding]:
     if movers.asleep:
         text = "There are active rigid bodies, and the scene's rigid-body world is missing or switched off."
         yield Finding("ASLEEP", ERROR if not movers.any else WARNING, "Bodies are asleep", text)
-    elif not movers.any:
+    elif not movers.any and not facts.has_arrows:
         text = "No rigid body, no simulation, no keyframes: the video would be a still picture."
         yield Finding("MOTION", ERROR, "Nothing moves", text)
     if movers.any and (movers.frames[1] <= facts.first or movers.frames[0] >= facts.last):

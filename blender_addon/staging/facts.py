@@ -73,6 +73,8 @@ class SceneFacts:
     """(name, role) of the domains of which nothing has the role that they need."""
     seen: float = 1.0
     """Share of the corners of what moves that the camera sees."""
+    has_arrows: bool = False
+    """Motion arrows are to say what moves in the video."""
 
     @property
     def frames(self) -> int:

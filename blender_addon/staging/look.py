@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrows import shown_arrows
 from ..physics import Cache, caches
 from ..properties import NONE
 from .boxes import corners_of
@@ -48,7 +49,8 @@ def _with_objects(scene: Any, objects: _Objects) -> SceneFacts:
     import bpy
 
     render = scene.render
-    own_size = hasattr(scene, "simcraft") and scene.simcraft.size_from == "CUSTOM"
+    settings = getattr(scene, "simcraft", None)
+    own_size = settings is not None and settings.size_from == "CUSTOM"
     scale = 0 if own_size else render.resolution_percentage / 100
     units = scene.unit_settings
     return SceneFacts(
@@ -65,6 +67,7 @@ def _with_objects(scene: Any, objects: _Objects) -> SceneFacts:
         objects.caches,
         objects.hungry,
         objects.seen,
+        settings is not None and settings.motion_from == "ARROWS" and bool(shown_arrows(scene)),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
 from bpy.app.translations import pgettext_tip as tip
 
 from .. import arrow_sources
-from ..arrows import KINDS, add_arrow, is_shown
+from ..arrows import KINDS, add_arrow, is_shown, shown_arrows, write_arrows
 from ..control.changes import uncounted
+from ..control.ordering import label_of, video_size
 from ..errors import SceneError
 from .common import select_only
 from .words import reports_errors
@@ -136,6 +138,50 @@ class SIMCRAFT_OT_select_arrow(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class SIMCRAFT_OT_save_arrows(bpy.types.Operator):
+    """Save the motion arrows as a file for the command line, as the camera sees them in the size of the video"""
+
+    bl_idname = "simcraft.save_arrows"
+    bl_label = "Save Motion Arrows..."
+    bl_options = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(name="To", description="The .json file to write", subtype="FILE_PATH")
+    filter_glob: bpy.props.StringProperty(default="*.json", options={"HIDDEN"})
+    check_existing: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not shown_arrows(context.scene):
+            cls.poll_message_set("The scene has no motion arrows")
+            return False
+        return True
+
+    def invoke(self, context: Any, _: Any) -> set[str]:
+        if not self.filepath:
+            folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
+            self.filepath = str(folder / f"{label_of(context.scene)}_arrows.json")
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def check(self, _: Any) -> bool:
+        """Blender asks before it replaces a file: it has to know the whole name."""
+        before, self.filepath = self.filepath, bpy.path.ensure_ext(self.filepath, ".json")
+        return bool(self.filepath != before)
+
+    @reports_errors
+    def execute(self, context: Any) -> set[str]:
+        if not self.filepath:
+            raise SceneError("No name was given for the file of motion arrows.", "Give filepath=...")
+        path, scene = Path(bpy.path.ensure_ext(bpy.path.abspath(self.filepath), ".json")), context.scene
+        try:
+            with uncounted():
+                write_arrows(scene, path, video_size(scene))
+        except OSError as error:
+            raise SceneError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from None
+        self.report({"INFO"}, tip("Saved {}").format(path))
+        return {"FINISHED"}
+
+
 def _poll_camera(cls: Any, context: Any, *, needs_selection: bool) -> bool:
     """May an arrow be added?"""
     if context.mode != "OBJECT" and needs_selection:
@@ -166,4 +212,5 @@ CLASSES = (
     SIMCRAFT_OT_add_arrow_from_stroke,
     SIMCRAFT_OT_remove_arrow,
     SIMCRAFT_OT_select_arrow,
+    SIMCRAFT_OT_save_arrows,
 )

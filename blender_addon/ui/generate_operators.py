@@ -8,7 +8,9 @@ import bpy
 from bpy.app.translations import pgettext_tip as tip
 
 from .. import controller
+from ..arrows import shown_arrows
 from ..control import fixes
+from ..control.options import follows_arrows
 from ..errors import SceneError
 from ..jobs import Problem, State, Ticket
 from ..scene_settings import BESIDE_THE_BLEND
@@ -19,10 +21,14 @@ NEWEST = -1
 
 
 class SIMCRAFT_OT_generate(bpy.types.Operator):
-    """Make a video that moves exactly like this scene. It is simulated first, if it has changed since the last time"""
+    """Make a video of this scene."""
 
     bl_idname = "simcraft.generate"
     bl_label = "Generate"
+    bl_description = (
+        "Make a video that moves exactly like this scene, or, from its first frame on, along your motion arrows, where "
+        "Motion says so. The scene is simulated first, if it has changed since the last time"
+    )
 
     seed: bpy.props.IntProperty(
         name="Seed", description="The first video's; -1 for the scene's", default=-1, min=-1, max=2**31 - 1
@@ -213,7 +219,14 @@ def why_not(scene: Any) -> str:
     if not bpy.app.background and not controller.knowledge().knows(scene.simcraft.generator):
         problem = controller.session().problem
         return problem.message if problem else tip("The engine is starting")
-    return ""
+    return why_no_arrows(scene)
+
+
+def why_no_arrows(scene: Any) -> str:
+    """Why there is nothing for the generator to follow, where it should follow motion arrows; else empty. Cheap."""
+    if not follows_arrows(scene.simcraft, controller.knowledge()) or shown_arrows(scene):
+        return ""
+    return tip("There are no motion arrows yet: add one in 'Motion Arrows', in the panel 'Motion'")
 
 
 def _poll_jobs(cls: Any, message: str, *states: State) -> bool:

@@ -9,9 +9,11 @@ from bpy.app.translations import pgettext_iface as word
 
 from .. import controller
 from ..control import fixes
+from ..control.options import ARROWS
 from ..jobs import Problem, State, Ticket
 from ..staging.memory import in_words
 from . import engine_state, newest_frame
+from .generate_operators import why_no_arrows
 from .progress import draw_progress, duration, is_told_by_motion
 from .sidebar import SidebarPanel
 from .words import draw_text
@@ -45,6 +47,8 @@ class SIMCRAFT_PT_generate(SidebarPanel, bpy.types.Panel):
         settings, knowledge = scene.simcraft, controller.knowledge()
         column = layout.column()
         column.prop(settings, "generator")
+        if knowledge.has(settings.generator, ARROWS):
+            _draw_motion(column, context)
         if knowledge.has(settings.generator, "prompt"):
             _draw_prompt(layout, context)
         if knowledge.has(settings.generator, "seed"):
@@ -158,6 +162,13 @@ def _draw_engine(layout: Any, context: Any) -> bool:
         device = str(knowledge.answer.get("device", ""))
         layout.label(text=word("Engine: {}").format(device), icon="CHECKMARK", translate=False)
     return True
+
+
+def _draw_motion(layout: Any, context: Any) -> None:
+    """Whether the simulation says what moves, or the motion arrows do."""
+    layout.prop(context.scene.simcraft, "motion_from")
+    if reason := why_no_arrows(context.scene):
+        draw_text(layout, context, reason, "ERROR")
 
 
 def _draw_prompt(layout: Any, context: Any) -> None:

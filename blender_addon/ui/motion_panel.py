@@ -8,7 +8,8 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface
 
 from .. import controller
-from ..arrows import is_shown
+from ..arrows import is_shown, shown_arrows
+from ..control.options import ARROWS
 from ..jobs import State, Ticket
 from ..overlay import LAYERS, layers_in, shown_layer
 from .progress import draw_progress, is_told_by_motion, motion_job
@@ -81,6 +82,10 @@ class SIMCRAFT_PT_arrows(SidebarPanel, bpy.types.Panel):
         buttons.operator("simcraft.select_arrow", text="", icon="RESTRICT_SELECT_OFF")
         if 0 <= scene.simcraft_arrow_index < len(scene.simcraft_arrows):
             _draw_arrow(layout, scene.simcraft_arrows[scene.simcraft_arrow_index])
+        layout.operator("simcraft.save_arrows", icon="EXPORT")
+        settings, knowledge = scene.simcraft, controller.knowledge()
+        if shown_arrows(scene) and knowledge.is_there and not knowledge.has(settings.generator, ARROWS):
+            draw_text(layout, context, iface("The chosen generator takes no arrows"), "INFO")
 
 
 def _draw_state(layout: Any, context: Any, motion: Any) -> None:

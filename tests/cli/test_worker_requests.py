@@ -42,6 +42,13 @@ def test_whole_requests_are_taken() -> None:
     assert "recording" not in parse("check", recording=None, clip="c.zarr")
 
 
+def test_an_option_may_be_a_file_that_was_sent() -> None:
+    options = {"arrows": {"file": "sent/a.json"}, "prompt": "sent/a.json", "steps": 4, "mode": {"path": "sent/a.json"}}
+    message = {"version": 2, "request": "generate", **WHOLE["generate"], "options": options}
+    placed = parse_request(message, lambda path: Path("/here") / path).fields["options"]
+    assert placed == {**options, "arrows": "/here/sent/a.json"}
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "words"),
     [

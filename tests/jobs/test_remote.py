@@ -114,6 +114,26 @@ def test_a_video_comes_from_elsewhere(elsewhere: Elsewhere, ours: Path, way: str
     pump_until(queue, lambda: not session.exists())
 
 
+def test_arrows_travel_to_where_they_are_read(elsewhere: Elsewhere, ours: Path) -> None:
+    good, bad = ours / "good.json", ours / "bad.json"
+    good.write_text('{"version": 1, "size": [64, 48], "arrows": []}')
+    bad.write_text('{"version": 1, "size": [64, 48], "arrows": [{"kind": "instance"}]}')
+    queue = queue_of(elsewhere.audited)
+    checks = [
+        asking("check", clip=ours / "c.zarr", out=ours / "v.mp4", generator="motion_dreamer",
+               options={"arrows": path, "model": "no model"})
+        for path in (good, bad)
+    ]  # fmt: skip
+    tickets = [queue.add(job(ours / path, check)) for path, check in zip("ab", checks, strict=True)]
+    finish(queue, *tickets)
+    queue.close()
+    read, refused = (ticket.problem for ticket in tickets)
+    # the model is looked for afterwards; text among the options is as the other machine says
+    assert read is not None and "There is no model 'no model'" in read.message
+    assert refused is not None and f"{bad}: arrow 1 names no object to move" in refused.message
+    assert elsewhere.log.read_text() == ""
+
+
 def test_a_file_that_is_there_does_not_travel_again_even_to_another_engine(elsewhere: Elsewhere, ours: Path) -> None:
     path = ours / "r.recording"
     path.mkdir()
