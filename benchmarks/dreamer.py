@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from simcraft.cores import core_count
 from simcraft.errors import SimcraftError, UserError
 from simcraft.generate.embedded import embedded_model
 from simcraft.generate.motioncraft.loading import load_pipeline as load_motioncraft
+from simcraft.metrics.i3d import I3D, load_i3d
 from simcraft.picture import save_png, write_bytes
 from simcraft.train.dreamer_loss import Options
 
@@ -58,6 +60,7 @@ class Run:
     rows: list[Row]
     store: Store
     i3d: Path | None
+    """Folder of its weights."""
     until: float
     """By `time.monotonic`: from then on nothing more is made."""
     cases: dict[str, list[Case]] = field(default_factory=dict)
@@ -68,6 +71,11 @@ class Run:
     """Of what has no arrow, by case and prediction."""
     times: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of toppling, likewise."""
+
+    @cached_property
+    def network(self) -> I3D | None:
+        """With those weights."""
+        return None if self.i3d is None else load_i3d(self.i3d)
 
     @property
     def kinds(self) -> list[str]:
@@ -165,7 +173,7 @@ def _results(run: Run, row: Row, cases: list[Case]) -> dict[str, Measured]:
         if measured is None and time.monotonic() < run.until:
             with torch.no_grad():
                 made = row.make(case, run.models)
-            measured = measure(case, made, run.i3d)
+            measured = measure(case, made, run.network)
             run.store.keep(key, made, measured)
             print(f"{case.name}, {row.name}", file=sys.stderr, flush=True)
         if measured is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from benchmarks.dreamer_cases import Case
 from benchmarks.dreamer_rows import Made
 from benchmarks.tables import drawn
 from simcraft.metrics.frechet import frechet_distance
+from simcraft.metrics.i3d import I3D, i3d_features
 from simcraft.metrics.likeness import likeness
 from simcraft.metrics.motion_distance import motion_features
 from simcraft.metrics.new_content import parts
@@ -56,7 +56,7 @@ class Distance:
     high: float
 
 
-def measure(case: Case, made: Made, i3d: Path | None = None) -> Measured:
+def measure(case: Case, made: Made, i3d: I3D | None = None) -> Measured:
     """All that is told of what a row made of a case; see docs/benchmarks/dreamer.md."""
     values: dict[str, float | None] = {}
     features: dict[str, np.ndarray] = {}
@@ -65,8 +65,6 @@ def measure(case: Case, made: Made, i3d: Path | None = None) -> Measured:
         features["frames"] = video_features(made.frames)
         features["estimated"] = motion_features(estimated_tracks(made.frames, GRID))
         if i3d is not None:
-            from simcraft.metrics.i3d import i3d_features
-
             features["i3d"] = i3d_features(made.frames, i3d)
     if made.motion is not None:
         threshold = Options().threshold * case.motion.size[0]

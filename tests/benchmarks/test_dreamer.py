@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ from benchmarks.dreamer_reasoning import (
 )
 from benchmarks.dreamer_rows import MAIN, Made, given, painted, reasoned, rows, sparse, still
 from benchmarks.dreamer_store import Store, key_of, row_key
+from benchmarks.dreamer_sweep import DEFAULT, VARIANTS
+from benchmarks.dreamer_sweep import table as sweep_table
 from benchmarks.dreamer_table import EQUAL_BUDGET, FULL, PAPER, against_warp, main_table, order_table, topple_table
 from simcraft.clip.store import save_clip
 from simcraft.data.manifest import expand
 from simcraft.data.recipe import load_recipe
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
+from simcraft.train.dreamer_loss import Options
 from tests.generate import tiny_dreamer
 
 FRAMES = 4
@@ -231,6 +234,29 @@ def test_rank_correlation_is_of_ranks() -> None:
     }
     table = topple_table(times)
     assert "| stage one, all arrows | 6 | +1.00" in table and "| stage one, one arrow | 6 | -1.00" in table
+
+
+# ---------------------------------------------------------------------------------------------------------------- sweep
+
+
+def test_the_sweep_changes_one_thing_at_a_time() -> None:
+    default = Options()
+    for variant in VARIANTS:
+        mine, usual = asdict(variant.options), asdict(default)
+        changed = [name for name in usual if name != "hiding" and mine[name] != usual[name]]
+        changed += [name for name in usual["hiding"] if mine["hiding"][name] != usual["hiding"][name]]
+        changed += ["delta"] * (variant.delta != 1) + ["stage"] * (variant.stage != "1")
+        assert len(changed) == (variant.name != DEFAULT), variant
+    assert {variant.model for variant in VARIANTS if variant.delta != 1} == {DEFAULT}
+
+
+def test_the_table_of_the_sweep_is_against_the_default() -> None:
+    def errors(more: float) -> dict[str, dict[str, float]]:
+        return {str(i): {"flow of what moves, all arrows": i + more, "labels": 0.5} for i in range(6)}
+
+    lines = sweep_table({DEFAULT: errors(0), "p-0.2": errors(0.5)}).splitlines()
+    assert len(lines) == 4 and "| 2.500 | - | - | 0.500 | - |" in lines[2]
+    assert lines[3].startswith("| p 0.2 | 3.000 (+0.500 [+0.500, +0.500]) |")
 
 
 @pytest.mark.slow
