@@ -14,7 +14,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     covariances may be singular.
 
     The distance of Gaussians with means a, b and covariances A, B is |a - b|^2 + tr(A + B - 2 (A B)^(1/2)) (Dowson and
-    Landau 1982, eq. 4; Heusel et al. 2017, arXiv 1706.08500, eq. 6). Covariances are those of samples, over N - 1.
+    Landau 1982; Heusel et al. 2017, arXiv 1706.08500, eq. 6). Covariances are those of samples, over N - 1.
 
     It depends on the numbers of rows: the covariance of few is too small in most directions, and equal distributions
     do not have a distance of 0. Compare distances of sets of one size only.

@@ -13,8 +13,8 @@ As in the authors' code (DSL-Lab/FVMD-frechet-video-motion-distance):
 
 Different here:
 
-- Accelerations are differences of velocities, as the paper says (section 3.2). In the code, at the time of writing,
-  the function for them is given positions, and so gives velocities once more.
+- Accelerations are differences of velocities, as the paper says. In the code (June 2024) the function for them is
+  given positions, and so gives velocities once more.
 - Sums are means times 100, the number of vectors in a published cell, so that clips of any length, with grids of any
   size, have values of the same order, and equal ones at the published sizes.
 - `FEW_CLIPS` pools more: 64 features are told by a hundred clips, the 1024 published ones are not.

@@ -2,7 +2,7 @@
 
 FVD (Unterthiner et al. 2018) compares what a network for human actions sees. Where its weights are not to be had, and
 for small simulated clips, which are not what it was trained on, random weights do: Naeem et al. 2020
-(arXiv 2002.09797, section 4.3) find embeddings of random networks sound, and better than trained ones far from their
+(arXiv 2002.09797) find embeddings of random networks sound, and better than trained ones far from their
 training data. What is ours:
 
 - Two streams (Simonyan and Zisserman 2014), half of the features each: the pictures, and their changes from frame to

@@ -11,7 +11,7 @@ from simcraft.metrics.frechet import frechet_distance
 from simcraft.metrics.video_features import FEATURES, _layers, video_distance, video_features
 from tests.analytic import Layer, render, still, waves
 
-CLIPS, FRAMES, SIZE = 24, 14, 64
+CLIPS, FRAMES, SIZE = 16, 14, 64
 
 
 def sliding(seed: int) -> np.ndarray:
