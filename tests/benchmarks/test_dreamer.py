@@ -261,7 +261,10 @@ def test_the_table_of_the_sweep_is_against_the_default() -> None:
 
 @pytest.mark.slow
 def test_a_quick_run_fills_a_page_and_the_second_paints_nothing(tmp_path: Path) -> None:
-    tiny_dreamer.pipeline(tiny_dreamer.small_clip(FRAMES)).save_pretrained(tmp_path / "model")
+    pipeline = tiny_dreamer.pipeline(tiny_dreamer.small_clip(FRAMES))
+    suits = {stage: {**each, "overlap": 2} for stage, each in pipeline.config["suits"].items()}
+    pipeline.register_to_config(suits=suits)
+    pipeline.save_pretrained(tmp_path / "model")
     (tmp_path / "page.md").write_text("# Page\n\n<!-- tables -->\n<!-- end of tables -->\n\nEnd.\n")
     wanted = ["two stages", "warp", "simulation in place of stage one"]
     command = [sys.executable, "-m", "benchmarks.dreamer", "--quick", "--model", "model", "--folder", "kept"]
