@@ -163,6 +163,20 @@ def test_with_arrows_motion_is_predicted_first(
     assert np.array_equal(paint(elsewhere, arrows=str(file)).frames, video.frames)
 
 
+def test_what_the_networks_did_is_told(paint: Callable[..., Video], moving: MotionClip) -> None:
+    """Windows hold 4 frames; the model suits 2 steps of each stage."""
+
+    def evaluations(clip: MotionClip, **painting: Any) -> float:
+        return float(paint(clip, **painting).made_by["evaluations_per_frame"])
+
+    assert evaluations(moving, steps=3) == 3
+    # the last step, to no noise at all, has no second half
+    assert evaluations(moving, steps=3, sampler="heun") == 5
+    assert evaluations(moving, arrows=ARROWS) == 2 + 2
+    # frame 0 with 1 to 3, 2 to 4 and 3 to 5
+    assert evaluations(tiny_dreamer.small_clip(6), steps=1, overlap=2) == 3 * 4 / 6
+
+
 @pytest.mark.parametrize(
     ("arrows", "text"),
     [

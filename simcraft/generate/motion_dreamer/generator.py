@@ -63,14 +63,16 @@ def paint_clip(
     """
     stages = ["stage_two"] if arrows is None else ["stage_one", "stage_two"]
     made_by = _made_by(pipeline, clip, stages, arrows, model, settings)
-    if arrows is not None:
-        if not partial:
-            require(clip, "Motion Dreamer (without --partial yes)", "depth", "instances")
-        what = asked(clip, arrows_from_option(arrows), progress=progress)
-        clip = predict_asked(pipeline, what, progress=progress, **settings)
-    steps = pipeline.settings("stage_two", **settings).steps
-    with told_of_memory(pipeline):
-        painted = pipeline(clip, partial=partial, callback_on_step_end=counted("paint", steps, progress), **settings)
+    with _evaluations(pipeline, stages) as evaluated:
+        if arrows is not None:
+            if not partial:
+                require(clip, "Motion Dreamer (without --partial yes)", "depth", "instances")
+            what = asked(clip, arrows_from_option(arrows), progress=progress)
+            clip = predict_asked(pipeline, what, progress=progress, **settings)
+        report = counted("paint", pipeline.settings("stage_two", **settings).steps, progress)
+        with told_of_memory(pipeline):
+            painted = pipeline(clip, partial=partial, callback_on_step_end=report, **settings)
+    made_by["evaluations_per_frame"] = round(evaluated() / clip.frame_count, 3)
     return Video(painted.frames, clip.fps, made_by)
 
 
@@ -102,6 +104,27 @@ def counted(stage: str, steps: int, progress: Progress) -> Callable[..., None]:
 
     progress(stage, 0, steps)
     return step_done
+
+
+@contextmanager
+def _evaluations(pipeline: MotionDreamerPipeline, stages: list[str]) -> Iterator[Callable[[], int]]:
+    """A function that says how many frames have gone through the stages' networks within the block.
+
+    A window of 14 frames counts 14, so that figures compare with those of networks that see single frames.
+    """
+    frames = 0
+
+    def count(_: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal frames
+        frames += inputs[0].shape[:2].numel()
+
+    networks = [getattr(pipeline, stage) for stage in stages]
+    hooks = [network.register_forward_pre_hook(count) for network in networks if network is not None]
+    try:
+        yield lambda: frames
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @contextmanager
