@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,6 +98,23 @@ def loading_memory(name: str) -> Iterator[None]:
             "Try --offload model or sequential, --dtype bfloat16, or --device cpu.",
             ("offload", "device"),
         ) from error
+
+
+@contextmanager
+def painting_memory(pipeline: Any, told: Callable[[str], tuple[str, str]]) -> Iterator[None]:
+    """Turn running out of memory while the diffusers pipeline works into a `Failure`.
+
+    `told` gives its message and its advice; it is passed the options that save memory on that device, at the same size.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        torch.cuda.empty_cache()
+        on_cpu = pipeline._execution_device.type == "cpu"
+        message, fix = told("--dtype bfloat16" if on_cpu else "--offload model (or sequential)")
+        raise Failure(message, fix, ("size",) if on_cpu else ("offload", "size")) from error
 
 
 def out_of_memory(error: Exception) -> bool:

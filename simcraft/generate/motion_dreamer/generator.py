@@ -10,12 +10,11 @@ from typing import Any
 import torch
 
 from simcraft.clip.types import MotionClip, require
-from simcraft.errors import Failure
 from simcraft.generate.motion_dreamer.checkpoints import find_model
 from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option
 from simcraft.generate.motion_dreamer.loading import load_pipeline
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
-from simcraft.generate.placing import loading_memory, out_of_memory
+from simcraft.generate.placing import loading_memory, painting_memory
 from simcraft.generate.prediction import Asked, asked
 from simcraft.progress import Progress, silent
 from simcraft.video import Video
@@ -70,7 +69,7 @@ def paint_clip(
             what = asked(clip, arrows_from_option(arrows), progress=progress)
             clip = predict_asked(pipeline, what, progress=progress, **settings)
         report = counted("paint", pipeline.settings("stage_two", **settings).steps, progress)
-        with told_of_memory(pipeline):
+        with painting_memory(pipeline, _memory_advice):
             painted = pipeline(clip, partial=partial, callback_on_step_end=report, **settings)
     made_by["evaluations_per_frame"] = round(evaluated() / clip.frame_count, 3)
     return Video(painted.frames, clip.fps, made_by)
@@ -81,7 +80,7 @@ def predict_asked(
 ) -> MotionClip:
     """What stage one predicts of what is asked; raises as `MotionDreamerPipeline.predict`, and `Failure`."""
     steps = pipeline.reasoning_steps(what.frames, **settings)
-    with told_of_memory(pipeline):
+    with painting_memory(pipeline, _memory_advice):
         return pipeline.predict(
             what.scene,
             what.arrows,
@@ -127,21 +126,9 @@ def _evaluations(pipeline: MotionDreamerPipeline, stages: list[str]) -> Iterator
             hook.remove()
 
 
-@contextmanager
-def told_of_memory(pipeline: MotionDreamerPipeline) -> Iterator[None]:
-    """Turn running out of memory into a `Failure` that says what to try."""
-    try:
-        yield
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        torch.cuda.empty_cache()
-        on_cpu = pipeline._execution_device.type == "cpu"
-        raise Failure(
-            "Out of memory in Motion Dreamer.",
-            f"Try --dtype bfloat16, {'' if on_cpu else '--offload model (or sequential), '}or a smaller --resolution.",
-            ("size",) if on_cpu else ("offload", "size"),
-        ) from error
+def _memory_advice(saving: str) -> tuple[str, str]:
+    """See `painting_memory`."""
+    return "Out of memory in Motion Dreamer.", f"Try {saving}, or a smaller --resolution."
 
 
 def _made_by(

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from simcraft.clip.types import MotionClip
-from simcraft.errors import Failure
 from simcraft.generate.motioncraft.checkpoints import find_checkpoint
 from simcraft.generate.motioncraft.kept import Kept, kept_frames
 from simcraft.generate.motioncraft.loading import load_pipeline
 from simcraft.generate.motioncraft.pipeline import MotionCraftPipeline
 from simcraft.generate.motioncraft.settings import STEPS, Settings
-from simcraft.generate.placing import loading_memory, out_of_memory
+from simcraft.generate.placing import loading_memory, painting_memory
 from simcraft.generate.streaming import FrameDone
 from simcraft.progress import Progress, silent
 from simcraft.video import Video, save_video
@@ -96,7 +94,7 @@ def paint_clip(
         first = 1 if after is None else after.index + 1
         count = _StepCounter(pipeline.schedule(settings).steps, first, clip.frame_count, progress)
         done = first
-        with _told_of_memory(lambda: frames[:done], clip.fps, made_by, pipeline, keep):
+        with painting_memory(pipeline, lambda saving: _told_of_memory(frames[:done], clip.fps, made_by, keep, saving)):
             for made in pipeline.stream(clip, settings, callback_on_step_end=count.step_done, after=after):
                 frames[made.index] = made.image
                 if kept is not None:
@@ -136,41 +134,19 @@ class _StepCounter:
         self.progress("motioncraft", self.done, self.total, detail)
 
 
-# ------------------------------------------------------------------------------------------------------- out of memory
-
-
-@contextmanager
 def _told_of_memory(
-    finished: Callable[[], np.ndarray],
-    fps: float,
-    made_by: dict[str, Any],
-    pipeline: MotionCraftPipeline,
-    keep: Path | None,
-) -> Iterator[None]:
-    """Turn running out of memory into a `Failure` that keeps the `finished` frames and says what to try."""
-    try:
-        yield
-    except Exception as error:
-        if not out_of_memory(error):
-            raise
-        torch.cuda.empty_cache()
-        frames, folder = finished(), keep
-        if folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="simcraft-motioncraft-")) / "frames"
-            save_video(Video(frames, fps, made_by), folder)
-        raise Failure(
-            f"Out of memory at frame {len(frames)}; the {len(frames)} frames before are in {folder}.",
-            _memory_advice(pipeline._execution_device.type, keep is not None),
-            ("size",) if pipeline._execution_device.type == "cpu" else ("offload", "size"),
-        ) from error
-
-
-def _memory_advice(device: str, resumes: bool) -> str:
-    same = "--dtype bfloat16" if device == "cpu" else "--offload model (or sequential)"
-    other = "a smaller --resolution or --guidance 1 (half the batch)"
-    if resumes:
-        return f"With {same} the same command goes on from them; with {other} it begins anew."
-    return f"Try {same}, {other}."
+    finished: np.ndarray, fps: float, made_by: dict[str, Any], keep: Path | None, saving: str
+) -> tuple[str, str]:
+    """See `placing.painting_memory`; the `finished` frames are written to a folder where `keep` does not have them."""
+    folder, other = keep, "a smaller --resolution or --guidance 1 (half the batch)"
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="simcraft-motioncraft-")) / "frames"
+        save_video(Video(finished, fps, made_by), folder)
+    count = len(finished)
+    message = f"Out of memory at frame {count}; the {count} frames before are in {folder}."
+    if keep is None:
+        return message, f"Try {saving}, {other}."
+    return message, f"With {saving} the same command goes on from them; with {other} it begins anew."
 
 
 def _made_by(clip: MotionClip, settings: Settings, model: str) -> dict[str, Any]:
