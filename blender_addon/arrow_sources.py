@@ -35,6 +35,8 @@ def new_arrow_empty(scene: Any, target: Any) -> Any:
     empty.empty_display_type = "SINGLE_ARROW"
     empty.empty_display_size = SHARE_OF_OBJECT * (max(target.dimensions) or 1.0)
     empty.show_in_front = True
+    # before a level camera older Blenders' Euler angles would be wrong by degrees
+    empty.rotation_mode = "QUATERNION"
     camera = np.array(scene.camera.matrix_world, np.float64)[:3, :3] if scene.camera else np.eye(3)
     right, up, back = camera.T / np.linalg.norm(camera, axis=0)[:, None]
     matrix = np.eye(4)

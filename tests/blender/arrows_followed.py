@@ -41,11 +41,12 @@ def set_up(folder: Path, model: str, name: str) -> Any:
 
 
 def draw_arrow(scene: Any, turned: float = 0.0) -> Any:
-    """An arrow that leads from the cube to the right, as the button makes it; turned to the left by so many radians."""
+    """An arrow of 3 m that leads from the cube to the right, turned to the left by so many radians."""
     scene.frame_set(1)
     select(bpy.data.objects["Cube"])
     bpy.ops.simcraft.add_arrow()
     item = scene.simcraft_arrows[-1]
+    item.source.empty_display_size = 3.0
     # its y axis points at the camera
     item.source.matrix_world @= Matrix.Rotation(turned, 4, "Y")
     bpy.context.view_layer.update()
@@ -117,7 +118,8 @@ def mistakes(folder: Path, model: str) -> dict[str, Any]:
     notes["on nothing"] = mistake(scene)
     item.source.location.z = 0.0
     notes["on the cube"] = mistake(scene)
-    notes["jobs"] = len(controller.session().tickets)
+    notes["jobs"] = len(tickets := controller.session().tickets)
+    controller.session().remove(tickets[0])
     item.source.scale = (0.0, 0.0, 0.0)
     notes["no length"] = mistake(scene)
     return notes
