@@ -9,16 +9,15 @@ from typing import Any
 import torch
 
 from simcraft.errors import UserError
-from simcraft.generate.embedded import model_bytes
 from simcraft.generate.motion_dreamer.layouts import layout_of
 from simcraft.generate.motion_dreamer.settings import NETWORKS
 from simcraft.progress import Progress, silent
+from simcraft.train.command import quieten_libraries, train_model
 from simcraft.train.dreamer import STAGES
 from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_parts import load_parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
-from simcraft.train.image import quieten_libraries
-from simcraft.train.loop import Budget, train, without_gpu
+from simcraft.train.loop import Budget, without_gpu
 from simcraft.train.prepared import open_prepared
 from simcraft.train.stage import Settings
 
@@ -44,7 +43,7 @@ def train_dreamer(
     threads: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Train one stage, or go on with it; returns what `loop.train` returns, and where the model is.
+    """Train one stage, or go on with it; returns what `train_model` returns.
 
     Parameters
     ----------
@@ -80,12 +79,5 @@ def train_dreamer(
         None if start is None else start / NETWORKS[stage],
         checkpointing,
     )
-    result = train(chosen, run, settings, budget, out=out, progress=progress)
-    size = model_bytes(out / NETWORKS[stage], "*.safetensors")
-    warning = f"{out / NETWORKS[stage]} has {size / 1e6:.1f} MB; a shipped stage may have {BUDGET / 1e6:.0f}."
-    return {
-        "model": str(out),
-        "page": str(run / "report.html"),
-        **result,
-        "warnings": [warning] if size > BUDGET else [],
-    }
+    weights = out / NETWORKS[stage]
+    return train_model(chosen, run, settings, budget, out, weights=weights, limit=BUDGET, progress=progress)

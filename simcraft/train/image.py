@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from simcraft.errors import UserError
-from simcraft.generate.embedded import model_bytes
 from simcraft.progress import Progress, silent
 from simcraft.train.autoencoder import AutoencoderStage
+from simcraft.train.command import quieten_libraries, train_model
 from simcraft.train.diffusion import Material, load_material
 from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of
-from simcraft.train.loop import Budget, train, without_gpu
+from simcraft.train.loop import Budget, without_gpu
 from simcraft.train.prepared import PreparedSet, open_prepared
 from simcraft.train.stage import Settings, Stage
 
@@ -44,7 +44,7 @@ def train_image(
     threads: int | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Train one stage of a model, or go on with it; returns what `loop.train` returns, and where the model is.
+    """Train one stage of a model, or go on with it; returns what `train_model` returns.
 
     Parameters
     ----------
@@ -76,10 +76,7 @@ def train_image(
         )
         kind = FramesStage if stage == "unet" else InpaintStage
         chosen = kind(material, min_snr, settings.seed, start)
-    result = train(chosen, run, settings, budget, out=out, progress=progress)
-    size = model_bytes(out, "*.safetensors")
-    warning = [f"{out} has {size / 1e6:.1f} MB; a shipped model may have {BUDGET / 1e6:.0f}."] if size > BUDGET else []
-    return {"model": str(out), "page": str(run / "report.html"), **result, "warnings": warning}
+    return train_model(chosen, run, settings, budget, out, weights=out, limit=BUDGET, progress=progress)
 
 
 def _first_process_first(load: Callable[[], Material]) -> Material:
@@ -90,13 +87,3 @@ def _first_process_first(load: Callable[[], Material]) -> Material:
         material = load()
     material.autoencoder.to(state.device)
     return material
-
-
-def quieten_libraries() -> None:
-    """Diffusers and transformers comment on stock configurations, and draw bars of their own."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    diffusers_logging.set_verbosity_error()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()

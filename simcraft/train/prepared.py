@@ -9,6 +9,7 @@ DIR/frames-latents-DIGEST.bin  (F, C, h, w) float16, of the encoder with that di
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -55,7 +56,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Prepared(ABC):
     """A prepared folder. F frames of all N clips, one clip after the other; a cell is `factor` x `factor` pixels."""
 
     FORMAT: ClassVar[int | str]
@@ -72,9 +73,9 @@ class Prepared:
     clips: tuple[PreparedClip, ...]
 
     @staticmethod
+    @abstractmethod
     def fields_of(size: Size, factor: int) -> dict[str, Field]:
         """Name of an array, which is also an attribute -> what it holds."""
-        raise NotImplementedError
 
     @property
     def cells(self) -> Size:

@@ -5,12 +5,15 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from simcraft.errors import Cancelled, DiskFull, UserError
+from simcraft.generate.embedded import model_bytes
 from simcraft.train.autoencoder import AutoencoderStage
 from simcraft.train.checkpoint import checkpoints
+from simcraft.train.command import train_model
 from simcraft.train.diffusion import Material
 from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
@@ -69,6 +72,23 @@ def test_sigterm_saves_and_the_run_goes_on(material: Material, tmp_path: Path) -
     assert [path.name for path in checkpoints(stopped)] == ["00000002"]
     train(fresh("autoencoder", material), stopped, SETTINGS, Budget(steps=4))
     assert state(stopped) == state(whole)
+
+
+def test_a_model_too_large_to_be_shipped_is_told(material: Material, tmp_path: Path) -> None:
+    run, out = tmp_path / "run", tmp_path / "model"
+
+    def trained(limit: int) -> dict[str, Any]:
+        return train_model(
+            fresh("autoencoder", material), run, SETTINGS, Budget(steps=1), out, weights=out, limit=limit
+        )
+
+    within = trained(10**9)
+    assert (within["model"], within["page"], within["steps"]) == (str(out), str(run / "report.html"), 1)
+    assert within["warnings"] == []
+    size = model_bytes(out, "*.safetensors")
+    assert trained(size - 1)["warnings"] == [
+        f"{out} has {size / 1e6:.1f} MB; shipped it may have {(size - 1) / 1e6:.0f}."
+    ]
 
 
 def test_time_ends_a_run_and_the_model_is_written(material: Material, tmp_path: Path) -> None:
