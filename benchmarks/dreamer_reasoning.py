@@ -10,9 +10,10 @@ from benchmarks.dreamer_cases import Case
 from benchmarks.dreamer_rows import nothing, reasoned, told
 from benchmarks.tables import drawn
 from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.moved import moved
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.motion_dreamer.representation import Representation
-from simcraft.train.dreamer_evaluate import constant_motion, held_still, motion_errors
+from simcraft.train.dreamer_evaluate import held_still, motion_errors
 
 MOVES = 0.2
 """Pixels a frame from which an instance counts as moving."""
@@ -57,14 +58,15 @@ def one_arrow(case: Case) -> InstanceFlow | None:
 
 
 def predictions(case: Case, pipeline: MotionDreamerPipeline) -> dict[str, Representation] | None:
-    """R by name of `PREDICTIONS`; None where nothing moves, or the camera does: the baselines do not know of it."""
+    """R by name of `PREDICTIONS`; None where nothing moves."""
     arrow, poses = one_arrow(case), case.clip.camera_to_world
-    if arrow is None or poses is None or not np.allclose(poses, poses[:1]):
+    if arrow is None:
         return None
+    assert poses is not None
     given = dict(zip(PREDICTIONS, (case.arrows, arrow, nothing(case)), strict=False))
     return {
         **{name: reasoned(case, pipeline, arrows)[0] for name, arrows in given.items()},
-        "constant motion": constant_motion(case.motion, arrow),
+        "constant motion": moved(case.motion.first, arrow, poses, case.scene.intrinsics).representation,
         "still": held_still(case.motion),
     }
 

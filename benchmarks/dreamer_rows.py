@@ -185,7 +185,7 @@ def reasoned(case: Case, pipeline: MotionDreamerPipeline, arrows: InstanceFlow) 
         shape = (1, frames, channels, size[1] // pipeline.factor, size[0] // pipeline.factor)
         return torch.randn(shape, generator=source).to(pipeline.device)
 
-    begin = Beginning(case.clip.image, case.motion.first, arrows)
+    begin = Beginning(case.clip.image, case.motion.first, arrows, case.scene.intrinsics)
     found = predict_representation(unet, pipeline.encoders(), case.scene, begin, poses, noise_of, chosen)
     return found, clip_of(found, case.scene, camera_to_world=poses, fps=case.clip.fps)
 
@@ -221,5 +221,6 @@ def _as_sample(case: Case, conditions: Conditions) -> Sample:
         geometry=conditions.geometry,
         representation=conditions.representation,
         camera=conditions.camera,
+        intrinsics=case.scene.intrinsics,
         arrows=case.arrows,
     )

@@ -5,7 +5,7 @@
 - "one", the paper's one-stage model: from what stage one is given to the frames.
 
 All diffuse what is to be added to a hint, in units of `residual_scale`: stage two to what `warp` paints, the others to
-the first frame (or its R), held still. They begin by handing on the hint.
+the first frame (or its R), moved as far as it is known to move. They begin by handing on the hint.
 """
 
 from __future__ import annotations
@@ -192,9 +192,11 @@ class _Reasoning(DreamerStage):
         return read_sample(self.data, clip, decodable=True)
 
     def tensors(self, sample: Sample, colours: np.ndarray) -> Batch:
-        first, arrows = sample.representation.first, sample.arrows
+        first, arrows, there = sample.representation.first, sample.arrows, sample.moved()
         return {
             "image": torch.from_numpy(np.ascontiguousarray(sample.frames[0])),
+            "moved_image": torch.from_numpy(there.picture(sample.frames[0])),
+            "moved": torch.from_numpy(to_pictures(there.representation, colours)),
             "features": torch.from_numpy(first_features(sample.frames[0], first, arrows, colours)),
             "instance_flow": torch.from_numpy(np.ascontiguousarray(arrows.flow.transpose(2, 0, 1))),
             "camera": torch.from_numpy(sample.camera),
@@ -204,9 +206,10 @@ class _Reasoning(DreamerStage):
         # the flow is what is to be found, and geometry is of frames that are not known yet
         return replace(self.options.hiding, flow=0, geometry=0)
 
-    def _given(self, batch: Batch, first: torch.Tensor, representation: torch.Tensor) -> Given:
+    def _given(self, batch: Batch, moved: torch.Tensor) -> Given:
+        first = self.parts.frames(batch["image"])
         return Given(
-            channels=reasoning_channels(first, representation, self.data.length),
+            channels=reasoning_channels(first, moved),
             embedding=self.parts.image_encoder(first),
             time_ids=time_ids(len(first), first.device),
             first=batch["features"],
@@ -235,11 +238,9 @@ class ReasoningStage(_Reasoning):
         }
 
     def encoded(self, batch: Batch) -> Encoded:
-        target = self.parts.encode(batch["pictures"])
-        hint = target[:, :1].expand_as(target)
+        target, hint = self.parts.encode(batch["pictures"]), self.parts.encode(batch["moved"])
         moving = functional.avg_pool2d(batch["moving"], self.layout.factor)
-        given = self._given(batch, self.parts.frames(batch["image"]), target[:, 0])
-        return Encoded(target, hint, given, 1 + (self.options.enhancement - 1) * moving)
+        return Encoded(target, hint, self._given(batch, hint), 1 + (self.options.enhancement - 1) * moving)
 
     def evaluate(self, sheet: Path) -> dict[str, float]:
         from simcraft.train.dreamer_evaluate import evaluate_reasoning
@@ -259,14 +260,12 @@ class OneStage(_Reasoning):
     def tensors(self, sample: Sample, colours: np.ndarray) -> Batch:
         return {
             **super().tensors(sample, colours),
-            "pictures": torch.from_numpy(to_pictures(sample.representation.first, colours)[0]),
             "frames": torch.from_numpy(np.ascontiguousarray(sample.frames)),
         }
 
     def encoded(self, batch: Batch) -> Encoded:
-        target = self.parts.frames(batch["frames"])
-        given = self._given(batch, target[:, 0], self.parts.encode(batch["pictures"]))
-        return Encoded(target, target[:, :1].expand_as(target), given)
+        target, hint = self.parts.frames(batch["frames"]), self.parts.frames(batch["moved_image"])
+        return Encoded(target, hint, self._given(batch, self.parts.encode(batch["moved"])))
 
     def evaluate(self, sheet: Path) -> dict[str, float]:
         from simcraft.train.dreamer_evaluate import evaluate_one_stage

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
 from simcraft.generate.motion_dreamer.palette import palette
 from simcraft.generate.motion_dreamer.pictures import from_pictures
 from simcraft.generate.motion_dreamer.preconditioning import denoiser, latents_of
@@ -39,7 +38,7 @@ Predicted = dict[str, list[Representation]]
 def evaluate_reasoning(stage: DreamerStage, sheet: Path) -> dict[str, float]:
     """Predicted R of held-out clips, with all arrows and with none, beside two predictions without a network.
 
-    "still" holds the first frame; "constant" moves its instances on as their arrows say. In pixels: "flow", the
+    "still" holds the first frame; "moved" is what the network adds to, see `moved.moved`. In pixels: "flow", the
     end-point error of all flow after the first frame, and of what moves. "labels": intersection over union of the first
     frame's instances, their mean. "depth": the mean error of nearness, in hundredths.
     """
@@ -49,7 +48,7 @@ def evaluate_reasoning(stage: DreamerStage, sheet: Path) -> dict[str, float]:
         "arrows": predicted(stage, samples),
         "no arrows": predicted(stage, [without(sample, arrows=True) for sample in samples]),
         "still": [held_still(each) for each in truth],
-        "constant": [constant_motion(s.representation, s.arrows) for s in samples],
+        "moved": [sample.moved().representation for sample in samples],
     }
     threshold = stage.options.threshold * stage.data.size[0]
     figures: dict[str, float] = {}
@@ -88,10 +87,11 @@ def evaluate_painting(stage: DreamerStage, sheet: Path) -> dict[str, float]:
 
 
 def evaluate_one_stage(stage: DreamerStage, sheet: Path) -> dict[str, float]:
-    """Held-out frames painted from the first one and arrows, PSNR in dB, beside the first frame held still."""
+    """Held-out frames painted from the first one and arrows, PSNR in dB, beside that frame, held still and moved."""
     samples = _held_out(stage)
     truth = to_frames(np.stack([sample.frames for sample in samples]))
-    pictures = {"still": truth[:, :1].expand_as(truth)[:, 1:]}
+    moved = to_frames(np.stack([sample.moved().picture(sample.frames[0]) for sample in samples]))
+    pictures = {"still": truth[:, :1].expand_as(truth)[:, 1:], "moved": moved[:, 1:]}
     for name, given in (("arrows", samples), ("no arrows", [without(sample, arrows=True) for sample in samples])):
         painted = [stage.parts.pictures(latents[:, 1:]) for _, latents in _sampled(stage, given)]
         pictures[name] = torch.cat(painted).cpu()
@@ -122,48 +122,6 @@ def held_still(truth: Representation) -> Representation:
         segmentation=np.broadcast_to(truth.segmentation[:1], truth.segmentation.shape),
         depth=np.broadcast_to(truth.depth[:1], truth.depth.shape),
     )
-
-
-def constant_motion(truth: Representation, arrows: InstanceFlow) -> Representation:
-    """The first frame's instances, each moved on and on by the mean of its instance flow; the faster is in front.
-
-    What they leave shows what is next to it: what stands still, or the ground, as which the largest instance counts.
-    """
-    assert truth.segmentation is not None and truth.depth is not None
-    first, near = truth.segmentation[0], truth.depth[0]
-    still = held_still(truth)
-    flow, labels, depth = np.zeros_like(truth.flow), np.array(still.segmentation), np.array(still.depth)
-    moves = _instance_moves(first, arrows, len(flow))
-    gone, ground = np.isin(first, list(moves)), np.bincount(first.ravel()).argmax()
-    for t in range(1, len(flow)):
-        arrived = np.zeros_like(gone)
-        for label, motion in moves.items():
-            y, x = np.nonzero(first == label)
-            there = np.rint(np.stack([x, y], -1) + t * motion).astype(int)
-            inside = (there >= 0).all(-1) & (there < gone.shape[::-1]).all(-1)
-            column, row = there[inside].T
-            labels[t, row, column], depth[t, row, column] = label, near[y[inside], x[inside]]
-            flow[t, row, column], arrived[row, column] = -motion, True
-        left = gone & ~arrived
-        row, column = _nearest((~gone | (labels[t] == ground)) & ~left)[:, left]
-        for field in (labels, depth, flow):
-            field[t][left] = field[t][row, column]
-    return replace(still, flow=flow, segmentation=labels, depth=depth)
-
-
-def _instance_moves(labels: np.ndarray, arrows: InstanceFlow, frames: int) -> dict[int, np.ndarray]:
-    """Label -> pixels a frame, of what is half a pixel away at the end or more; the slowest first."""
-    known = {label: arrows.known & (labels == label) for label in np.unique(labels).tolist() if label}
-    moves = {label: arrows.flow[mask].mean(0) for label, mask in known.items() if mask.any()}
-    far = {label: move for label, move in moves.items() if np.hypot(*move) * (frames - 1) >= 0.5}
-    return dict(sorted(far.items(), key=lambda item: float(np.hypot(*item[1]))))
-
-
-def _nearest(mask: np.ndarray) -> np.ndarray:
-    """(2, H, W) row and column of the nearest pixel that is in the mask."""
-    from scipy.ndimage import distance_transform_edt
-
-    return np.asarray(distance_transform_edt(~mask, return_distances=False, return_indices=True))
 
 
 def errors_of(found: Sequence[Representation], truth: Sequence[Representation], threshold: float) -> dict[str, float]:

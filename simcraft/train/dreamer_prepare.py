@@ -34,6 +34,7 @@ def ready_dreamer_clip(clip: MotionClip, frames: int) -> Arrays | None:
     from simcraft.generate.motion_dreamer.arrows import clip_flow
     from simcraft.generate.motion_dreamer.conditions import conditions_of
     from simcraft.generate.motion_dreamer.representation import representation_of
+    from simcraft.generate.motion_dreamer.scene import first_scene
 
     if clip.frames is None:
         return None
@@ -45,7 +46,7 @@ def ready_dreamer_clip(clip: MotionClip, frames: int) -> Arrays | None:
     given = conditions_of(clip, clip.size, FACTOR)
     whole = given.representation
     assert predictable.segmentation is not None and whole.segmentation is not None and whole.depth is not None
-    arrows = clip_flow(clip)
+    arrows, scene = clip_flow(clip), first_scene(clip)
     return {
         "frames": np.asarray(clip.frames),
         "hint": given.hint,
@@ -57,6 +58,7 @@ def ready_dreamer_clip(clip: MotionClip, frames: int) -> Arrays | None:
         "all_segmentation": whole.segmentation,
         "depth": whole.depth.astype(np.float16),
         "camera": given.camera,
+        "intrinsics": np.zeros((3, 3)) if scene.intrinsics is None else scene.intrinsics,
         "instance_flow": arrows.flow.astype(np.float16),
         "instance_known": arrows.known,
     }

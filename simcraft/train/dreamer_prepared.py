@@ -18,7 +18,7 @@ from simcraft.train.prepared import Field, Prepared, PreparedClip, Size
 class PreparedDreamer(Prepared):
     """Clips of T frames each; F = N T of all N clips."""
 
-    FORMAT = "dreamer-1"
+    FORMAT = "dreamer-2"
     COMMAND = "simcraft train prepare SET... -o DIR --for dreamer"
 
     frames: np.ndarray
@@ -41,6 +41,8 @@ class PreparedDreamer(Prepared):
     """(F, H, W) float16, metres."""
     camera: np.ndarray
     """(F, 12) float32, see `camera_vectors`."""
+    intrinsics: np.ndarray
+    """(N, 3, 3) float32, pixels, of the first frame's camera; 0 where unknown."""
     instance_flow: np.ndarray
     """(N, H, W, 2) float16, pixels a frame: the mean motion of the first frame's instances."""
     instance_known: np.ndarray
@@ -60,6 +62,7 @@ class PreparedDreamer(Prepared):
             "all_segmentation": Field(pixels, np.uint8),
             "depth": Field(pixels, np.float16),
             "camera": Field((LENGTH,), np.float32),
+            "intrinsics": Field((3, 3), np.float32, "clip"),
             "instance_flow": Field((*pixels, 2), np.float16, "clip"),
             "instance_known": Field(pixels, np.bool_, "clip"),
         }
@@ -83,6 +86,11 @@ class PreparedDreamer(Prepared):
             # which instances of the scene they were is not told any more, only how many
             ids=tuple(range(1, int(segmentation.max()) + 1)),
         )
+
+    def intrinsics_of(self, clip: PreparedClip) -> np.ndarray | None:
+        """(3, 3) float64 of a clip; None where unknown."""
+        found = np.array(self.intrinsics[clip.start // clip.frames], np.float64)
+        return found if found.any() else None
 
     def arrows(self, clip: PreparedClip) -> InstanceFlow:
         """The instance flow of a clip, with nothing hidden."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.generate.motion_dreamer.arrows import InstanceFlow, mask_elements, mask_instances
+from simcraft.generate.motion_dreamer.cameras import camera_poses
+from simcraft.generate.motion_dreamer.moved import Moved, moved
 from simcraft.generate.motion_dreamer.representation import Representation
 from simcraft.train.dreamer_prepared import PreparedClip, PreparedDreamer
 
@@ -62,7 +64,14 @@ class Sample:
     representation: Representation
     camera: np.ndarray
     """(T, 12) float32."""
+    intrinsics: np.ndarray | None
+    """(3, 3), pixels; None: unknown."""
     arrows: InstanceFlow
+
+    def moved(self) -> Moved:
+        """The first frame, moved as far as it is known to move: what stage one adds to."""
+        first = self.representation.first
+        return moved(first, self.arrows, camera_poses(self.camera, first.usual_depth), self.intrinsics)
 
 
 def read_sample(data: PreparedDreamer, clip: PreparedClip, *, decodable: bool) -> Sample:
@@ -74,6 +83,7 @@ def read_sample(data: PreparedDreamer, clip: PreparedClip, *, decodable: bool) -
         geometry=data.geometry[clip.stretch].astype(np.float32),
         representation=data.representation(clip, decodable=decodable),
         camera=np.array(data.camera[clip.stretch]),
+        intrinsics=data.intrinsics_of(clip),
         arrows=data.arrows(clip),
     )
 
@@ -97,8 +107,16 @@ def mirrored(sample: Sample) -> Sample:
         geometry=geometry,
         representation=representation,
         camera=sample.camera * _MIRRORED_CAMERA,
+        intrinsics=None if sample.intrinsics is None else _mirrored_intrinsics(sample.intrinsics, known.size[0]),
         arrows=InstanceFlow(sample.arrows.flow[:, ::-1] * turned, sample.arrows.known[:, ::-1]),
     )
+
+
+def _mirrored_intrinsics(intrinsics: np.ndarray, width: int) -> np.ndarray:
+    """Of a camera whose principal point is as far from the other side."""
+    mirrored = intrinsics.copy()
+    mirrored[0, 2] = width - intrinsics[0, 2]
+    return mirrored
 
 
 def drawn(sample: Sample, hiding: Hiding, rng: np.random.Generator) -> Sample:

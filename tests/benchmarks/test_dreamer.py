@@ -206,11 +206,14 @@ def test_the_arrow_goes_to_what_moves_and_its_error_is_not_counted(case: Case, m
     assert np.isnan(list(unprompted_errors(case, found, 0.1).values())).all()
 
 
-def test_a_camera_that_moves_is_no_test_of_reasoning(case: Case, tmp_path: Path, models: dict[str, Any]) -> None:
+def test_constant_motion_knows_of_the_camera(case: Case, tmp_path: Path, models: dict[str, Any]) -> None:
     poses = np.tile(np.eye(4), (FRAMES, 1, 1))
     poses[:, 0, 3] = np.arange(FRAMES)
     path = save_clip(replace(tiny_dreamer.small_clip(FRAMES), camera_to_world=poses), tmp_path / "moves.npz")
-    assert predictions(Case("moves", Path(path)), models[MAIN].pipeline) is None
+    found = predictions(Case("moves", Path(path)), models[MAIN].pipeline)
+    assert found is not None
+    # 60 pixels over a depth of 10 metres
+    np.testing.assert_allclose(np.median(found["constant motion"].flow[1:, :8], (0, 1, 2)), (6, 0), atol=1e-4)
 
 
 def test_the_time_of_toppling_is_the_mean_onset(case: Case) -> None:

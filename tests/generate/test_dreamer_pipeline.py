@@ -19,6 +19,7 @@ from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import conditions_of, first_features
 from simcraft.generate.motion_dreamer.enlarging import enlarged
 from simcraft.generate.motion_dreamer.given_arrows import given_arrows
+from simcraft.generate.motion_dreamer.moved import moved
 from simcraft.generate.motion_dreamer.pictures import from_pictures, to_pictures
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.motion_dreamer.representation import representation_of, scene_representation
@@ -125,8 +126,9 @@ def test_stage_one_is_a_loop_written_by_hand(small: MotionDreamerPipeline, scene
     first, at_size = scene_representation(scene, SIZE, {1}), resize_scene(scene, SIZE)
     flow = arrow_flow(scene, given_arrows(ARROWS, scene.size), 4, 1.0, SIZE)
     image = small.vae.encode(pixels(at_size.image[None])).latents
-    coded = small.representation_autoencoder.encode(torch.from_numpy(to_pictures(first))).latents
-    cells = torch.cat([image, coded], 1)[None].expand(1, 4, -1, -1, -1)
+    there = moved(first, flow, np.tile(np.eye(4), (4, 1, 1)), at_size.intrinsics).representation
+    coded = small.representation_autoencoder.encode(torch.from_numpy(to_pictures(there))).latents
+    cells = torch.cat([image.expand(4, -1, -1, -1), coded], 1)[None]
     noise = torch.randn(1, 4, coded.shape[1], 8, 10, generator=torch.Generator().manual_seed(5))
     made = by_hand(
         small.stage_one,

@@ -86,10 +86,10 @@ def test_a_pack_unpacks_to_the_same(dreamer: PreparedDreamer, tmp_path: Path) ->
 
 
 def test_data_for_something_else_is_refused(dreamer: PreparedDreamer, prepared: PreparedSet) -> None:
-    with pytest.raises(UserError, match="has format 3; expected dreamer-1") as refused:
+    with pytest.raises(UserError, match="has format 3; expected dreamer-2") as refused:
         open_prepared(prepared.folder, PreparedDreamer)
     assert "--for dreamer" in refused.value.fix
-    with pytest.raises(UserError, match="has format dreamer-1; expected 3"):
+    with pytest.raises(UserError, match="has format dreamer-2; expected 3"):
         open_prepared(dreamer.folder, PreparedSet)
 
 

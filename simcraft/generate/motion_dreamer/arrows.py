@@ -142,14 +142,17 @@ def arrow_flow(
 def clip_flow(clip: MotionClip) -> InstanceFlow:
     """The instance flow of a clip (eq. 1 to 3), known for every instance of the first frame that has flow at all.
 
-    The background is not known, like anything without an arrow. Raises `UserError` where the clip has no `instances`.
+    The background is not known, like anything without an arrow, nor are bodies that never move in the world: what they
+    do in the picture is the camera's doing. Raises `UserError` where the clip has no `instances`.
     """
     flow = instance_flow(clip)
     assert clip.instances is not None
     masks = np.asarray(clip.instances)
     moved = [np.unique(masks[t][np.asarray(valid)]) for t, valid in enumerate(clip.flow_valid_forward)]
-    ids = np.unique(np.concatenate(moved)) if moved else np.zeros(0, masks.dtype)
-    return InstanceFlow(flow, np.isin(masks[0], ids[ids > 0]))
+    fixed = {row.id for row in clip.instance_table if row.solver == "static"}
+    ids = set(np.unique(np.concatenate(moved)).tolist() if moved else ()) - fixed - {0}
+    known = np.isin(masks[0], sorted(ids))
+    return _kept(InstanceFlow(flow, known), known)
 
 
 def mask_elements(flow: InstanceFlow, share: float, rng: np.random.Generator) -> InstanceFlow:

@@ -1,6 +1,6 @@
 """What a stage's network sees in each cell beside noisy latents: one order of channels for training and for use.
 
-- stage one (Motion Dreamer, eq. 5): the first frame, and its R;
+- stage one (Motion Dreamer, eq. 5): the first frame, and its R, moved as far as it is known to move;
 - stage two (eq. 13): the first frame, the hint, what is new in it, R, and geometry;
 - "one", the paper's one-stage model: as stage one, but what it denoises are the frames.
 
@@ -31,9 +31,12 @@ def denoised_channels(stage: str, latents: int, representation: int) -> int:
     return representation if stage == "1" else latents
 
 
-def reasoning_channels(first: torch.Tensor, representation: torch.Tensor, frames: int) -> torch.Tensor:
-    """(B, T, C + R, h, w) for the stages "1" and "one", of latents of the first frame (B, C, h, w), and of its R."""
-    return torch.cat([first, representation], 1)[:, None].expand(-1, frames, -1, -1, -1)
+def reasoning_channels(first: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+    """(B, T, C + R, h, w) for "1" and "one", of latents of the first frame (B, C, h, w), and of its R, moved (B, T, R).
+
+    What is moved is `moved.moved`, (B, T, R, h, w).
+    """
+    return torch.cat([first[:, None].expand(-1, moved.shape[1], -1, -1, -1), moved], 2)
 
 
 def painting_channels(

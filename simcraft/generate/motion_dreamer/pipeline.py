@@ -285,7 +285,7 @@ class MotionDreamerPipeline(SafePipeline):
         flow = _flow_at(scene, given, frames, settings.delta, size)
         first = scene_representation(scene, size, _moving(scene, given))
         small = resize_scene(scene, size)
-        return small, Beginning(small.image, first, flow)
+        return small, Beginning(small.image, first, flow, small.intrinsics)
 
     def _stage(self, name: str) -> Any:
         unet = getattr(self, name)

@@ -15,6 +15,7 @@ from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import first_features
 from simcraft.generate.motion_dreamer.encoders import Encoders
 from simcraft.generate.motion_dreamer.inputs import reasoning_channels, time_ids
+from simcraft.generate.motion_dreamer.moved import Moved, moved
 from simcraft.generate.motion_dreamer.pictures import from_pictures, to_pictures
 from simcraft.generate.motion_dreamer.preconditioning import Given, denoiser, latents_of, residual_of
 from simcraft.generate.motion_dreamer.representation import Representation
@@ -36,6 +37,12 @@ class Beginning:
     """R of its first frame, and of those after it that the window before has predicted already."""
     flow: InstanceFlow
     """(H, W), how the instances of its first frame are to move."""
+    intrinsics: np.ndarray | None = None
+    """(3, 3), pixels; None: unknown."""
+
+    def moved(self, poses: np.ndarray) -> Moved:
+        """Its first frame, moved as far as it is known to move by a camera with these poses (T, 4, 4)."""
+        return moved(self.known.first, self.flow, poses, self.intrinsics)
 
 
 @torch.no_grad()
@@ -82,10 +89,10 @@ def predict_window(
     step_done: StepDone | None = None,
 ) -> Representation:
     """R of as many frames as `poses` (T, 4, 4) and `noise` (1, T, R, h, w) have."""
-    frames, scale = len(poses), float(unet.config["residual_scale"])
+    scale = float(unet.config["residual_scale"])
     known = encoders.encode(to_pictures(begin.known))[None]
-    hint = known[:, :1].expand(-1, frames, -1, -1, -1)
-    given = _given(encoders, begin, known[:, 0], poses)
+    hint = encoders.encode(to_pictures(begin.moved(poses).representation))[None]
+    given = _given(encoders, begin, hint, poses)
     start = residual_of(known, hint[:, : known.shape[1]], scale)
     made = sample(denoiser(unet, given), noise, start, settings, step_done)
     pictures = encoders.decode(latents_of(made, hint, scale)[0])
@@ -107,10 +114,11 @@ def predict_frames(
     Parameters as those of `predict_window`, but that `noise` is (1, T, C, h, w).
     """
     scale = float(unet.config["residual_scale"])
-    first = encoders.frames(begin.image[None])[None]
-    hint = first.expand(-1, len(poses), -1, -1, -1)
-    given = _given(encoders, begin, encoders.encode(to_pictures(begin.known.first)), poses)
-    made = sample(denoiser(unet, given), noise, residual_of(first, first, scale), settings, step_done)
+    there = begin.moved(poses)
+    hint = encoders.frames(there.picture(begin.image))[None]
+    given = _given(encoders, begin, encoders.encode(to_pictures(there.representation))[None], poses)
+    first = residual_of(hint[:, :1], hint[:, :1], scale)
+    made = sample(denoiser(unet, given), noise, first, settings, step_done)
     return latents_of(made, hint, scale)[0]
 
 
@@ -129,14 +137,14 @@ def painted_flow(vectors: dict[int, np.ndarray], labels: np.ndarray) -> Instance
     return InstanceFlow(flow, known)
 
 
-def _given(encoders: Encoders, begin: Beginning, representation: torch.Tensor, poses: np.ndarray) -> Given:
-    """What the network is told; `representation` (1, R, h, w) are latents of R of the first frame."""
+def _given(encoders: Encoders, begin: Beginning, there: torch.Tensor, poses: np.ndarray) -> Given:
+    """What the network is told; `there` (1, T, R, h, w) are latents of R of the first frame, moved."""
     first, device = encoders.frames(begin.image[None]), encoders.device
     still = begin.known.first
     features = first_features(begin.image, still, begin.flow)
     vectors = pose_vectors(poses, still.usual_depth)
     return Given(
-        reasoning_channels(first, representation, len(poses)),
+        reasoning_channels(first, there),
         encoders.embedding(begin.image, first),
         time_ids(1, device),
         first=torch.from_numpy(features)[None].to(device),
@@ -152,7 +160,7 @@ def _going_on(scene: FirstScene, made: Representation, flow: InstanceFlow, start
     assert made.segmentation is not None
     vectors = instance_vectors(flow, made.segmentation[0])
     image = warp(clip_of(made, scene)).frames[start]
-    return Beginning(image, _from(made, start), painted_flow(vectors, made.segmentation[start]))
+    return Beginning(image, _from(made, start), painted_flow(vectors, made.segmentation[start]), scene.intrinsics)
 
 
 def _from(made: Representation, start: int) -> Representation:
