@@ -28,7 +28,7 @@ from benchmarks.dreamer_cases import GROUPS, Case, cases_of
 from benchmarks.dreamer_measures import Measured, measure
 from benchmarks.dreamer_pictures import motion_sheet, video_sheet
 from benchmarks.dreamer_reasoning import bodies, predictions, prompted, topple_time, unprompted_errors
-from benchmarks.dreamer_rows import MAIN, MOTIONCRAFT, NO_ENHANCEMENT, ONE, SMALL, Model, Row, rows
+from benchmarks.dreamer_rows import MOTIONCRAFT, NO_ENHANCEMENT, ONE, PAINTING, REASONING, SMALL, Model, Row, rows
 from benchmarks.dreamer_store import Store, key_of, row_key
 from benchmarks.dreamer_table import (
     SIMULATION,
@@ -127,7 +127,7 @@ def _main(options: argparse.Namespace) -> None:
         run.cases[group] = cases_of(group, options.folder, 4 if options.quick else None, options.threads)
     for group in TITLES.keys() & run.cases.keys():
         run.results[group] = {row.name: _results(run, row, run.cases[group]) for row in run.rows}
-    if MAIN in models:
+    if REASONING in models:
         _reason(run)
     tables = f"{report(run)}\n\n{options.threads} threads; {measuring.machine()}."
     print(tables)
@@ -141,19 +141,22 @@ def _main(options: argparse.Namespace) -> None:
 
 def _models(options: argparse.Namespace) -> dict[str, Model]:
     """The models that are there; where one is missing, its rows are left out."""
-    given = {MAIN: options.model, SMALL: options.small, NO_ENHANCEMENT: options.no_enhancement, ONE: options.one_stage}
+    given = {SMALL: options.small, NO_ENHANCEMENT: options.no_enhancement, ONE: options.one_stage}
     found = {name: Model(folder) for name, folder in given.items() if folder is not None}
-    for name, other, load in (
-        (MAIN, "simcraft-dreamer", None),
-        (MOTIONCRAFT, "simcraft-image-inpaint", load_motioncraft),
-    ):
-        folder = options.inpaint_model if name == MOTIONCRAFT else options.model
-        try:
-            folder = folder or embedded_model(other)
-            found[name] = Model(folder) if load is None else Model(folder, load)
-        except UserError as error:
-            print(f"Without the model {name}: {error.message}", file=sys.stderr)
+    if dreamer := options.model or _embedded("simcraft-dreamer"):
+        model, networks = Model(dreamer), {PAINTING: "stage_two", REASONING: "stage_one"}
+        found |= {name: model for name, network in networks.items() if (dreamer / network).is_dir()}
+    if inpaint := options.inpaint_model or _embedded("simcraft-image-inpaint"):
+        found[MOTIONCRAFT] = Model(inpaint, load_motioncraft)
     return found
+
+
+def _embedded(name: str) -> Path | None:
+    try:
+        return embedded_model(name)
+    except UserError as error:
+        print(f"Without {name}: {error.message}", file=sys.stderr)
+        return None
 
 
 def _chosen(names: list[str] | None) -> list[Row]:
@@ -193,7 +196,7 @@ def _values(
     run: Run, case: Case, what: str, compute: Callable[[Run, Case], dict[str, float] | None]
 ) -> dict[str, dict[str, float]]:
     """Named numbers of a case by its name, from the store or computed now; empty where it has none."""
-    key = key_of(what, (MAIN,), case, run.models)
+    key = key_of(what, (REASONING,), case, run.models)
     measured = run.store.measured(key)
     if measured is None:
         if time.monotonic() >= run.until:
@@ -208,13 +211,13 @@ def _values(
 
 
 def _unprompted(run: Run, case: Case) -> dict[str, float] | None:
-    found = predictions(case, run.models[MAIN].pipeline)
+    found = predictions(case, run.models[REASONING].pipeline)
     threshold = Options().threshold * case.motion.size[0]
     return None if found is None else unprompted_errors(case, found, threshold)
 
 
 def _toppled(run: Run, case: Case) -> dict[str, float] | None:
-    found = predictions(case, run.models[MAIN].pipeline)
+    found = predictions(case, run.models[REASONING].pipeline)
     if found is None:
         return None
     stones = bodies(case) - {prompted(case)}

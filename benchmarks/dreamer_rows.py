@@ -26,8 +26,9 @@ from simcraft.generate.motioncraft.composite import composited
 from simcraft.generate.warp import warp
 from simcraft.train.dreamer_samples import Sample, without
 
-MAIN, SMALL, NO_ENHANCEMENT, ONE = "main", "small", "no enhancement", "one stage"
-"""Models: both stages; and of equal, small budgets: stage one, stage one without eq. 11 and 12, the one-stage model."""
+PAINTING, REASONING, SMALL, NO_ENHANCEMENT, ONE = "painting", "reasoning", "small", "no enhancement", "one stage"
+"""Models: stage two and stage one; and of equal, small budgets stage one, the same without eq. 11 and 12, and the
+one-stage model."""
 MOTIONCRAFT = "motioncraft"
 MODALITIES = ("segmentation", "depth", "flow")
 
@@ -83,18 +84,18 @@ def rows() -> list[Row]:
         Row("standing still", still),
         Row("warp", lambda case, models: Made(warp(case.clip).frames)),
         Row("motioncraft", motioncraft, (MOTIONCRAFT,)),
-        Row("simulation in place of stage one", simulated, (MAIN,)),
-        *(Row(f"simulation, without {name}", partial(simulated, hidden=name), (MAIN,)) for name in MODALITIES),
-        Row(both, dreamt, (MAIN,)),
-        *(Row(f"{both}, without {name}", partial(dreamt, hidden=name), (MAIN,)) for name in MODALITIES),
-        Row(f"{both}, sparse flow", partial(dreamt, arrows=sparse), (MAIN,)),
-        Row(f"{both}, no arrows", partial(dreamt, arrows=nothing), (MAIN,)),
-        Row("stage one, painted by warp", warped_prediction, (MAIN,)),
-        Row(f"{both}, small budget", partial(dreamt, stage_one=SMALL), (MAIN, SMALL)),
+        Row("simulation in place of stage one", simulated, (PAINTING,)),
+        *(Row(f"simulation, without {name}", partial(simulated, hidden=name), (PAINTING,)) for name in MODALITIES),
+        Row(both, dreamt, (PAINTING, REASONING)),
+        *(Row(f"{both}, without {name}", partial(dreamt, hidden=name), (PAINTING, REASONING)) for name in MODALITIES),
+        Row(f"{both}, sparse flow", partial(dreamt, arrows=sparse), (PAINTING, REASONING)),
+        Row(f"{both}, no arrows", partial(dreamt, arrows=nothing), (PAINTING, REASONING)),
+        Row("stage one, painted by warp", warped_prediction, (REASONING,)),
+        Row(f"{both}, small budget", partial(dreamt, stage_one=SMALL), (PAINTING, SMALL)),
         Row(
             f"{both}, small budget, no enhancement loss",
             partial(dreamt, stage_one=NO_ENHANCEMENT),
-            (MAIN, NO_ENHANCEMENT),
+            (PAINTING, NO_ENHANCEMENT),
         ),
         Row("one stage, small budget", at_once, (ONE,)),
     ]
@@ -117,7 +118,7 @@ def motioncraft(case: Case, models: Models) -> Made:
 
 def simulated(case: Case, models: Models, hidden: str | None = None) -> Made:
     """Stage two, given the simulation's motion, or that without the modality `hidden`."""
-    return Made(painted(models[MAIN].pipeline, given(case, case.conditions, hidden)))
+    return Made(painted(models[PAINTING].pipeline, given(case, case.conditions, hidden)))
 
 
 def dreamt(
@@ -125,17 +126,17 @@ def dreamt(
     models: Models,
     hidden: str | None = None,
     arrows: Callable[[Case], InstanceFlow] | None = None,
-    stage_one: str = MAIN,
+    stage_one: str = REASONING,
 ) -> Made:
     """Stage one of the model `stage_one`, given arrows (by default those of all instances), then stage two."""
     motion, clip = reasoned(case, models[stage_one].pipeline, case.arrows if arrows is None else arrows(case))
-    conditions = conditions_of(clip, clip.size, models[MAIN].pipeline.factor)
-    return Made(painted(models[MAIN].pipeline, given(case, conditions, hidden)), motion, clip)
+    conditions = conditions_of(clip, clip.size, models[PAINTING].pipeline.factor)
+    return Made(painted(models[PAINTING].pipeline, given(case, conditions, hidden)), motion, clip)
 
 
 def warped_prediction(case: Case, models: Models) -> Made:
     """The generator `warp`, on the motion that stage one predicts."""
-    motion, clip = reasoned(case, models[MAIN].pipeline, case.arrows)
+    motion, clip = reasoned(case, models[REASONING].pipeline, case.arrows)
     return Made(warp(clip).frames, motion, clip)
 
 

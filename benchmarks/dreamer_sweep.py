@@ -23,7 +23,7 @@ from benchmarks import measuring
 from benchmarks.dreamer_cases import Case, cases_of
 from benchmarks.dreamer_measures import Measured
 from benchmarks.dreamer_reasoning import one_arrow
-from benchmarks.dreamer_rows import MAIN, Model, nothing, reasoned
+from benchmarks.dreamer_rows import REASONING, Model, nothing, reasoned
 from benchmarks.dreamer_store import Store, key_of
 from benchmarks.tables import markdown, mean_text, page_with, paired
 from simcraft.cores import core_count
@@ -151,7 +151,7 @@ def _errors(variant: Variant, case: Case, model: Model, store: Store) -> dict[st
 
     Arrows are told as they are, times the variant's delta.
     """
-    key = key_of(f"sweep {variant.delta}", (MAIN,), case, {MAIN: model})
+    key = key_of(f"sweep {variant.delta}", (REASONING,), case, {REASONING: model})
     measured = store.measured(key)
     if measured is None:
         values: dict[str, float | None] = {}

@@ -26,7 +26,7 @@ from benchmarks.dreamer_reasoning import (
     topple_time,
     unprompted_errors,
 )
-from benchmarks.dreamer_rows import MAIN, Made, given, painted, reasoned, rows, sparse, still
+from benchmarks.dreamer_rows import PAINTING, REASONING, Made, given, painted, reasoned, rows, sparse, still
 from benchmarks.dreamer_store import Store, key_of, row_key
 from benchmarks.dreamer_sweep import DEFAULT, VARIANTS
 from benchmarks.dreamer_sweep import table as sweep_table
@@ -71,7 +71,8 @@ class Tiny:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
-    return {MAIN: Tiny()}
+    tiny = Tiny()
+    return {PAINTING: tiny, REASONING: tiny}
 
 
 # ---------------------------------------------------------------------------------------------------------------- cases
@@ -101,7 +102,7 @@ def test_every_row_of_the_paper_is_there() -> None:
 
 
 def test_rows_paint_and_predict_as_the_pipeline_does(case: Case, models: dict[str, Any]) -> None:
-    pipeline = models[MAIN].pipeline
+    pipeline = models[REASONING].pipeline
     np.testing.assert_array_equal(painted(pipeline, case.conditions), pipeline(case.clip, resolution=SIZE).frames)
     poses = case.clip.camera_to_world
     wanted = pipeline.predict(case.scene, case.arrows, frames=FRAMES, camera_to_world=poses, resolution=SIZE)
@@ -187,8 +188,8 @@ def test_results_are_found_again_until_a_model_changes(case: Case, models: dict[
     store.keep(key, made, kept)
     assert store.measured(key) == kept
     np.testing.assert_array_equal(store.arrays(key)["frames"], made.frames)
-    other = {MAIN: type("Other", (), {"digest": "other"})()}
-    assert key_of("x", (MAIN,), case, models) != key_of("x", (MAIN,), case, other)
+    other = {REASONING: type("Other", (), {"digest": "other"})()}
+    assert key_of("x", (REASONING,), case, models) != key_of("x", (REASONING,), case, other)
 
 
 # ------------------------------------------------------------------------------------------------------------ reasoning
@@ -200,7 +201,7 @@ def test_the_arrow_goes_to_what_moves_and_its_error_is_not_counted(case: Case, m
     arrow = one_arrow(case)
     assert arrow is not None
     np.testing.assert_array_equal(arrow.known, case.motion.segmentation[0] == label)
-    found = predictions(case, models[MAIN].pipeline)
+    found = predictions(case, models[REASONING].pipeline)
     assert found is not None
     # nothing else moves: there is nothing that reasoning could be wrong about
     assert np.isnan(list(unprompted_errors(case, found, 0.1).values())).all()
@@ -210,7 +211,7 @@ def test_constant_motion_knows_of_the_camera(case: Case, tmp_path: Path, models:
     poses = np.tile(np.eye(4), (FRAMES, 1, 1))
     poses[:, 0, 3] = np.arange(FRAMES)
     path = save_clip(replace(tiny_dreamer.small_clip(FRAMES), camera_to_world=poses), tmp_path / "moves.npz")
-    found = predictions(Case("moves", Path(path)), models[MAIN].pipeline)
+    found = predictions(Case("moves", Path(path)), models[REASONING].pipeline)
     assert found is not None
     # 60 pixels over a depth of 10 metres
     np.testing.assert_allclose(np.median(found["constant motion"].flow[1:, :8], (0, 1, 2)), (6, 0), atol=1e-4)
