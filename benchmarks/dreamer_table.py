@@ -41,6 +41,8 @@ PAPER = (
 )
 """Our row, and FVD and FVMD of it in the paper, as far as they are known to us."""
 SIMULATION = "simulation"
+_ROUNDING = 1e-9
+"""What distances of equal sets are, instead of 0."""
 EQUAL_BUDGET = "two stages, small budget"
 """What the rows of a small budget are compared with."""
 
@@ -132,7 +134,11 @@ def _means(mine: Mapping[str, Measured], columns: Sequence[tuple[str, str, int]]
 
 
 def _distance_text(distance: Distance | None) -> str:
-    return "-" if distance is None else f"{distance.value:.3g} [{distance.low:.3g}, {distance.high:.3g}]"
+    if distance is None:
+        return "-"
+    known = (distance.value, distance.low, distance.high)
+    value, low, high = (0.0 if abs(each) < _ROUNDING else each for each in known)
+    return f"{value:.3g} [{low:.3g}, {high:.3g}]"
 
 
 def _order_text(distance: Distance | None) -> str:
