@@ -10,16 +10,17 @@ from benchmarks.dreamer_cases import Case
 from benchmarks.sheets import Block, sheet
 from simcraft.observe.colour import flow_to_wheel, instances_to_colour
 
-VIDEOS = (
-    "the truth",
-    "warp",
-    "motioncraft",
-    "simulation in place of stage one",
-    "two stages",
-    "two stages, no arrows",
-    "one stage, small budget",
-)
-MOTIONS = ("the truth", "two stages", "two stages, no arrows")
+VIDEOS = {
+    "the truth": "truth",
+    "warp": "warp",
+    "motioncraft": "motioncraft",
+    "simulation in place of stage one": "stage two",
+    "two stages": "two stages",
+    "two stages, no arrows": "no arrows",
+    "one stage, small budget": "one stage",
+}
+"""Row -> what pictures call it."""
+MOTIONS = {"the truth": "truth", "two stages": "arrows", "two stages, no arrows": "no arrows"}
 Arrays = Mapping[Case, Mapping[str, Mapping[str, np.ndarray]]]
 """Case -> row -> what the store has of it."""
 
@@ -28,7 +29,7 @@ def video_sheet(found: Arrays) -> np.ndarray:
     """(H, W, 3) uint8."""
     blocks = []
     for case, rows in found.items():
-        shown = [(name, rows[name]["frames"]) for name in VIDEOS if "frames" in rows.get(name, {})]
+        shown = [(label, rows[name]["frames"]) for name, label in VIDEOS.items() if "frames" in rows.get(name, {})]
         blocks.append(Block(case.name, tuple(shown)))
     return sheet(blocks)
 
@@ -38,8 +39,8 @@ def motion_sheet(found: Arrays) -> np.ndarray:
     blocks = []
     for case, rows in found.items():
         fastest = max(float(np.abs(case.motion.flow).max()), 1.0)
-        shown = [("the truth", case.frames)]
-        known = [(name, rows[name]) for name in MOTIONS if "flow" in rows.get(name, {})]
+        shown = [("frames", case.frames)]
+        known = [(label, rows[name]) for name, label in MOTIONS.items() if "flow" in rows.get(name, {})]
         for name, each in known:
             flow = each["flow"].astype(np.float32)
             shown.append((f"flow, {name}", np.stack([flow_to_wheel(frame, fastest) for frame in flow])))
