@@ -18,7 +18,7 @@ ROOMS = ("clip", "generate", "metrics", "observe", "recording", "sim")
 NOT_THE_WORKERS = {
     "cli*.py", "compare.py", "demos.py", "options.py", "pairs.py", "parameters.py",
     "sim/blender*.py", "sim/families.py", "sim/image_plane/*.py", "metrics/likeness.py", "clip/zarr_store.py",
-    "generate/*/given_arrows.py",
+    "generate/*/given_arrows.py", "metrics/i3d.py",
 }  # fmt: skip
 """Modules, or what they refuse, that only the command line and Python come to."""
 
