@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import measuring
+from benchmarks import command, measuring
 from benchmarks.dreamer_cases import GROUPS, Case, cases_of
 from benchmarks.dreamer_measures import Measured, measure
 from benchmarks.dreamer_pictures import motion_sheet, video_sheet
@@ -39,9 +39,7 @@ from benchmarks.dreamer_table import (
     reasoning_table,
     topple_table,
 )
-from benchmarks.tables import page_with
-from simcraft.cores import core_count
-from simcraft.errors import SimcraftError, UserError
+from simcraft.errors import UserError
 from simcraft.generate.embedded import embedded_model
 from simcraft.generate.motioncraft.loading import load_pipeline as load_motioncraft
 from simcraft.metrics.i3d import I3D, load_i3d
@@ -84,14 +82,11 @@ class Run:
 
 
 def main() -> None:
-    try:
-        _main(_options())
-    except SimcraftError as error:
-        sys.exit(f"{error.message} {error.fix}")
+    command.run(_main, _options)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, FOLDER)
     parser.add_argument("--quick", action="store_true", help="four clips of each group, to see that everything works")
     parser.add_argument("--model", type=Path, help="both stages; the embedded one by default")
     parser.add_argument("--small", type=Path, help="a model with stage one, trained on a small budget")
@@ -102,19 +97,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), help="which groups of clips")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="which rows; all by default")
     parser.add_argument("--minutes", type=float, default=math.inf, help="then make no more, and tell what is there")
-    parser.add_argument("--threads", type=int, default=core_count(), help="of torch and OpenCV")
-    parser.add_argument("--page", type=Path, help="a Markdown page to put the tables into, between its two marks")
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     parser.add_argument("--pictures", type=Path, help="a folder for sheets of pictures")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where everything is kept; {FOLDER} by default")
     return parser.parse_args()
 
 
 def _main(options: argparse.Namespace) -> None:
-    import cv2
-
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
+    command.use_threads(options.threads)
     models = _models(options)
     run = Run(
         models=models,
@@ -125,14 +114,13 @@ def _main(options: argparse.Namespace) -> None:
     )
     for group in options.groups:
         run.cases[group] = cases_of(group, options.folder, 4 if options.quick else None, options.threads)
-    for group in TITLES.keys() & run.cases.keys():
+    for group in (group for group in TITLES if group in run.cases):
         run.results[group] = {row.name: _results(run, row, run.cases[group]) for row in run.rows}
     if REASONING in models:
         _reason(run)
     tables = f"{report(run)}\n\n{options.threads} threads; {measuring.machine()}."
     print(tables)
-    if options.page:
-        write_bytes(page_with(options.page.read_text(encoding="utf-8"), tables).encode(), options.page)
+    command.put_into(options.page, tables)
     if options.json:
         write_bytes(json.dumps(numbers(run), indent=1).encode(), options.json)
     if options.pictures:
@@ -160,12 +148,9 @@ def _embedded(name: str) -> Path | None:
 
 
 def _chosen(names: list[str] | None) -> list[Row]:
+    # distances are to the truth, the first of them
     known = rows()
-    unknown = sorted(set(names or ()) - {row.name for row in known})
-    if unknown:
-        raise UserError(f"There is no row '{unknown[0]}'.", f"Choose from: {', '.join(repr(r.name) for r in known)}.")
-    # distances are to the truth
-    return [row for row in known if names is None or row.name in names or row is known[0]]
+    return command.chosen(known, None if names is None else [known[0].name, *names], "row")
 
 
 def _results(run: Run, row: Row, cases: list[Case]) -> dict[str, Measured]:
@@ -233,11 +218,14 @@ def report(run: Run) -> str:
     names = [row.name for row in run.rows]
     for group, results in run.results.items():
         lines += [f"## {TITLES[group]}", "", main_table(results, names, run.kinds), ""]
-        lines += [motion_table(results, names), ""]
+        if predicted := motion_table(results, names):
+            lines += [predicted, ""]
         if group == "held-out":
             lines += ["Better than warp where content is new, and not worse elsewhere:", ""]
             lines += [line for name in names if (line := against_warp(results, name)) and name != "warp"]
-            lines += ["", "### The paper's order", "", order_table(results, run.kinds), ""]
+            lines += [""]
+            if order := order_table(results, run.kinds):
+                lines += ["### The paper's order", "", order, ""]
     if run.errors:
         lines += ["## What has no arrow", "", reasoning_table(run.errors), ""]
     if run.times:

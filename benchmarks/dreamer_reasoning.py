@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.dreamer_cases import Case
-from benchmarks.dreamer_rows import nothing, reasoned, told
+from benchmarks.dreamer_rows import nothing, reasoned
 from benchmarks.tables import drawn
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.arrows import InstanceFlow, instance_vectors, kept
 from simcraft.generate.motion_dreamer.moved import moved
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.motion_dreamer.representation import Representation
+from simcraft.generate.motion_dreamer.scene import fixed_instances
 from simcraft.train.dreamer_evaluate import held_still, motion_errors
 
 MOVES = 0.2
@@ -22,7 +23,7 @@ PREDICTIONS = ("stage one, all arrows", "stage one, one arrow", "stage one, no a
 
 def bodies(case: Case) -> set[int]:
     """Labels of the instances that can move."""
-    fixed = {row.id for row in case.clip.instance_table if row.solver == "static"}
+    fixed = fixed_instances(case.clip)
     return {label for label, number in enumerate(case.motion.ids, 1) if number not in fixed}
 
 
@@ -31,9 +32,9 @@ def prompted(case: Case) -> int | None:
     motion, arrows = case.motion, case.arrows
     assert motion.segmentation is not None
     onsets = onset(motion)
-    told_of = bodies(case) & set(np.unique(motion.segmentation[0][arrows.known]).tolist())
-    moving = [label for label in told_of if onsets[label] < len(motion.flow)]
-    return min(moving, key=lambda label: (onsets[label], -_speed(motion, arrows, label)), default=None)
+    vectors = instance_vectors(arrows, motion.segmentation[0])
+    moving = [label for label in bodies(case) & vectors.keys() if onsets[label] < len(motion.flow)]
+    return min(moving, key=lambda label: (onsets[label], -float(np.hypot(*vectors[label]))), default=None)
 
 
 def onset(motion: Representation) -> dict[int, int]:
@@ -54,7 +55,7 @@ def one_arrow(case: Case) -> InstanceFlow | None:
     if label is None:
         return None
     assert case.motion.segmentation is not None
-    return told(case.arrows, case.arrows.known & (case.motion.segmentation[0] == label))
+    return kept(case.arrows, case.motion.segmentation[0] == label)
 
 
 def predictions(case: Case, pipeline: MotionDreamerPipeline) -> dict[str, Representation] | None:
@@ -102,9 +103,3 @@ def _spearman(x: np.ndarray, y: np.ndarray) -> float:
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0  # what never changes follows nothing
     return float(spearmanr(x, y).statistic)
-
-
-def _speed(motion: Representation, arrows: InstanceFlow, label: int) -> float:
-    """Of an instance's arrow, pixels a frame."""
-    assert motion.segmentation is not None
-    return float(np.hypot(*arrows.flow[arrows.known & (motion.segmentation[0] == label)].mean(0)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import torch
 from benchmarks.dreamer_cases import Case
 from benchmarks.sources import model_digest
 from simcraft.clip import MotionClip
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.arrows import InstanceFlow, kept
 from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import Conditions, conditions_of
 from simcraft.generate.motion_dreamer.loading import load_pipeline
@@ -129,14 +129,17 @@ def dreamt(
     stage_one: str = REASONING,
 ) -> Made:
     """Stage one of the model `stage_one`, given arrows (by default those of all instances), then stage two."""
-    motion, clip = reasoned(case, models[stage_one].pipeline, case.arrows if arrows is None else arrows(case))
+    if arrows is None:
+        motion, clip = _with_all_arrows(case, models[stage_one])
+    else:
+        motion, clip = reasoned(case, models[stage_one].pipeline, arrows(case))
     conditions = conditions_of(clip, clip.size, models[PAINTING].pipeline.factor)
     return Made(painted(models[PAINTING].pipeline, given(case, conditions, hidden)), motion, clip)
 
 
 def warped_prediction(case: Case, models: Models) -> Made:
     """The generator `warp`, on the motion that stage one predicts."""
-    motion, clip = reasoned(case, models[REASONING].pipeline, case.arrows)
+    motion, clip = _with_all_arrows(case, models[REASONING])
     return Made(warp(clip).frames, motion, clip)
 
 
@@ -157,17 +160,12 @@ def sparse(case: Case) -> InstanceFlow:
         y, x = np.nonzero(flow.known & (labels == label))
         nearest = np.argmin((x - x.mean()) ** 2 + (y - y.mean()) ** 2)
         known[y[nearest], x[nearest]] = True
-    return told(flow, known)
+    return kept(flow, known)
 
 
 def nothing(case: Case) -> InstanceFlow:
     """No arrows: what moves is left to the network."""
-    return told(case.arrows, np.zeros_like(case.arrows.known))
-
-
-def told(flow: InstanceFlow, known: np.ndarray) -> InstanceFlow:
-    """An instance flow of which only what is `known` (H, W) is told."""
-    return InstanceFlow(np.where(known[..., None], flow.flow, np.float32(0)), known)
+    return kept(case.arrows, np.zeros_like(case.arrows.known))
 
 
 @torch.no_grad()
@@ -189,6 +187,12 @@ def reasoned(case: Case, pipeline: MotionDreamerPipeline, arrows: InstanceFlow) 
     begin = Beginning(case.clip.image, case.motion.first, arrows, case.scene.intrinsics)
     found = predict_representation(unet, pipeline.encoders(), case.scene, begin, poses, noise_of, chosen)
     return found, clip_of(found, case.scene, camera_to_world=poses, fps=case.clip.fps)
+
+
+@lru_cache(maxsize=128)
+def _with_all_arrows(case: Case, model: Model) -> tuple[Representation, MotionClip]:
+    """`reasoned`, which several rows paint; kept for the clips of a group."""
+    return reasoned(case, model.pipeline, case.arrows)
 
 
 def given(case: Case, conditions: Conditions, hidden: str | None) -> Conditions:

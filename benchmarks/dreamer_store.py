@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from benchmarks.dreamer_cases import Case
 from benchmarks.dreamer_measures import Measured
 from benchmarks.dreamer_rows import Made, Models, Row
-from benchmarks.sources import source_digest
+from benchmarks.sources import result_name, source_digest
 from simcraft.picture import write_bytes
 
 _SOURCES = (
@@ -72,9 +71,7 @@ def key_of(what: str, needs: Sequence[str], case: Case, models: Models, also: st
         "source": source_digest(_SOURCES, _NEITHER),
         "also": also,
     }
-    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-    readable = "".join(letter if letter.isalnum() else "-" for letter in f"{case.name} {what}")
-    return f"{readable}-{digest[:16]}"
+    return result_name(f"{case.name} {what}", depends)
 
 
 def row_key(row: Row, case: Case, models: Models, i3d: Path | None) -> str:

@@ -19,17 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import measuring
+from benchmarks import command, measuring
 from benchmarks.dreamer_cases import Case, cases_of
 from benchmarks.dreamer_measures import Measured
 from benchmarks.dreamer_reasoning import one_arrow
 from benchmarks.dreamer_rows import REASONING, Model, nothing, reasoned
 from benchmarks.dreamer_store import Store, key_of
-from benchmarks.tables import markdown, mean_text, page_with, paired
-from simcraft.cores import core_count
-from simcraft.errors import SimcraftError, UserError
+from benchmarks.tables import markdown, mean_text, paired
 from simcraft.generate.motion_dreamer.arrows import InstanceFlow
-from simcraft.picture import write_bytes
 from simcraft.train.dreamer_evaluate import motion_errors
 from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_run import train_dreamer
@@ -75,52 +72,34 @@ GIVEN = ("all arrows", "one arrow", "no arrows")
 
 
 def main() -> None:
-    try:
-        _main(_options())
-    except SimcraftError as error:
-        sys.exit(f"{error.message} {error.fix}")
+    command.run(_main, _options)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, FOLDER)
     parser.add_argument("--data", type=Path, required=True, help="prepared by simcraft train prepare --for dreamer")
     parser.add_argument("--steps", type=int, default=400, help="of each training")
     parser.add_argument("--batch", type=int, default=8, help="examples a step")
     parser.add_argument("--layout", default="small", help="of the networks")
     parser.add_argument("--clips", type=int, default=50, help="held-out clips that are predicted")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these alone: " + ", ".join(v.name for v in VARIANTS))
-    parser.add_argument("--threads", type=int, default=core_count(), help="of torch")
-    parser.add_argument("--page", type=Path, help="a Markdown page to put the table into, between its two marks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where everything is kept; {FOLDER} by default")
     return parser.parse_args()
 
 
 def _main(options: argparse.Namespace) -> None:
-    variants = _chosen(options.only)
+    variants = command.chosen(VARIANTS, options.only, "variant")
     for variant in variants:
         if variant.delta == 1:
             _train(variant, options)
     cases = cases_of("held-out", options.folder, None, options.threads)[: options.clips]
     store = Store(options.folder / "results")
-    found = {
-        variant.name: {
-            case.name: _errors(variant, case, Model(model_folder(variant, options.folder)), store) for case in cases
-        }
-        for variant in variants
-        if variant.stage == "1"
-    }
+    found = {}
+    for variant in (variant for variant in variants if variant.stage == "1"):
+        model = Model(model_folder(variant, options.folder))
+        found[variant.name] = {case.name: _errors(variant, case, model, store) for case in cases}
     lines = [table(found), "", f"{options.steps} steps of {options.batch} each; {measuring.machine()}."]
     print("\n".join(lines))
-    if options.page:
-        page = options.page.read_text(encoding="utf-8")
-        write_bytes(page_with(page, "\n".join(lines)).encode(), options.page)
-
-
-def _chosen(names: list[str] | None) -> list[Variant]:
-    unknown = sorted(set(names or ()) - {variant.name for variant in VARIANTS})
-    if unknown:
-        raise UserError(f"There is no '{unknown[0]}'.", f"Choose from: {', '.join(v.name for v in VARIANTS)}.")
-    return [variant for variant in VARIANTS if names is None or variant.name in names]
+    command.put_into(options.page, "\n".join(lines))
 
 
 def model_folder(variant: Variant, folder: Path) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.dreamer_measures import DISTANCES, Distance, Measured, frechet, frechet_order
 from benchmarks.dreamer_reasoning import PREDICTIONS, rank_correlation
-from benchmarks.tables import markdown, mean_text, paired
+from benchmarks.tables import MARGIN, markdown, mean_text, paired, verdict
 
 Results = Mapping[str, Mapping[str, Measured]]
 """Row -> case -> what was measured."""
@@ -27,8 +27,6 @@ PREDICTED = (
     ("depth", "depth: error, %", 2),
 )
 """Value, head of its column, digits."""
-MARGIN = 0.1
-""""Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
 FULL = "two stages"
 PAPER = (
     ("two stages", 157.8, 205.1),
@@ -59,7 +57,7 @@ def main_table(results: Results, names: Sequence[str], kinds: Sequence[str]) -> 
 
 
 def motion_table(results: Results, names: Sequence[str]) -> str:
-    """The same of predicted motion, with the distance of exact tracks."""
+    """The same of predicted motion, with the distance of exact tracks; empty where no row predicts."""
     head = ["row", DISTANCES["tracks"], *(title for _, title, _ in PREDICTED)]
     rows = []
     for name in names:
@@ -67,11 +65,14 @@ def motion_table(results: Results, names: Sequence[str]) -> str:
         if mine and name != TRUTH:
             far = _distance_text(frechet(mine, results[TRUTH], "tracks"))
             rows.append([name, far, *_means(mine, PREDICTED)])
-    return markdown(head, rows)
+    return markdown(head, rows) if rows else ""
 
 
 def order_table(results: Results, kinds: Sequence[str]) -> str:
-    """Each row of the paper's ablation against the full method: is it farther from the truth, as in the paper?"""
+    """Each row of the paper's ablation against the full method: is it farther from the truth, as in the paper?
+
+    Empty where none of them is there.
+    """
     rows = []
     for name, video, motion in PAPER[1:]:
         other = EQUAL_BUDGET if "small budget" in name else FULL
@@ -80,7 +81,7 @@ def order_table(results: Results, kinds: Sequence[str]) -> str:
             published = [f"{video - PAPER[0][1]:+.1f}", "-" if motion is None else f"{motion - PAPER[0][2]:+.1f}"]
             rows.append([name, other, *cells, *published])
     head = ["row", "minus", *(DISTANCES[kind] for kind in kinds), "paper: FVD", "paper: FVMD"]
-    return markdown(head, rows)
+    return markdown(head, rows) if rows else ""
 
 
 def against_warp(results: Results, name: str) -> str | None:
@@ -89,7 +90,7 @@ def against_warp(results: Results, name: str) -> str | None:
     new, elsewhere = (paired(_values(results, name, value), _values(results, "warp", value)) for value in values)
     if new is None or elsewhere is None:
         return None
-    holds = "HOLDS" if new.low > 0 and elsewhere.low > -MARGIN else "DOES NOT HOLD"
+    holds = verdict(new.low > 0 and elsewhere.low > -MARGIN)
     return (
         f"- {name}: {holds}. New content, PSNR {new.text()}; elsewhere {elsewhere.text()}, {new.clips} and "
         f"{elsewhere.clips} clips."

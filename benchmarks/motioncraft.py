@@ -14,12 +14,11 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measuring
+from benchmarks import command, measuring
 from benchmarks.motioncraft_cases import GROUPS, Case, cases_of
 from benchmarks.motioncraft_measures import Measures, latent_motion_measures, measure
 from benchmarks.motioncraft_methods import INPAINT, PLAIN, Method, Model, methods, painted, warm_up, zero
@@ -42,9 +41,7 @@ from benchmarks.motioncraft_table import (
     table,
 )
 from benchmarks.sheets import Block, sheet
-from benchmarks.tables import page_with
-from simcraft.cores import core_count
-from simcraft.errors import SimcraftError, UserError
+from simcraft.errors import UserError
 from simcraft.generate.embedded import embedded_model
 from simcraft.picture import save_png, write_bytes
 
@@ -87,14 +84,11 @@ class Run:
 
 
 def main() -> None:
-    try:
-        _main(_options())
-    except SimcraftError as error:
-        sys.exit(f"{error.message} {error.fix}")
+    command.run(_main, _options)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.parser(__doc__, FOLDER)
     parser.add_argument("--quick", action="store_true", help="a scene and two clips of four frames, with few steps")
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     parser.add_argument("--pictures", type=Path, help="a folder for sheets of pictures")
@@ -104,9 +98,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=GROUPS, default=GROUPS, help="which groups of clips")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="which methods; all by default")
     parser.add_argument("--minutes", type=float, default=math.inf, help="then paint no more, and tell what is there")
-    parser.add_argument("--page", type=Path, help="a Markdown page to put the tables into, between its two marks")
-    parser.add_argument("--threads", type=int, default=core_count(), help="of torch and OpenCV")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where everything is kept; {FOLDER} by default")
     return parser.parse_args()
 
 
@@ -114,7 +105,7 @@ def _main(options: argparse.Namespace) -> None:
     _prepare(options.threads)
     run = Run(
         models=_models(options),
-        methods=_chosen(methods(options.quick), options.methods),
+        methods=command.chosen(methods(options.quick), options.methods, "method"),
         store=Store(options.folder / "results"),
         threads=options.threads,
         quick=options.quick,
@@ -130,8 +121,7 @@ def _main(options: argparse.Namespace) -> None:
     machine = measuring.machine()
     tables = report(run, machine)
     print(tables)
-    if options.page:
-        write_bytes(page_with(options.page.read_text(encoding="utf-8"), tables).encode(), options.page)
+    command.put_into(options.page, tables)
     if options.json:
         write_bytes(json.dumps(numbers(run, machine), indent=1).encode(), options.json)
     if options.pictures:
@@ -140,13 +130,10 @@ def _main(options: argparse.Namespace) -> None:
 
 def _prepare(threads: int) -> None:
     """So many threads everywhere, and nothing of diffusers' about the age of Text2Video-Zero."""
-    import cv2
-    import torch
     from diffusers.utils import logging
 
     logging.set_verbosity_error()
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+    command.use_threads(threads)
 
 
 def _models(options: argparse.Namespace) -> dict[str, Model]:
@@ -164,15 +151,6 @@ def _models(options: argparse.Namespace) -> dict[str, Model]:
     if not found:
         raise missing
     return found
-
-
-def _chosen(known: list[Method], names: Sequence[str] | None) -> list[Method]:
-    unknown = sorted(set(names or ()) - {method.name for method in known})
-    if unknown:
-        raise UserError(
-            f"There is no method '{unknown[0]}'.", f"Choose from: {', '.join(repr(method.name) for method in known)}."
-        )
-    return [method for method in known if names is None or method.name in names]
 
 
 def _results(run: Run, group: str) -> list[Result]:

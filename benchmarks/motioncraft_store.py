@@ -7,7 +7,6 @@ anew without painting.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import numpy as np
 from benchmarks.motioncraft_cases import Case
 from benchmarks.motioncraft_measures import Measures
 from benchmarks.motioncraft_methods import Made, Method, Model
-from benchmarks.sources import source_digest
+from benchmarks.sources import result_name, source_digest
 from simcraft.picture import write_bytes
 
 _PAINTING = (
@@ -121,9 +120,7 @@ def key_of(what: str, case: Case, model: Model | None, settings: dict[str, Any],
         "threads": threads,
         "source": source_digest(_PAINTING, _NOT_PAINTING),
     }
-    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-    readable = "".join(letter if letter.isalnum() else "-" for letter in f"{case.name} {what}")
-    return f"{readable}-{digest[:16]}"
+    return result_name(f"{case.name} {what}", depends)
 
 
 def measuring_digest(clip_model: Path | None) -> str:

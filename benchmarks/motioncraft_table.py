@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from benchmarks import tables
 from benchmarks.motioncraft_measures import LATENT_PAIRS, Measures
 from benchmarks.motioncraft_store import Result
-from benchmarks.tables import Paired, markdown, mean_text
+from benchmarks.tables import MARGIN, Paired, markdown, mean_text, verdict
 
 OURS = ("fast", "fast, composited", "turbo", "inpaint", "inpaint, composited")
 REFERENCES = ("reference", "reference, suited guidance")
 """The published procedure, and the same with the guidance that ours have."""
-MARGIN = 0.1
-""""Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
 EIGHTH = 8.0
 
 
@@ -148,7 +146,7 @@ def _against_warp(results: Sequence[Result], name: str) -> str | None:
         return None
     inside, outside = new.low > 0, elsewhere.low > -MARGIN
     return (
-        f"- {name}: {_verdict(inside and outside)}. New content, PSNR {new.text()}: {_yes(inside)}. "
+        f"- {name}: {verdict(inside and outside)}. New content, PSNR {new.text()}: {_yes(inside)}. "
         f"Elsewhere {elsewhere.text()}: {_yes(outside)}. {new.clips} clips."
     )
 
@@ -163,14 +161,10 @@ def _against_reference(results: Sequence[Result], name: str, other: str) -> str 
         return None
     better, cheap = psnr.low > 0 and motion.mean >= 0 and frame.mean >= 0, cost >= EIGHTH
     return (
-        f"- {name} against {other}: {_verdict(better and cheap)}. {cost:.1f} times fewer evaluations: {_yes(cheap)}; "
+        f"- {name} against {other}: {verdict(better and cheap)}. {cost:.1f} times fewer evaluations: {_yes(cheap)}; "
         f"{seconds:.1f} times less time. PSNR {psnr.text()}, motion consistency {motion.text(3)}, "
         f"frame consistency {frame.text(4)}: {_yes(better)}. {psnr.clips} clips."
     )
-
-
-def _verdict(holds: bool) -> str:
-    return "HOLDS" if holds else "DOES NOT HOLD"
 
 
 def _yes(holds: bool) -> str:

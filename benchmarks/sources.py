@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[1]
 _LOADED = (".safetensors", ".json", ".txt")
@@ -35,6 +37,12 @@ def model_digest(folder: Path) -> str:
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _LOADED):
         digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def result_name(readable: str, depends: Mapping[str, Any]) -> str:
+    """The name of a result: readable, and a digest of all that it depends on, JSON values."""
+    digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+    return f"{''.join(letter if letter.isalnum() else '-' for letter in readable)}-{digest[:16]}"
 
 
 class _WithoutTexts(ast.NodeTransformer):

@@ -10,6 +10,8 @@ import numpy as np
 from simcraft.errors import UserError
 
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")
+MARGIN = 0.1
+""""Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
 _SAMPLES = 10_000
 """Of the bootstrap."""
 
@@ -53,6 +55,11 @@ def mean_text(values: Sequence[float | None], digits: int) -> str:
         return "-"
     text = f"{np.mean(known):.{digits}f}"
     return text if len(known) == len(values) else f"{text} ({len(known)})"
+
+
+def verdict(holds: bool) -> str:
+    """Of a claim."""
+    return "HOLDS" if holds else "DOES NOT HOLD"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.dreamer_cases import GROUPS, Case
 from benchmarks.dreamer_measures import Measured, frechet, frechet_order, measure
@@ -41,15 +39,6 @@ from tests.generate import tiny_dreamer
 FRAMES = 4
 SIZE = 48
 """The shorter side of the clip."""
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny networks run much faster in one thread than in several that wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -9,17 +9,13 @@ import pytest
 
 from simcraft.clip.types import MotionClip
 from tests.analytic import sliding_square
+from tests.threads import one_torch_thread
 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Tiny networks run much faster in one thread than in several that wait for each other."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture(scope="package")

@@ -17,15 +17,13 @@ from simcraft.train.pictures import to_tensor
 from simcraft.train.prepare import IMAGE, prepare
 from simcraft.train.prepared import PreparedSet
 from tests.data.sets import make_small_set
+from tests.threads import one_torch_thread
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Tiny tensors: more threads would only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with one_torch_thread():
+        yield
 
 
 @pytest.fixture(scope="session")

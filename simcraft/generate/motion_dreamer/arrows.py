@@ -14,7 +14,7 @@ import numpy as np
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
-from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at
+from simcraft.generate.motion_dreamer.scene import FirstScene, fixed_instances, labels_at
 from simcraft.observe.instance_flow import instance_flow
 
 Point = tuple[float, float]
@@ -149,10 +149,15 @@ def clip_flow(clip: MotionClip) -> InstanceFlow:
     assert clip.instances is not None
     masks = np.asarray(clip.instances)
     moved = [np.unique(masks[t][np.asarray(valid)]) for t, valid in enumerate(clip.flow_valid_forward)]
-    fixed = {row.id for row in clip.instance_table if row.solver == "static"}
-    ids = set(np.unique(np.concatenate(moved)).tolist() if moved else ()) - fixed - {0}
+    ids = set(np.unique(np.concatenate(moved)).tolist() if moved else ()) - fixed_instances(clip) - {0}
     known = np.isin(masks[0], sorted(ids))
-    return _kept(InstanceFlow(flow, known), known)
+    return kept(InstanceFlow(flow, known), known)
+
+
+def instance_vectors(flow: InstanceFlow, labels: np.ndarray) -> dict[int, np.ndarray]:
+    """Label -> its motion (2,), pixels a frame, of those whose motion is known; `labels` are (H, W)."""
+    known = np.unique(labels[flow.known])
+    return {int(label): flow.flow[flow.known & (labels == label)].mean(0) for label in known}
 
 
 def mask_elements(flow: InstanceFlow, share: float, rng: np.random.Generator) -> InstanceFlow:
@@ -160,17 +165,18 @@ def mask_elements(flow: InstanceFlow, share: float, rng: np.random.Generator) ->
 
     What is hidden is 0 and not known. Its neighbours in the instance give it away unless `share` is 1.
     """
-    return _kept(flow, rng.random(flow.known.shape) >= share)
+    return kept(flow, rng.random(flow.known.shape) >= share)
 
 
 def mask_instances(flow: InstanceFlow, instances: np.ndarray, share: float, rng: np.random.Generator) -> InstanceFlow:
     """Hide whole instances, each with probability `share`, as if it had no arrow; `instances` is (H, W) unsigned."""
     ids, places = np.unique(instances, return_inverse=True)
-    return _kept(flow, (rng.random(len(ids)) >= share)[places.reshape(instances.shape)])
+    return kept(flow, (rng.random(len(ids)) >= share)[places.reshape(instances.shape)])
 
 
-def _kept(flow: InstanceFlow, kept: np.ndarray) -> InstanceFlow:
-    known = flow.known & kept
+def kept(flow: InstanceFlow, mask: np.ndarray) -> InstanceFlow:
+    """What of an instance flow is in a mask (H, W) bool; all else is 0 and not known."""
+    known = flow.known & mask
     return InstanceFlow(np.where(known[..., None], flow.flow, np.float32(0)), known)
 
 

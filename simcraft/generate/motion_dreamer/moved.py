@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simcraft.generate.correspondence import pixel_centres
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.arrows import InstanceFlow, instance_vectors
 from simcraft.generate.motion_dreamer.representation import Representation
 
 _FAR = 1e6
@@ -101,10 +101,12 @@ def _send_along(spots: np.ndarray, arrows: InstanceFlow, first: Representation) 
     labels = first.segmentation[0]
     inside = ((spots >= 0) & (spots < shape[::-1])).all(-1)
     going, steps = np.zeros(shape, bool), np.arange(len(spots))[:, None, None]
-    for label in set(np.unique(labels[arrows.known]).tolist()) - {0}:
+    for label, arrow in instance_vectors(arrows, labels).items():
+        if label == 0:
+            continue
         mine = labels == label
         own = np.flatnonzero(mine.ravel().repeat(len(_SPOTS)))
-        motion = arrows.flow[mine & arrows.known].mean(0) - _camera_arrow(spots[:, own], inside[:, own])
+        motion = arrow - _camera_arrow(spots[:, own], inside[:, own])
         if np.hypot(*motion) * (len(spots) - 1) >= _GOES:
             going |= mine
             spots[:, own] += steps * motion

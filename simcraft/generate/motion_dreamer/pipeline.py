@@ -15,7 +15,7 @@ from simcraft.clip.types import MotionClip, require
 from simcraft.errors import UserError
 from simcraft.generate import patch_autoencoder  # noqa: F401  (diffusers loads classes of imported modules only)
 from simcraft.generate.motion_dreamer import embedding, network  # noqa: F401  (likewise)
-from simcraft.generate.motion_dreamer.arrows import Arrow, InstanceFlow, arrow_flow, find_instance
+from simcraft.generate.motion_dreamer.arrows import Arrow, InstanceFlow, arrow_flow, find_instance, instance_vectors
 from simcraft.generate.motion_dreamer.autoencoders import ThreePictures
 from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import conditions_of
@@ -27,7 +27,6 @@ from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at, resize
 from simcraft.generate.motion_dreamer.settings import NETWORKS, Settings
 from simcraft.generate.motion_dreamer.stage_one import (
     Beginning,
-    instance_vectors,
     painted_flow,
     predict_frames,
     predict_representation,

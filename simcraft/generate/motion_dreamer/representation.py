@@ -15,6 +15,7 @@ from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
 from simcraft.generate.correspondence import flow_between, frame_labels
 from simcraft.generate.motion_dreamer.palette import CAPACITY, labelled, labels_of
+from simcraft.generate.motion_dreamer.scene import fixed_instances
 from simcraft.generate.motioncraft.geometry import usual_depth
 from simcraft.generate.motioncraft.warping import cell_labels, cell_samples
 
@@ -112,7 +113,7 @@ def scene_representation(
 def still_instances(clip: MotionClip) -> frozenset[int]:
     """The ids of the instances that never move: static bodies, whatever the camera does, and those without flow."""
     assert clip.instances is not None
-    static = {row.id for row in clip.instance_table if row.solver == "static"}
+    static = fixed_instances(clip)
     flows = np.square(clip.flow_backward).sum(-1) >= _MOVES**2
     moving = np.unique(np.asarray(clip.instances[1:])[flows & clip.flow_valid_backward])
     return frozenset(static | (set(_pixels(clip.instances, clip.size)) - set(moving.tolist())))

@@ -62,6 +62,11 @@ def first_scene(clip: MotionClip) -> FirstScene:
     )
 
 
+def fixed_instances(clip: MotionClip) -> set[int]:
+    """The ids of the instances that never move in the world."""
+    return {row.id for row in clip.instance_table if row.solver == "static"}
+
+
 def photo_scene(
     image: Picture,
     masks: Picture,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
+from simcraft.generate.motion_dreamer.arrows import InstanceFlow, instance_vectors
 from simcraft.generate.motion_dreamer.cameras import pose_vectors
 from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import first_features
@@ -120,12 +120,6 @@ def predict_frames(
     first = residual_of(hint[:, :1], hint[:, :1], scale)
     made = sample(denoiser(unet, given), noise, first, settings, step_done)
     return latents_of(made, hint, scale)[0]
-
-
-def instance_vectors(flow: InstanceFlow, labels: np.ndarray) -> dict[int, np.ndarray]:
-    """Label -> its motion (2,), pixels a frame, of those whose motion is known; `labels` are (H, W)."""
-    known = np.unique(labels[flow.known])
-    return {int(label): flow.flow[flow.known & (labels == label)].mean(0) for label in known}
 
 
 def painted_flow(vectors: dict[int, np.ndarray], labels: np.ndarray) -> InstanceFlow:
