@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from benchmarks.tables import page_with
 from simcraft.cores import core_count
@@ -25,9 +27,11 @@ AnyNamed = TypeVar("AnyNamed", bound=Named)
 
 
 def run(work: Callable[[argparse.Namespace], None], options: Callable[[], argparse.Namespace]) -> None:
-    """Do what the command line says; a mistake ends it with one line."""
+    """Do what the command line says; a mistake ends it with one line, a page without a place for tables at once."""
     try:
-        work(options())
+        given = options()
+        put_into(given.page, None)
+        work(given)
     except SimcraftError as error:
         sys.exit(f"{error.message} {error.fix}")
 
@@ -59,7 +63,29 @@ def chosen(known: Sequence[AnyNamed], names: Sequence[str] | None, what: str) ->
     return [each for each in known if names is None or each.name in names]
 
 
-def put_into(page: Path | None, tables: str) -> None:
-    """Put tables into a page, where one is given; raises `UserError` where it has no place for them."""
-    if page is not None:
-        write_bytes(page_with(page.read_text(encoding="utf-8"), tables).encode(), page)
+def put_into(page: Path | None, tables: str | None) -> None:
+    """Put tables into a page, where one is given; None: only look at it.
+
+    Raises `UserError` where it cannot be read or has no place for them.
+    """
+    if page is None:
+        return
+    try:
+        content = page_with(page.read_text(encoding="utf-8"), tables or "")
+    except OSError as error:
+        raise UserError(f"The page {page} cannot be read: {error.strerror}.", "Give a page that is there.") from error
+    if tables is not None:
+        write_bytes(content.encode(), page)
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write numbers; what is not finite becomes null, as JSON has no word for it."""
+    write_bytes(json.dumps(_finite(content), indent=1, allow_nan=False).encode(), path)
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -10,11 +10,10 @@ each column means.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +24,27 @@ import torch
 
 from benchmarks import command, measuring
 from benchmarks.dreamer_cases import GROUPS, Case, cases_of
-from benchmarks.dreamer_measures import Measured, measure
+from benchmarks.dreamer_measures import Measured, finite, measure
 from benchmarks.dreamer_pictures import motion_sheet, video_sheet
-from benchmarks.dreamer_reasoning import bodies, predictions, prompted, topple_time, unprompted_errors
-from benchmarks.dreamer_rows import MOTIONCRAFT, NO_ENHANCEMENT, ONE, PAINTING, REASONING, SMALL, Model, Row, rows
+from benchmarks.dreamer_reasoning import toppled, unprompted
+from benchmarks.dreamer_rows import (
+    MOTIONCRAFT,
+    NO_ENHANCEMENT,
+    ONE,
+    PAINTING,
+    REASONING,
+    SMALL,
+    SMALL_PAINTING,
+    Model,
+    Row,
+    rows,
+)
 from benchmarks.dreamer_store import Store, key_of, row_key
 from benchmarks.dreamer_table import (
-    SIMULATION,
+    TRUTH,
+    Results,
+    against_moved,
+    against_simulation,
     against_warp,
     main_table,
     motion_table,
@@ -41,10 +54,10 @@ from benchmarks.dreamer_table import (
 )
 from simcraft.errors import UserError
 from simcraft.generate.embedded import embedded_model
+from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.motioncraft.loading import load_pipeline as load_motioncraft
 from simcraft.metrics.i3d import I3D, load_i3d
-from simcraft.picture import save_png, write_bytes
-from simcraft.train.dreamer_loss import Options
+from simcraft.picture import save_png
 
 FOLDER = Path("out/benchmarks/dreamer")
 TITLES = {"held-out": "Held-out clips", "tower": "Towers"}
@@ -61,12 +74,13 @@ class Run:
     """Folder of its weights."""
     until: float
     """By `time.monotonic`: from then on nothing more is made."""
+    quick: bool = False
     cases: dict[str, list[Case]] = field(default_factory=dict)
     """By group."""
     results: dict[str, dict[str, dict[str, Measured]]] = field(default_factory=dict)
     """By group, row and case."""
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Of what has no arrow, by case and prediction."""
+    """Of what has no arrow, by case and prediction; a case that does not count has none."""
     times: dict[str, dict[str, float]] = field(default_factory=dict)
     """Of toppling, likewise."""
 
@@ -82,16 +96,16 @@ class Run:
 
 
 def main() -> None:
-    command.run(_main, _options)
+    command.run(_main, read_options)
 
 
-def _options() -> argparse.Namespace:
+def read_options() -> argparse.Namespace:
     parser = command.parser(__doc__, FOLDER)
     parser.add_argument("--quick", action="store_true", help="four clips of each group, to see that everything works")
     parser.add_argument("--model", type=Path, help="both stages; the embedded one by default")
-    parser.add_argument("--small", type=Path, help="a model with stage one, trained on a small budget")
-    parser.add_argument("--no-enhancement", type=Path, help="the same, trained with --enhancement 1")
-    parser.add_argument("--one-stage", type=Path, help="a model with the one-stage network, of the same budget")
+    parser.add_argument("--small", type=Path, help="a model with both stages, trained on a small budget")
+    parser.add_argument("--no-enhancement", type=Path, help="one with stage one, trained with --enhancement 1")
+    parser.add_argument("--one-stage", type=Path, help="one with the one-stage network, likewise")
     parser.add_argument("--inpaint-model", type=Path, help="MotionCraft's; the embedded one by default")
     parser.add_argument("--i3d", type=Path, help="a folder with I3D's weights, for the published FVD")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS), help="which groups of clips")
@@ -104,39 +118,58 @@ def _options() -> argparse.Namespace:
 
 def _main(options: argparse.Namespace) -> None:
     command.use_threads(options.threads)
-    models = _models(options)
+    models = chosen_models(options)
     run = Run(
         models=models,
-        rows=[row for row in _chosen(options.rows) if set(row.models) <= models.keys()],
+        rows=_possible(_chosen(options.rows), models),
         store=Store(options.folder / "results"),
         i3d=options.i3d,
         until=time.monotonic() + 60 * options.minutes,
+        quick=options.quick,
     )
     for group in options.groups:
         run.cases[group] = cases_of(group, options.folder, 4 if options.quick else None, options.threads)
-    for group in (group for group in TITLES if group in run.cases):
-        run.results[group] = {row.name: _results(run, row, run.cases[group]) for row in run.rows}
-    if REASONING in models:
-        _reason(run)
+    work(run)
     tables = f"{report(run)}\n\n{options.threads} threads; {measuring.machine()}."
     print(tables)
     command.put_into(options.page, tables)
     if options.json:
-        write_bytes(json.dumps(numbers(run), indent=1).encode(), options.json)
+        command.write_json(numbers(run), options.json)
     if options.pictures:
         draw(run, options.pictures)
 
 
-def _models(options: argparse.Namespace) -> dict[str, Model]:
-    """The models that are there; where one is missing, its rows are left out."""
-    given = {SMALL: options.small, NO_ENHANCEMENT: options.no_enhancement, ONE: options.one_stage}
-    found = {name: Model(folder) for name, folder in given.items() if folder is not None}
-    if dreamer := options.model or _embedded("simcraft-dreamer"):
-        model, networks = Model(dreamer), {PAINTING: "stage_two", REASONING: "stage_one"}
-        found |= {name: model for name, network in networks.items() if (dreamer / network).is_dir()}
+def chosen_models(options: argparse.Namespace) -> dict[str, Model]:
+    """The models that are there; a line says where one is missing.
+
+    Raises `UserError` for a folder that was given and has none of the networks that it is to have.
+    """
+    dreamer = options.model or _embedded("simcraft-dreamer")
+    found: dict[str, Model] = {}
+    for option, folder, networks in (
+        ("--model", dreamer, {PAINTING: "stage_two", REASONING: "stage_one"}),
+        ("--small", options.small, {SMALL: "stage_one", SMALL_PAINTING: "stage_two"}),
+        ("--no-enhancement", options.no_enhancement, {NO_ENHANCEMENT: "stage_one"}),
+        ("--one-stage", options.one_stage, {ONE: "one_stage"}),
+    ):
+        if folder is not None:
+            found |= _networks(option, folder, networks)
     if inpaint := options.inpaint_model or _embedded("simcraft-image-inpaint"):
-        found[MOTIONCRAFT] = Model(inpaint, load_motioncraft)
+        found[MOTIONCRAFT] = Model(inpaint, load=load_motioncraft)
     return found
+
+
+def _networks(option: str, folder: Path, networks: Mapping[str, str]) -> dict[str, Model]:
+    """The models in the folder, by name; `networks` are those that it is to have."""
+    there = {name: Model(folder, network) for name, network in networks.items() if (folder / network).is_dir()}
+    if not there:
+        raise UserError(
+            f"{option}: {folder} has no {' and no '.join(networks.values())}.",
+            "Give the folder of a model that `simcraft train dreamer` has made.",
+        )
+    for name in networks.keys() - there.keys():
+        print(f"{option}: {folder} has no {networks[name]}.", file=sys.stderr)
+    return there
 
 
 def _embedded(name: str) -> Path | None:
@@ -151,6 +184,21 @@ def _chosen(names: list[str] | None) -> list[Row]:
     # distances are to the truth, the first of them
     known = rows()
     return command.chosen(known, None if names is None else [known[0].name, *names], "row")
+
+
+def work(run: Run) -> None:
+    """Find or make all results of the cases."""
+    for group in (group for group in TITLES if group in run.cases):
+        run.results[group] = {row.name: _results(run, row, run.cases[group]) for row in run.rows}
+    if REASONING in run.models:
+        _reason(run)
+
+
+def _possible(wanted: list[Row], models: dict[str, Model]) -> list[Row]:
+    missing = [row.name for row in wanted if not set(row.models) <= models.keys()]
+    if missing:
+        print(f"Left out, for want of a model: {'; '.join(missing)}.", file=sys.stderr)
+    return [row for row in wanted if row.name not in missing]
 
 
 def _results(run: Run, row: Row, cases: list[Case]) -> dict[str, Measured]:
@@ -172,41 +220,24 @@ def _results(run: Run, row: Row, cases: list[Case]) -> dict[str, Measured]:
 def _reason(run: Run) -> None:
     """What one arrow leads to, on the held-out clips, and when chains of dominoes fall."""
     for case in run.cases.get("held-out", ()):
-        run.errors |= _values(run, case, "unprompted", _unprompted)
+        run.errors |= _values(run, case, "unprompted", unprompted)
     for case in run.cases.get("topple", ()):
-        run.times |= _values(run, case, "topple", _toppled)
+        run.times |= _values(run, case, "topple", toppled)
 
 
 def _values(
-    run: Run, case: Case, what: str, compute: Callable[[Run, Case], dict[str, float] | None]
+    run: Run, case: Case, what: str, compute: Callable[[Case, MotionDreamerPipeline], dict[str, float]]
 ) -> dict[str, dict[str, float]]:
-    """Named numbers of a case by its name, from the store or computed now; empty where it has none."""
+    """Named numbers of a case by its name, from the store or computed now; empty where there is no time for it."""
     key = key_of(what, (REASONING,), case, run.models)
     measured = run.store.measured(key)
     if measured is None:
         if time.monotonic() >= run.until:
             return {}
-        found = compute(run, case) or {}
-        values: dict[str, float | None] = {name: v if math.isfinite(v) else None for name, v in found.items()}
-        measured = Measured(values)
+        measured = Measured(finite(compute(case, run.models[REASONING].pipeline)))
         run.store.keep_values(key, measured)
         print(f"{case.name}, {what}", file=sys.stderr, flush=True)
-    numbers = {name: math.nan if value is None else value for name, value in measured.values.items()}
-    return {case.name: numbers} if numbers else {}
-
-
-def _unprompted(run: Run, case: Case) -> dict[str, float] | None:
-    found = predictions(case, run.models[REASONING].pipeline)
-    threshold = Options().threshold * case.motion.size[0]
-    return None if found is None else unprompted_errors(case, found, threshold)
-
-
-def _toppled(run: Run, case: Case) -> dict[str, float] | None:
-    found = predictions(case, run.models[REASONING].pipeline)
-    if found is None:
-        return None
-    stones = bodies(case) - {prompted(case)}
-    return {name: topple_time(each, stones) for name, each in {SIMULATION: case.motion, **found}.items()}
+    return {case.name: {name: math.nan if value is None else value for name, value in measured.values.items()}}
 
 
 # --------------------------------------------------------------------------------------------------------------- output
@@ -214,23 +245,30 @@ def _toppled(run: Run, case: Case) -> dict[str, float] | None:
 
 def report(run: Run) -> str:
     """All tables in Markdown, and what they say of the claims."""
-    lines: list[str] = []
+    lines = ["A quick run, of four clips a group: it shows that everything works, and nothing else.", ""] * run.quick
     names = [row.name for row in run.rows]
     for group, results in run.results.items():
         lines += [f"## {TITLES[group]}", "", main_table(results, names, run.kinds), ""]
         if predicted := motion_table(results, names):
-            lines += [predicted, ""]
+            lines += [predicted, "", *filter(None, [against_moved(results)]), ""]
         if group == "held-out":
-            lines += ["Better than warp where content is new, and not worse elsewhere:", ""]
-            lines += [line for name in names if (line := against_warp(results, name)) and name != "warp"]
-            lines += [""]
-            if order := order_table(results, run.kinds):
-                lines += ["### The paper's order", "", order, ""]
+            lines += _claims(run, results, names)
     if run.errors:
         lines += ["## What has no arrow", "", reasoning_table(run.errors), ""]
     if run.times:
         lines += ["## When the chain falls", "", topple_table(run.times), ""]
     return "\n".join(lines).rstrip()
+
+
+def _claims(run: Run, results: Results, names: list[str]) -> list[str]:
+    lines = ["Better than warp where content is new, and not worse elsewhere:", ""]
+    others = [name for name in names if name != "warp"]
+    lines += [line for name in others if (line := against_warp(results, name, run.kinds))]
+    if lost := against_simulation(results, run.kinds):
+        lines += ["", lost]
+    if order := order_table(results, run.kinds):
+        lines += ["", "### The paper's order", "", order]
+    return [*lines, ""]
 
 
 def numbers(run: Run) -> dict[str, Any]:
@@ -252,9 +290,12 @@ def draw(run: Run, folder: Path) -> None:
     for group, cases in run.cases.items():
         if group not in run.results:
             continue
+        made = [case for case in cases if case.name in run.results[group][TRUTH]]
+        if not made:
+            continue
         found = {
             case: {row.name: run.store.arrays(row_key(row, case, run.models, run.i3d)) for row in run.rows}
-            for case in _spread(cases, 6)
+            for case in _spread(made, 6)
         }
         save_png(video_sheet(found), folder / f"dreamer_{group}_videos.png")
         save_png(motion_sheet(found), folder / f"dreamer_{group}_motion.png")

@@ -18,6 +18,7 @@ from simcraft.generate.motion_dreamer.arrows import InstanceFlow, clip_flow
 from simcraft.generate.motion_dreamer.conditions import Conditions, conditions_of
 from simcraft.generate.motion_dreamer.representation import Representation, representation_of
 from simcraft.generate.motion_dreamer.scene import FirstScene, first_scene
+from simcraft.train.dreamer_loss import Options
 from simcraft.train.layout import FACTOR
 
 GROUPS = {"held-out": ("dreamer-benchmark", 100), "topple": ("dreamer-topple", 48), "tower": ("dreamer-tower", 24)}
@@ -70,6 +71,11 @@ class Case:
     def arrows(self) -> InstanceFlow:
         """Of all instances of the first frame."""
         return _known(self).arrows
+
+    @property
+    def threshold(self) -> float:
+        """Pixels a frame from which flow counts as that of something that moves, as in training."""
+        return Options().threshold * self.motion.size[0]
 
     @cached_property
     def digest(self) -> str:

@@ -6,7 +6,7 @@ Errors belong to a clip. Frechet distances compare sets: each clip gives a vecto
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,6 @@ from simcraft.metrics.new_content import parts
 from simcraft.metrics.tracks import estimated_tracks, flow_tracks
 from simcraft.metrics.video_features import video_features
 from simcraft.train.dreamer_evaluate import motion_errors
-from simcraft.train.dreamer_loss import Options
 
 GRID = 16
 """Points a side whose tracks are compared."""
@@ -49,11 +48,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Distance:
-    """A Frechet distance, with its 95 % interval by bootstrap over clips."""
+    """A Frechet distance, or a difference of two, with its 95 % interval by bootstrap over clips."""
 
     value: float
     low: float
     high: float
+    clips: int
 
 
 def measure(case: Case, made: Made, i3d: I3D | None = None) -> Measured:
@@ -67,12 +67,15 @@ def measure(case: Case, made: Made, i3d: I3D | None = None) -> Measured:
         if i3d is not None:
             features["i3d"] = i3d_features(made.frames, i3d)
     if made.motion is not None:
-        threshold = Options().threshold * case.motion.size[0]
-        values |= motion_errors(made.motion, case.motion, threshold)
+        values |= motion_errors(made.motion, case.motion, case.threshold)
     if made.clip is not None:
         features["tracks"] = motion_features(flow_tracks(np.asarray(made.clip.flow_forward), GRID))
-    told = {name: None if value is None or not np.isfinite(value) else float(value) for name, value in values.items()}
-    return Measured(told, {name: each.tolist() for name, each in features.items()})
+    return Measured(finite(values), {name: each.tolist() for name, each in features.items()})
+
+
+def finite(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """With None in place of what is no number: files of results hold JSON."""
+    return {name: None if value is None or not np.isfinite(value) else float(value) for name, value in values.items()}
 
 
 def _frame_values(case: Case, frames: np.ndarray) -> dict[str, float | None]:
@@ -91,18 +94,13 @@ def frechet(found: Mapping[str, Measured], truth: Mapping[str, Measured], kind: 
     ours, theirs = _features(found, truth, kind)
     if len(ours) < 3:
         return None
-    samples = [frechet_distance(ours[i], theirs[i]) for i in drawn(len(ours), _SAMPLES)]
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return Distance(frechet_distance(ours, theirs), float(low), float(high))
+    return _resampled(lambda chosen: frechet_distance(ours[chosen], theirs[chosen]), len(ours))
 
 
 def frechet_order(
     a: Mapping[str, Measured], b: Mapping[str, Measured], truth: Mapping[str, Measured], kind: str
 ) -> Distance | None:
-    """How much farther a is from the truth than b: the difference, on clips that all have, and its 95 % interval.
-
-    Both are resampled alike, so that what a small set adds to either distance falls out.
-    """
+    """How much farther a is from the truth than b: the difference, on clips that all have, both resampled alike."""
     both = {case: measured for case, measured in truth.items() if case in a and case in b}
     (ours, theirs), (others, _) = (_features(each, both, kind) for each in (a, b))
     if len(ours) < 3 or len(ours) != len(others):
@@ -111,8 +109,19 @@ def frechet_order(
     def difference(chosen: np.ndarray) -> float:
         return frechet_distance(ours[chosen], theirs[chosen]) - frechet_distance(others[chosen], theirs[chosen])
 
-    low, high = np.percentile([difference(i) for i in drawn(len(ours), _SAMPLES)], [2.5, 97.5])
-    return Distance(difference(np.arange(len(ours))), float(low), float(high))
+    return _resampled(difference, len(ours))
+
+
+def _resampled(distance: Callable[[np.ndarray], float], count: int) -> Distance:
+    """A function of which clips are taken, for all `count` of them.
+
+    Clips that are drawn twice make a set smaller than it is, and Frechet distances of small sets are larger: samples
+    lie around another value than that of all clips, and are moved back to it.
+    """
+    value = distance(np.arange(count))
+    samples = [distance(chosen) for chosen in drawn(count, _SAMPLES)]
+    low, high = np.percentile(samples, [2.5, 97.5]) - (np.mean(samples) - value)
+    return Distance(value, float(low), float(high), count)
 
 
 def _features(found: Mapping[str, Measured], truth: Mapping[str, Measured], kind: str) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,19 @@ import numpy as np
 from benchmarks.dreamer_cases import Case
 from benchmarks.dreamer_measures import Measured
 from benchmarks.dreamer_rows import Made, Models, Row
-from benchmarks.sources import result_name, source_digest
+from benchmarks.sources import model_digest, result_name, source_digest
 from simcraft.picture import write_bytes
 
 _SOURCES = (
     "simcraft/generate/motion_dreamer",
     "simcraft/generate/motioncraft",
-    *(f"simcraft/generate/{name}.py" for name in ("warp", "correspondence", "inpainting", "sampling")),
+    *(
+        f"simcraft/generate/{name}.py"
+        for name in ("warp", "correspondence", "inpainting", "texture", "sampling", "patch_autoencoder")
+    ),
+    *(f"simcraft/observe/{name}.py" for name in ("instance_flow", "warp")),
     "simcraft/metrics",
-    *(f"simcraft/train/dreamer_{name}.py" for name in ("evaluate", "samples")),
+    *(f"simcraft/train/{name}.py" for name in ("dreamer_evaluate", "dreamer_loss", "dreamer_samples", "layout")),
     *(f"benchmarks/dreamer_{name}.py" for name in ("cases", "rows", "measures", "reasoning")),
 )
 _NEITHER = ("checkpoints.py", "generator.py", "kept.py", "loading.py", "options.py", "pickles.py", "understood.py")
@@ -62,18 +67,23 @@ class Store:
         write_bytes(json.dumps(asdict(measured)).encode(), self.folder / f"{key}.json")
 
 
-def key_of(what: str, needs: Sequence[str], case: Case, models: Models, also: str = "") -> str:
+def key_of(what: str, needs: Sequence[str], case: Case, models: Models, measured_by: str = "") -> str:
     """The name of a result: readable, and a digest of all that it depends on."""
     depends = {
         "what": what,
         "case": case.digest,
         "models": {name: models[name].digest for name in needs},
         "source": source_digest(_SOURCES, _NEITHER),
-        "also": also,
+        "measured_by": measured_by,
     }
     return result_name(f"{case.name} {what}", depends)
 
 
 def row_key(row: Row, case: Case, models: Models, i3d: Path | None) -> str:
-    """`key_of` a row."""
-    return key_of(row.name, row.models, case, models, str(i3d or ""))
+    """`key_of` a row; `i3d` is the folder of that network's weights."""
+    return key_of(row.name, row.models, case, models, "" if i3d is None else _digest(i3d))
+
+
+@cache
+def _digest(folder: Path) -> str:
+    return model_digest(folder)

@@ -2,10 +2,10 @@
 
     python -m benchmarks.dreamer_sweep --data out/dreamer --steps 400 [--only NAME ...] [--page PATH]
 
-Trains stage one anew for each value, as `simcraft train dreamer` does, and the one-stage model that the ablation of
-`benchmarks.dreamer` compares; then predicts held-out clips. A sweep that is broken off goes on where it was. The models
-stay in the folder: "default", "lambda-1" and "one-stage" are what `benchmarks.dreamer` takes as --small,
---no-enhancement and --one-stage.
+Trains stage one anew for each value, as `simcraft train dreamer` does, and what the ablation of `benchmarks.dreamer`
+compares on that budget, stage two and the one-stage model; then predicts held-out clips. A sweep that is broken off
+goes on where it was. The models stay in the folder: "default" (both stages), "lambda-1" and "one-stage" are what
+`benchmarks.dreamer` takes as --small, --no-enhancement and --one-stage.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks import command, measuring
 from benchmarks.dreamer_cases import Case, cases_of
-from benchmarks.dreamer_measures import Measured
-from benchmarks.dreamer_reasoning import one_arrow
-from benchmarks.dreamer_rows import REASONING, Model, nothing, reasoned
+from benchmarks.dreamer_measures import Measured, finite
+from benchmarks.dreamer_reasoning import GIVEN, MOVING, errors_told
+from benchmarks.dreamer_rows import REASONING, Model
 from benchmarks.dreamer_store import Store, key_of
 from benchmarks.tables import markdown, mean_text, paired
-from simcraft.generate.motion_dreamer.arrows import InstanceFlow
-from simcraft.train.dreamer_evaluate import motion_errors
 from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_run import train_dreamer
 from simcraft.train.dreamer_samples import Hiding
@@ -35,7 +31,6 @@ from simcraft.train.loop import Budget
 
 FOLDER = Path("out/benchmarks/dreamer")
 DEFAULT, ONE_STAGE = "default", "one-stage"
-MOVING = "flow of what moves"
 
 
 @dataclass(frozen=True)
@@ -51,8 +46,8 @@ class Variant:
 
     @property
     def model(self) -> str:
-        """The folder of its model."""
-        return self.name if self.delta == 1 else DEFAULT
+        """The folder of its model; stage two lies beside the default's stage one."""
+        return DEFAULT if self.delta != 1 or self.stage == "2" else self.name
 
 
 VARIANTS = (
@@ -66,9 +61,9 @@ VARIANTS = (
     Variant("lambda-16", "lambda 16", Options(enhancement=16.0)),
     Variant("delta-0.5", "delta 0.5, of the default's model", delta=0.5),
     Variant("delta-2", "delta 2, likewise", delta=2.0),
+    Variant("painting", "stage two", stage="2"),
     Variant(ONE_STAGE, "the one-stage model", stage="one"),
 )
-GIVEN = ("all arrows", "one arrow", "no arrows")
 
 
 def main() -> None:
@@ -95,7 +90,7 @@ def _main(options: argparse.Namespace) -> None:
     store = Store(options.folder / "results")
     found = {}
     for variant in (variant for variant in variants if variant.stage == "1"):
-        model = Model(model_folder(variant, options.folder))
+        model = Model(model_folder(variant, options.folder), "stage_one")
         found[variant.name] = {case.name: _errors(variant, case, model, store) for case in cases}
     lines = [table(found), "", f"{options.steps} steps of {options.batch} each; {measuring.machine()}."]
     print("\n".join(lines))
@@ -126,29 +121,13 @@ def _train(variant: Variant, options: argparse.Namespace) -> None:
 
 
 def _errors(variant: Variant, case: Case, model: Model, store: Store) -> dict[str, float]:
-    """Errors of the flow of what moves, by what stage one is told, and of instances and depth; from the store, or new.
-
-    Arrows are told as they are, times the variant's delta.
-    """
+    """`errors_told` with the variant's delta, from the store or new; those that the case has."""
     key = key_of(f"sweep {variant.delta}", (REASONING,), case, {REASONING: model})
     measured = store.measured(key)
     if measured is None:
-        values: dict[str, float | None] = {}
-        told = {"all arrows": case.arrows, "one arrow": one_arrow(case), "no arrows": nothing(case)}
-        for name, arrows in told.items():
-            if arrows is not None:
-                motion, _ = reasoned(case, model.pipeline, _scaled(arrows, variant.delta))
-                errors = motion_errors(motion, case.motion, Options().threshold * case.motion.size[0])
-                values |= {f"{MOVING}, {name}": errors[MOVING]}
-                if name == "all arrows":
-                    values |= {what: errors[what] for what in ("labels", "depth")}
-        measured = Measured({name: v if v is not None and np.isfinite(v) else None for name, v in values.items()})
+        measured = Measured(finite(errors_told(case, model.pipeline, variant.delta)))
         store.keep_values(key, measured)
     return {name: value for name, value in measured.values.items() if value is not None}
-
-
-def _scaled(arrows: InstanceFlow, delta: float) -> InstanceFlow:
-    return InstanceFlow(arrows.flow * np.float32(delta), arrows.known)
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

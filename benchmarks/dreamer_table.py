@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.dreamer_measures import DISTANCES, Distance, Measured, frechet, frechet_order
-from benchmarks.dreamer_reasoning import PREDICTIONS, rank_correlation
-from benchmarks.tables import MARGIN, markdown, mean_text, paired, verdict
+from benchmarks.dreamer_reasoning import CONSTANT, PREDICTIONS, SIMULATION, rank_correlation
+from benchmarks.dreamer_rows import MOVED
+from benchmarks.tables import FEWEST, MARGIN, markdown, mean_text, paired, verdict
 
 Results = Mapping[str, Mapping[str, Measured]]
 """Row -> case -> what was measured."""
@@ -27,7 +28,7 @@ PREDICTED = (
     ("depth", "depth: error, %", 2),
 )
 """Value, head of its column, digits."""
-FULL = "two stages"
+FULL, SIMULATED = "two stages", "simulation in place of stage one"
 PAPER = (
     ("two stages", 157.8, 205.1),
     ("two stages, small budget, no enhancement loss", 165.1, 210.1),
@@ -38,7 +39,6 @@ PAPER = (
     ("two stages, without segmentation", 243.7, 259.0),
 )
 """Our row, and FVD and FVMD of it in the paper, as far as they are known to us."""
-SIMULATION = "simulation"
 _ROUNDING = 1e-9
 """What distances of equal sets are, instead of 0."""
 EQUAL_BUDGET = "two stages, small budget"
@@ -68,6 +68,17 @@ def motion_table(results: Results, names: Sequence[str]) -> str:
     return markdown(head, rows) if rows else ""
 
 
+def against_moved(results: Results) -> str | None:
+    """What does stage one make of the moved first frame that it adds to? None where one of the rows is not there."""
+    if not results.get(FULL) or not results.get(MOVED):
+        return None
+    found = []
+    for name, title, digits in PREDICTED:
+        pair = paired(_values(results, FULL, name), _values(results, MOVED, name))
+        found.append(f"{title} {'-' if pair is None else pair.text(digits)}")
+    return f"{FULL.capitalize()} minus {MOVED}: {'; '.join(found)}."
+
+
 def order_table(results: Results, kinds: Sequence[str]) -> str:
     """Each row of the paper's ablation against the full method: is it farther from the truth, as in the paper?
 
@@ -84,45 +95,70 @@ def order_table(results: Results, kinds: Sequence[str]) -> str:
     return markdown(head, rows) if rows else ""
 
 
-def against_warp(results: Results, name: str) -> str | None:
-    """Does a row beat `warp` where content is new, and not lose elsewhere?"""
+def against_warp(results: Results, name: str, kinds: Sequence[str]) -> str | None:
+    """Does a row beat `warp` where content is new, and not lose elsewhere? And is it nearer to the truth?"""
     values = ("new_psnr", "elsewhere_psnr")
     new, elsewhere = (paired(_values(results, name, value), _values(results, "warp", value)) for value in values)
     if new is None or elsewhere is None:
         return None
-    holds = verdict(new.low > 0 and elsewhere.low > -MARGIN)
+    holds = verdict(new.low > 0 and elsewhere.low > -MARGIN, min(new.clips, elsewhere.clips))
     return (
         f"- {name}: {holds}. New content, PSNR {new.text()}; elsewhere {elsewhere.text()}, {new.clips} and "
-        f"{elsewhere.clips} clips."
+        f"{elsewhere.clips} clips. Distance to the truth, minus that of warp: {_orders(results, name, 'warp', kinds)}."
     )
 
 
+def against_simulation(results: Results, kinds: Sequence[str]) -> str | None:
+    """How much is lost where stage one takes the simulation's place? None where one of the rows is not there."""
+    if not results.get(FULL) or not results.get(SIMULATED):
+        return None
+    orders = _orders(results, FULL, SIMULATED, kinds)
+    return f"{FULL.capitalize()} minus {SIMULATED}, distance to the truth: {orders}."
+
+
+def _orders(results: Results, name: str, other: str, kinds: Sequence[str]) -> str:
+    found = {kind: frechet_order(results[name], results[other], results[TRUTH], kind) for kind in kinds}
+    return "; ".join(f"{DISTANCES[kind]} {_order_text(each)}" for kind, each in found.items())
+
+
 def reasoning_table(errors: Mapping[str, Mapping[str, float]]) -> str:
-    """Errors of the unprompted bodies' flow, by case and prediction; means, and differences to constant motion."""
-    other = "constant motion"
+    """Errors of the unprompted bodies' flow, by case and prediction; means, and differences to constant motion.
+
+    Cases without errors are left out, and counted.
+    """
     by_name = {
-        name: {case: each[name] for case, each in errors.items() if np.isfinite(each[name])} for name in PREDICTIONS
+        name: {case: each[name] for case, each in errors.items() if np.isfinite(each.get(name, np.nan))}
+        for name in PREDICTIONS
     }
     rows = []
     for name, values in by_name.items():
-        pair = None if name == other else paired(values, by_name[other])
-        rows.append(
-            [name, str(len(values)), mean_text(list(values.values()), 3), "-" if pair is None else pair.text(3)]
-        )
-    return markdown(["prediction", "clips", "end-point error, px", f"minus {other}"], rows)
+        pair = None if name == CONSTANT else paired(values, by_name[CONSTANT])
+        known = list(values.values())
+        rows.append([name, str(len(known)), mean_text(known, 3), "-" if pair is None else pair.text(3)])
+    table = markdown(["prediction", "clips", "end-point error, px", f"minus {CONSTANT}"], rows)
+    out = sum(not each for each in errors.values())
+    return f"{table}\n\n{out} of {len(errors)} clips are left out: the camera moves, or nothing does."
 
 
 def topple_table(times: Mapping[str, Mapping[str, float]]) -> str:
-    """Does the predicted time of toppling follow the simulated one? `times` by case and prediction, in frames."""
-    known = [each for each in times.values() if np.isfinite(list(each.values())).all()]
+    """Does the predicted time of toppling follow the simulated one? `times` by case and prediction, in frames.
+
+    Cases without times are left out, and counted.
+    """
+    known = [each for each in times.values() if each and np.isfinite(list(each.values())).all()]
     truth = [each[SIMULATION] for each in known]
     rows = []
-    for name in PREDICTIONS:
+    for name in PREDICTIONS if known else ():
         found = [each[name] for each in known]
-        value, low, high = rank_correlation(found, truth)
         off = float(np.mean(np.abs(np.subtract(found, truth))))
-        rows.append([name, str(len(found)), f"{value:+.2f} [{low:+.2f}, {high:+.2f}]", f"{off:.2f}"])
-    return markdown(["prediction", "clips", "rank correlation", "off by, frames"], rows)
+        rows.append([name, str(len(found)), _correlation_text(rank_correlation(found, truth)), f"{off:.2f}"])
+    table = markdown(["prediction", "clips", "rank correlation", "off by, frames"], rows)
+    out = len(times) - len(known)
+    return f"{table}\n\n{out} of {len(times)} clips are left out: their first frame does not show the ball."
+
+
+def _correlation_text(found: tuple[float, float, float] | None) -> str:
+    return "-" if found is None else "{:+.2f} [{:+.2f}, {:+.2f}]".format(*found)
 
 
 def _values(results: Results, name: str, value: str) -> dict[str, float]:
@@ -145,5 +181,7 @@ def _distance_text(distance: Distance | None) -> str:
 def _order_text(distance: Distance | None) -> str:
     if distance is None:
         return "-"
-    verdict = "farther" if distance.low > 0 else "nearer" if distance.high < 0 else "cannot be told"
-    return f"{distance.value:+.3g} [{distance.low:+.3g}, {distance.high:+.3g}]: {verdict}"
+    told = "farther" if distance.low > 0 else "nearer" if distance.high < 0 else "cannot be told"
+    if distance.clips < FEWEST:
+        told = "too few clips to tell"
+    return f"{distance.value:+.3g} [{distance.low:+.3g}, {distance.high:+.3g}], {told}"

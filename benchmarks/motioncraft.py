@@ -10,7 +10,6 @@ painted twice. docs/benchmarks/motioncraft.md says what each column means.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import time
@@ -43,7 +42,7 @@ from benchmarks.motioncraft_table import (
 from benchmarks.sheets import Block, sheet
 from simcraft.errors import UserError
 from simcraft.generate.embedded import embedded_model
-from simcraft.picture import save_png, write_bytes
+from simcraft.picture import save_png
 
 FOLDER = Path("out/benchmarks/motioncraft")
 TITLES = {
@@ -123,7 +122,7 @@ def _main(options: argparse.Namespace) -> None:
     print(tables)
     command.put_into(options.page, tables)
     if options.json:
-        write_bytes(json.dumps(numbers(run, machine), indent=1).encode(), options.json)
+        command.write_json(numbers(run, machine), options.json)
     if options.pictures:
         draw(run, options.pictures)
 

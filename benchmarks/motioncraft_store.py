@@ -24,7 +24,7 @@ from simcraft.picture import write_bytes
 
 _PAINTING = (
     "simcraft/generate/motioncraft",
-    *(f"simcraft/generate/{name}.py" for name in ("warp", "correspondence", "inpainting", "sampling")),
+    *(f"simcraft/generate/{name}.py" for name in ("warp", "correspondence", "inpainting", "texture", "sampling")),
     *(f"benchmarks/motioncraft_{name}.py" for name in ("methods", "zero")),
 )
 _NOT_PAINTING = ("checkpoints.py", "generator.py", "kept.py", "loading.py", "options.py", "pickles.py")

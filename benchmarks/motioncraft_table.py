@@ -146,7 +146,7 @@ def _against_warp(results: Sequence[Result], name: str) -> str | None:
         return None
     inside, outside = new.low > 0, elsewhere.low > -MARGIN
     return (
-        f"- {name}: {verdict(inside and outside)}. New content, PSNR {new.text()}: {_yes(inside)}. "
+        f"- {name}: {verdict(inside and outside, new.clips)}. New content, PSNR {new.text()}: {_yes(inside)}. "
         f"Elsewhere {elsewhere.text()}: {_yes(outside)}. {new.clips} clips."
     )
 
@@ -161,7 +161,8 @@ def _against_reference(results: Sequence[Result], name: str, other: str) -> str 
         return None
     better, cheap = psnr.low > 0 and motion.mean >= 0 and frame.mean >= 0, cost >= EIGHTH
     return (
-        f"- {name} against {other}: {verdict(better and cheap)}. {cost:.1f} times fewer evaluations: {_yes(cheap)}; "
+        f"- {name} against {other}: {verdict(better and cheap, psnr.clips)}. "
+        f"{cost:.1f} times fewer evaluations: {_yes(cheap)}; "
         f"{seconds:.1f} times less time. PSNR {psnr.text()}, motion consistency {motion.text(3)}, "
         f"frame consistency {frame.text(4)}: {_yes(better)}. {psnr.clips} clips."
     )

@@ -13,6 +13,8 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[1]
 _LOADED = (".safetensors", ".json", ".txt")
 """Endings of the files that a model is loaded from; a model card changes nothing."""
+_INDEX = "model_index.json"
+"""The file that says which parts a model has, and what suits them."""
 
 
 @cache
@@ -31,12 +33,24 @@ def source_digest(places: tuple[str, ...], without: Collection[str] = ()) -> str
     return digest.hexdigest()
 
 
-def model_digest(folder: Path) -> str:
-    """SHA-256 of a model's weights, configuration and vocabulary."""
+def model_digest(folder: Path, without: Collection[str] = ()) -> str:
+    """SHA-256 of a model's weights, configuration and vocabulary, but of its parts `without`."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.suffix in _LOADED):
-        digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode() + path.read_bytes())
+        name = path.relative_to(folder)
+        if name.parts[0] not in without:
+            content = path.read_bytes()
+            if without and str(name) == _INDEX:
+                content = json.dumps(_pruned(json.loads(content), without), sort_keys=True).encode()
+            digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+def _pruned(value: Any, without: Collection[str]) -> Any:
+    """JSON without what has one of these names, however deep."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _pruned(each, without) for name, each in value.items() if name not in without}
 
 
 def result_name(readable: str, depends: Mapping[str, Any]) -> str:

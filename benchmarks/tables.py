@@ -12,6 +12,8 @@ from simcraft.errors import UserError
 MARKS = ("<!-- tables -->", "<!-- end of tables -->")
 MARGIN = 0.1
 """"Not worse" is told from "worse" by a margin, in dB: nobody sees less."""
+FEWEST = 10
+"""Clips that a verdict needs."""
 _SAMPLES = 10_000
 """Of the bootstrap."""
 
@@ -57,8 +59,10 @@ def mean_text(values: Sequence[float | None], digits: int) -> str:
     return text if len(known) == len(values) else f"{text} ({len(known)})"
 
 
-def verdict(holds: bool) -> str:
-    """Of a claim."""
+def verdict(holds: bool, clips: int) -> str:
+    """Of a claim; none from fewer than `FEWEST` clips."""
+    if clips < FEWEST:
+        return "TOO FEW CLIPS TO TELL"
     return "HOLDS" if holds else "DOES NOT HOLD"
 
 

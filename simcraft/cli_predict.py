@@ -73,6 +73,7 @@ def predict(
 
     def work(progress: Any) -> dict[str, Any]:
         from simcraft.clip.store import check_clip_path, save_clip
+        from simcraft.generate.motion_dreamer.checkpoints import suited_delta
         from simcraft.generate.prediction import PREDICTOR, asked, load_and_predict, network_device
         from simcraft.generate.registry import complete_options
         from simcraft.pipeline import check_output
@@ -85,6 +86,9 @@ def predict(
             PREDICTOR.check(options)
         if show is not None:
             check_output(show, force)
+        delta = options["delta"]
+        if delta is None:
+            delta = suited_delta(options["model"], hub=options["hub"])
         what = asked(
             first,
             given(arrow or [], arrows),
@@ -93,7 +97,7 @@ def predict(
             points=[parse_point(text) for text in point or ()],
             frames=frames,
             fps=fps,
-            delta=options["delta"],
+            delta=delta,
             device=network_device(options["device"]),
             progress=progress,
         )

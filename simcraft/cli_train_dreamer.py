@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,9 @@ from simcraft.cli_train_options import (
     run_folder,
 )
 
+if TYPE_CHECKING:
+    from simcraft.train.dreamer_loss import Options
+
 
 class DreamerStageName(str, Enum):
     """Networks that are trained by themselves."""
@@ -43,6 +46,28 @@ class Masking(str, Enum):
     cells = "cells"
     instances = "instances"
     both = "both"
+
+
+_LOOKED_AT = {
+    DreamerStageName.reasoning: ("masked", "masking", "threshold", "enhancement", "delta"),
+    DreamerStageName.painting: (),
+    DreamerStageName.one: ("masked", "masking", "delta"),
+}
+"""Which of the options of `options_of` a stage depends on."""
+
+
+def options_of(stage: DreamerStageName, **given: Any) -> Options:
+    """What the paper leaves open, where it is given; None: as usual. `UserError` for what the stage does not use."""
+    from simcraft.errors import UserError
+    from simcraft.train.dreamer_loss import Options
+    from simcraft.train.dreamer_samples import Hiding
+
+    said = {name: value for name, value in given.items() if value is not None}
+    for name in said:
+        if name not in _LOOKED_AT[stage]:
+            raise UserError(f"Stage {stage.value} does not look at --{name}.", "Leave it out.")
+    hiding = {field: said.pop(name) for name, field in (("masked", "ratio"), ("masking", "masking")) if name in said}
+    return Options(Hiding(**hiding), **said)
 
 
 def dreamer(
@@ -61,17 +86,32 @@ def dreamer(
         Path | None, typer.Option(metavar="DIR", help="A model whose weights of this stage it starts from.")
     ] = None,
     masked: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="Share of the arrows that are hidden (p).")
-    ] = 0.5,
-    masking: Annotated[Masking, typer.Option(help="Hide single pixels, whole instances, or either.")] = Masking.both,
+        float | None,
+        typer.Option(min=0, max=1, metavar="P", help="Share of the arrows that are hidden (p); default: 0.5."),
+    ] = None,
+    masking: Annotated[
+        Masking | None, typer.Option(help="Hide single pixels, whole instances, or either; default: both.")
+    ] = None,
     threshold: Annotated[
-        float,
-        typer.Option(min=0, metavar="TAU", help="Motion a frame that counts as motion, in widths of the picture."),
-    ] = 0.004,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="TAU",
+            help="Motion a frame that counts as motion, in widths of the picture; stage 1 alone, default: 0.004.",
+        ),
+    ] = None,
     enhancement: Annotated[
-        float, typer.Option(min=0, metavar="LAMBDA", help="Weight of what moves in stage 1's loss; 1: as all else.")
-    ] = 4.0,
-    delta: Annotated[float, typer.Option(metavar="DELTA", help="Scale of a user's arrows, told to the model.")] = 1.0,
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="LAMBDA",
+            help="Weight of what moves in the loss, 1: as all else; stage 1 alone, default: 4.0.",
+        ),
+    ] = None,
+    delta: Annotated[
+        float | None,
+        typer.Option(metavar="DELTA", help="Scale of a user's arrows, told to the model; default: 1.0."),
+    ] = None,
     batch: BatchSize = None,
     rate: Rate = None,
     checkpointing: Annotated[
@@ -89,7 +129,8 @@ def dreamer(
 
     **1**: motion reasoning, from the first frame and arrows to flow, instances and depth of all frames.
 
-    **2**: painting, from the first frame and these to the frames. A simulated clip needs no other stage.
+    **2**: painting, from the first frame and these to the frames. A simulated clip needs no other stage. It is given no
+    arrows, and takes none of the options of how they are hidden, scaled and weighted.
 
     **one**: frames from the first one and arrows at once, for comparison.
 
@@ -100,9 +141,7 @@ def dreamer(
     """
 
     def work(progress: Any) -> dict[str, Any]:
-        from simcraft.train.dreamer_loss import Options
         from simcraft.train.dreamer_run import train_dreamer
-        from simcraft.train.dreamer_samples import Hiding
         from simcraft.train.loop import Budget
 
         return train_dreamer(
@@ -114,7 +153,14 @@ def dreamer(
             layout=layout,
             autoencoder=autoencoder,
             start=start,
-            options=Options(Hiding(masked, masking.value), threshold, enhancement, delta),
+            options=options_of(
+                stage,
+                masked=masked,
+                masking=None if masking is None else masking.value,
+                threshold=threshold,
+                enhancement=enhancement,
+                delta=delta,
+            ),
             checkpointing=checkpointing,
             changes=changes(batch, rate, precision, seed),
             threads=threads,

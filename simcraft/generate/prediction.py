@@ -12,7 +12,7 @@ import numpy as np
 
 from simcraft.clip.types import MotionClip
 from simcraft.errors import UserError
-from simcraft.generate.motion_dreamer.options import LOADING, REASONING
+from simcraft.generate.motion_dreamer.options import FPS, LOADING, REASONING
 from simcraft.generate.registry import Generator, complete_options
 from simcraft.progress import Progress, silent
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 First = MotionClip | np.ndarray | str | os.PathLike[str]
 """A clip, or the path of one, or a picture, (H, W, 3) uint8 or its file."""
-FRAMES, FPS = 14, 12.0
-"""Of what is predicted from a picture; the embedded model has learnt so many, every second one of 24 a second."""
+FRAMES = 14
+"""Of what is predicted from a picture: the embedded model has learnt so many."""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 PREDICTOR = Generator(
     "predict",
@@ -32,7 +32,7 @@ PREDICTOR = Generator(
     "simcraft.generate.motion_dreamer.loading:load_pipeline",
     (*REASONING, *LOADING),
     loads=True,
-    checks="simcraft.generate.motion_dreamer.checkpoints:check_model",
+    checks="simcraft.generate.motion_dreamer.checkpoints:check_reasoning",
 )
 """No generator of videos, but options and a model as those have."""
 
@@ -49,7 +49,9 @@ class Asked:
     camera_to_world: np.ndarray | None = None
     """(T, 4, 4); None: the camera stands still."""
     delta: float | None = None
-    """Scale of the arrows; None: the model's."""
+    """Scale of the arrows; None: the model's, or 1 where none is known."""
+    clip: MotionClip | None = None
+    """The clip whose first frame it is; None: it is a picture."""
 
     def picture(self) -> np.ndarray:
         """(h, w, 3) uint8: how scene and arrows were understood. No model is needed."""
@@ -75,7 +77,7 @@ def asked(
 ) -> Asked:
     """Read and check everything but the model; parameters and errors as those of `predict`."""
     from simcraft.generate.motion_dreamer.arrows import arrow_flow
-    from simcraft.generate.motion_dreamer.given_arrows import frame_span, given_arrows
+    from simcraft.generate.motion_dreamer.given_arrows import frame_numbers, given_arrows
 
     clip = _clip(first, progress)
     scene = _scene(first, clip, masks, depth, points, device, progress)
@@ -84,9 +86,10 @@ def asked(
     if poses is not None:
         # after the clip's last frame the camera stands still
         poses = np.asarray(poses)[np.minimum(np.arange(count), len(poses) - 1)]
-    read = given_arrows(arrows, scene.size, None if clip is None else frame_span(clip, count))
+    numbers = None if clip is None else frame_numbers(clip, count)
+    read = given_arrows(arrows, scene.size, None if numbers is None else (numbers[0], numbers[-1]))
     arrow_flow(scene, read, count)  # a mistake is told before a model is loaded
-    return Asked(scene, read, count, fps or (FPS if clip is None else clip.fps), poses, delta)
+    return Asked(scene, read, count, fps or (FPS if clip is None else clip.fps), poses, delta, clip)
 
 
 def predict(
@@ -120,6 +123,7 @@ def predict(
     files that cannot be read, and a model that is not there.
     """
     complete = complete_options(PREDICTOR, options)
+    PREDICTOR.check(complete)
     # the network that finds things in a photo runs where the other does
     what = asked(
         first,
@@ -132,7 +136,6 @@ def predict(
         device=network_device(complete["device"]),
         progress=progress,
     )
-    PREDICTOR.check(complete)
     return load_and_predict(what, complete, progress)
 
 
@@ -180,9 +183,16 @@ def _scene(
     progress: Progress,
 ) -> FirstScene:
     from simcraft.generate.motion_dreamer.depths import photo_depth
+    from simcraft.generate.motion_dreamer.masks import photo_instances, useless_points
     from simcraft.generate.motion_dreamer.scene import first_scene, photo_scene
 
-    if clip is not None and masks is None:
+    if masks is None and points:
+        raise useless_points()
+    if clip is not None:
+        if masks is not None:
+            found, table = photo_instances(masks, clip.image, points=points, device=device, progress=progress)
+            every = np.broadcast_to(found, (clip.frame_count, *found.shape))
+            clip = replace(clip, instances=every, instance_table=table)
         scene = first_scene(clip)
         return scene if depth is None else replace(scene, depth=photo_depth(depth, scene.image, device=device))
     if masks is None:
@@ -192,7 +202,4 @@ def _scene(
             ("masks",),
         )
     picture: Any = first
-    if clip is not None:
-        picture = np.asarray(clip.image)
-        depth = np.asarray(clip.depth[0]) if depth is None and clip.depth is not None else depth
     return photo_scene(picture, masks, depth, points=points, device=device, progress=progress)

@@ -13,6 +13,7 @@ One that makes frame after frame says `streams=True`, and its function also take
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -142,7 +143,7 @@ def _checked(option: Option, value: Any) -> Any:
         return None
     try:
         value = _converted(option.type, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"Option '{option.name}' is {value!r}; expected {option.type.__name__}.") from None
     if option.choices and value not in option.choices:
         raise UserError(f"Option '{option.name}' is {value!r}.", f"Choose from: {', '.join(map(str, option.choices))}.")
@@ -150,6 +151,8 @@ def _checked(option: Option, value: Any) -> Any:
         raise UserError(f"Option '{option.name}' is {value!r}; expected {option.minimum} or more.")
     if option.maximum is not None and not value <= option.maximum:
         raise UserError(f"Option '{option.name}' is {value!r}; expected {option.maximum} or less.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"Option '{option.name}' is {value!r}; expected a finite number.")
     return value
 
 

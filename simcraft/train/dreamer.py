@@ -63,7 +63,8 @@ class DreamerStage(ABC):
     kind: ClassVar[str]
     """"1", "2" or "one"."""
     prediction: ClassVar[str]
-    noise: ClassVar[tuple[float, float]]
+    # half above 9, as `diffusion.late_timesteps` has half above 800 of 1000: few steps from there are to say all
+    noise: ClassVar[tuple[float, float]] = (2.2, 1.6)
     """Mean and deviation of the logarithm of sigma in training, P_mean and P_std of Karras et al. 2022."""
     largest: ClassVar[float] = 80.0
     """sigma that sampling starts from."""
@@ -184,9 +185,7 @@ class _Reasoning(DreamerStage):
     """What "1" and "one" share: they are given the first frame, its R and arrows."""
 
     prediction = "x0"
-    # Stable Video Diffusion's deviation, and more noise than its 0.7: there R is made up as a whole
-    noise = (1.2, 1.6)
-    steps = 8
+    steps = 1
 
     def read(self, clip: PreparedClip) -> Sample:
         return read_sample(self.data, clip, decodable=True)
@@ -279,8 +278,6 @@ class PaintingStage(DreamerStage):
 
     kind = "2"
     prediction = "v"
-    # half above 9, as `diffusion.late_timesteps` has half above 800 of 1000: few steps from there are to say all
-    noise = (2.2, 1.6)
     steps = 1
 
     def weights(self) -> torch.Tensor:

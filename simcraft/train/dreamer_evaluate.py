@@ -11,10 +11,11 @@ import torch
 from torch.nn import functional
 
 from simcraft.generate.motion_dreamer.palette import palette
-from simcraft.generate.motion_dreamer.pictures import from_pictures
-from simcraft.generate.motion_dreamer.preconditioning import denoiser, latents_of
+from simcraft.generate.motion_dreamer.preconditioning import denoiser, latents_of, residual_of
 from simcraft.generate.motion_dreamer.representation import Representation
-from simcraft.generate.motion_dreamer.sampling import euler, karras_sigmas
+from simcraft.generate.motion_dreamer.settings import Settings
+from simcraft.generate.motion_dreamer.stage_one import changed
+from simcraft.generate.motion_dreamer.windows import sample as sample_latents
 from simcraft.observe.colour import depth_to_colour, flow_to_wheel, instances_to_colour
 from simcraft.train.dreamer import DreamerStage, stacked
 from simcraft.train.dreamer_loss import Encoded
@@ -28,8 +29,6 @@ _SHOWN = 6
 """Of them, those on the sheet."""
 _AT_ONCE = 8
 """Clips in a batch."""
-_SMALLEST = 0.02
-"""sigma of the last step."""
 
 Predicted = dict[str, list[Representation]]
 """What said so -> R of each clip."""
@@ -105,11 +104,10 @@ def evaluate_one_stage(stage: DreamerStage, sheet: Path) -> dict[str, float]:
 def predicted(stage: DreamerStage, samples: Sequence[Sample]) -> list[Representation]:
     """R of the samples by stage one, always from the same noise."""
     found = []
-    for (_, latents), chunk in zip(_sampled(stage, samples), _chunks(samples), strict=True):
-        pictures = stage.parts.decode(latents).cpu().numpy()
-        for sample, values in zip(chunk, pictures, strict=True):
-            first = sample.representation.first
-            found.append(from_pictures(values, first, palette(len(first.ids))))
+    for (encoded, latents), chunk in zip(_sampled(stage, samples), _chunks(samples), strict=True):
+        pictures, lossy = (stage.parts.decode(z).cpu().numpy() for z in (latents, encoded.hint))
+        for sample, made, hint in zip(chunk, pictures, lossy, strict=True):
+            found.append(changed(sample.moved().representation, made, hint, sample.representation.first))
     return found
 
 
@@ -168,9 +166,8 @@ def _chunks(samples: Sequence[Sample]) -> list[Sequence[Sample]]:
 
 
 def _sampled(stage: DreamerStage, samples: Sequence[Sample]) -> list[tuple[Encoded, torch.Tensor]]:
-    """Batches of them with sampled latents (B, T, C, h, w)."""
-    generator = torch.Generator().manual_seed(1)
-    sigmas = karras_sigmas(stage.steps, _SMALLEST, stage.largest)
+    """Batches of them with sampled latents (B, T, C, h, w), sampled as the model is when it is used."""
+    generator, settings = torch.Generator().manual_seed(1), Settings(**stage.suits())
     scale = stage.module.unet.config["residual_scale"]
     device = next(stage.module.parameters()).device
     made = []
@@ -179,7 +176,8 @@ def _sampled(stage: DreamerStage, samples: Sequence[Sample]) -> list[tuple[Encod
         batch: Batch = {name: value.to(device) for name, value in stacked(examples).items()}
         encoded = stage.encoded(batch)
         noise = stage.fresh_noise(len(chunk), generator).to(device)
-        sampled = euler(denoiser(stage.module.unet, encoded.given), sigmas[0] * noise, sigmas)
+        first = residual_of(encoded.hint[:, :1], encoded.hint[:, :1], scale)
+        sampled = sample_latents(denoiser(stage.module.unet, encoded.given), noise, first, settings)
         made.append((encoded, latents_of(sampled, encoded.hint, scale)))
     return made
 

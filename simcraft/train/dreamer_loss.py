@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from simcraft.generate.motion_dreamer.preconditioning import Given, predict, residual_of, target_of
+from simcraft.generate.motion_dreamer.representation import MOTION
 from simcraft.train.diffusion import stratified
 from simcraft.train.dreamer_samples import Hiding
 from simcraft.train.stage import Batch
@@ -20,9 +21,8 @@ class Options:
     """What the paper leaves open, and what is hidden in training."""
 
     hiding: Hiding = field(default_factory=Hiding)
-    threshold: float = 0.004
-    """tau of eq. 11: motion a frame that counts as motion, a share of the picture's width (a quarter of 64 pixels'
-    one)."""
+    threshold: float = MOTION
+    """tau of eq. 11: motion a frame that counts as motion, a share of the picture's width."""
     enhancement: float = 4.0
     """lambda of eq. 12: weight of what moves in the loss of stage one; 1: as all else."""
     delta: float = 1.0

@@ -12,11 +12,12 @@ import torch
 from simcraft.errors import UserError
 from simcraft.generate.embedded import embedded_model
 from simcraft.generate.motion_dreamer.autoencoders import fitted_autoencoder
+from simcraft.generate.motion_dreamer.embedding import PooledImageEncoder
 from simcraft.generate.motion_dreamer.layouts import Layout, build_image_encoder
 from simcraft.generate.motion_dreamer.palette import palette
 from simcraft.generate.motion_dreamer.pictures import to_pictures
 from simcraft.train.dreamer_prepared import PreparedDreamer
-from simcraft.train.export import load_autoencoder
+from simcraft.train.export import load_autoencoder, load_part
 from simcraft.train.latents import digest_of
 from simcraft.train.pictures import spread
 
@@ -74,29 +75,64 @@ class Parts:
 def load_parts(data: PreparedDreamer, layout: Layout, out: Path, autoencoder: Path | None) -> Parts:
     """The parts that the model in `out` has already, and the others as they follow from the data.
 
+    What one stage has been trained with has to be there for the others, too: these parts are never changed.
+
     Parameters
     ----------
     autoencoder: folder of the frames' autoencoder; by default OUT/vae, or that of the embedded image model.
 
-    Raises `UserError` where there is no autoencoder, or it has other cells than the layout.
+    Raises `UserError` where there is no autoencoder, or it has other cells than the layout, and where the model has
+    another one, or its image encoder has another size than the layout's.
     """
     from simcraft.generate.patch_autoencoder import PatchAutoencoder
 
-    vae = load_autoencoder(autoencoder or (out / "vae" if (out / "vae").is_dir() else embedded_model() / "vae"))
+    vae = _frames_autoencoder(out / "vae", autoencoder)
     if vae.config.patch != layout.factor:
         raise UserError(f"The autoencoder has cells of {vae.config.patch} pixels; the layout has {layout.factor}.")
     place = out / "representation_autoencoder"
     if place.is_dir():
-        representation: Any = PatchAutoencoder.from_pretrained(place, local_files_only=True)
+        representation = load_part(place, PatchAutoencoder)
     else:
         representation = fitted_autoencoder(fitting_pictures(data), layout.factor)
-    with torch.random.fork_rng(devices=[]):
-        # never trained, as CLIP in its place is not: both stages share it, whichever is trained first
-        torch.manual_seed(0)
-        image_encoder = build_image_encoder(layout, vae.config.latent_channels)
-    # as they are stored, so that it makes no difference whether they have been
-    frozen = (part.half().float().eval().requires_grad_(False) for part in (vae, representation, image_encoder))
-    return Parts(*frozen)
+    image_encoder = _image_encoder(out / "image_encoder", layout, vae.config.latent_channels)
+    return Parts(*(_as_stored(part) for part in (vae, representation, image_encoder)))
+
+
+def _as_stored(part: Any) -> Any:
+    """In the precision of files, so that it makes no difference whether a part has been in one."""
+    return part.half().float().eval().requires_grad_(False)
+
+
+def _frames_autoencoder(own: Path, given: Path | None) -> Any:
+    """The one in the folder `given`, else the model's `own`, else that of the embedded image model."""
+    if given is None:
+        return load_autoencoder(own if own.is_dir() else embedded_model() / "vae")
+    found = _as_stored(load_autoencoder(given))
+    # its decoder may be a better one: what is trained sees latents
+    if own.is_dir() and digest_of(found.encoder) != digest_of(_as_stored(load_autoencoder(own)).encoder):
+        raise UserError(
+            f"{given} is another autoencoder than {own}, which the model's stages share.",
+            "Leave out --autoencoder, or name another folder with -o.",
+        )
+    return found
+
+
+def _image_encoder(own: Path, layout: Layout, latents: int) -> Any:
+    """The model's `own`, or a fresh one."""
+    if not own.is_dir():
+        with torch.random.fork_rng(devices=[]):
+            # never trained, as CLIP in its place is not
+            torch.manual_seed(0)
+            return build_image_encoder(layout, latents)
+    found = load_part(own, PooledImageEncoder)
+    sizes = tuple(found.config[name] for name in ("latent_channels", "width", "cells"))
+    wanted = (latents, layout.width, layout.tokens)
+    if sizes != wanted:
+        raise UserError(
+            f"{own} has latent channels, width and squares a side of {sizes}; the layout has {wanted}.",
+            "Choose the layout that the model's other stages have, or name another folder with -o.",
+        )
+    return found
 
 
 def fitting_pictures(data: PreparedDreamer) -> torch.Tensor:

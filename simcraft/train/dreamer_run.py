@@ -9,16 +9,17 @@ from typing import Any
 import torch
 
 from simcraft.errors import UserError
+from simcraft.generate.motion_dreamer.checkpoints import NETWORKS
 from simcraft.generate.motion_dreamer.layouts import layout_of
-from simcraft.generate.motion_dreamer.settings import NETWORKS
 from simcraft.progress import Progress, silent
 from simcraft.train.command import quieten_libraries, train_model
 from simcraft.train.dreamer import STAGES
+from simcraft.train.dreamer_export import read_index
 from simcraft.train.dreamer_loss import Options
 from simcraft.train.dreamer_parts import load_parts
 from simcraft.train.dreamer_prepared import PreparedDreamer
 from simcraft.train.loop import Budget, without_gpu
-from simcraft.train.prepared import open_prepared
+from simcraft.train.prepared import open_for_training
 from simcraft.train.stage import Settings
 
 DEFAULTS = Settings(batch=4, learning_rate=5e-4)
@@ -67,8 +68,9 @@ def train_dreamer(
         raise UserError(f"There is no stage '{stage}'.", f"Choose from: {', '.join(STAGES)}.")
     if threads is not None:
         torch.set_num_threads(threads)
+    read_index(out)  # a folder of something else is told before the work
     settings = replace(DEFAULTS, **(changes or {}))
-    opened, sizes = open_prepared(data, PreparedDreamer), layout_of(layout)
+    opened, sizes = open_for_training(data, PreparedDreamer), layout_of(layout)
     parts = load_parts(opened, sizes, out, autoencoder).to(PartialState(cpu=without_gpu()).device)
     chosen = STAGES[stage](
         opened,

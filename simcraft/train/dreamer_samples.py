@@ -8,7 +8,7 @@ import numpy as np
 
 from simcraft.errors import UserError
 from simcraft.generate.motion_dreamer.arrows import InstanceFlow, mask_elements, mask_instances
-from simcraft.generate.motion_dreamer.cameras import camera_poses
+from simcraft.generate.motion_dreamer.cameras import camera_poses, turned_alone
 from simcraft.generate.motion_dreamer.moved import Moved, moved
 from simcraft.generate.motion_dreamer.representation import Representation
 from simcraft.train.dreamer_prepared import PreparedClip, PreparedDreamer
@@ -147,7 +147,8 @@ def without(
     """A sample of which some things are unknown: the rows of the paper's ablation.
 
     Without flow nothing says where in the first frame anything was: the hint is that frame, held still, all of it is
-    new, and geometry knows of nothing before. Without depth there is no geometry.
+    new, and geometry knows of nothing before. Without depth there is no geometry, and of
+    the camera's way only how it turns is told.
     """
     known = sample.representation
     surfaces = sample.geometry.copy()
@@ -162,6 +163,7 @@ def without(
         known = replace(known, segmentation=None)
     if depth:
         known = replace(known, depth=None)
+        sample = replace(sample, camera=turned_alone(sample.camera))
     if arrows:
         nothing = InstanceFlow(np.zeros_like(sample.arrows.flow), np.zeros_like(sample.arrows.known))
         sample = replace(sample, arrows=nothing)

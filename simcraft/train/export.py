@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simcraft.clip.files import write_errors
+from simcraft.clip.files import read_errors, write_errors
 from simcraft.errors import UserError
+from simcraft.generate.placing import first_line, quiet_libraries
 from simcraft.train.layout import build_scheduler
 from simcraft.train.tokenizer import save_tokenizer
 
@@ -85,7 +86,7 @@ def build_pipeline(
 
 
 def load_autoencoder(folder: Path) -> Any:
-    """The autoencoder in `folder`, ready to be used and not to be trained; `UserError` where there is none."""
+    """The autoencoder in `folder`, as `load_part` gives it; `UserError` where there is none."""
     from simcraft.generate.patch_autoencoder import PatchAutoencoder
 
     if not (folder / "config.json").is_file():
@@ -93,8 +94,36 @@ def load_autoencoder(folder: Path) -> Any:
             f"There is no autoencoder in {folder}.",
             "Train one first with --stage autoencoder, or name the folder of one with --autoencoder.",
         )
-    autoencoder = PatchAutoencoder.from_pretrained(folder, local_files_only=True)
-    return autoencoder.float().eval().requires_grad_(False)
+    return load_part(folder, PatchAutoencoder)
+
+
+def load_part(folder: Path, kind: Any) -> Any:
+    """A part of a model, in float32, ready to be used and not to be trained.
+
+    `kind` is its class, one of diffusers' models. Raises `UserError` where `folder` holds another class, or weights
+    that are pickled, damaged or not all there: no part of it would stay random.
+    """
+    with read_errors(folder / "config.json", f"the configuration of a {kind.__name__}"):
+        named = json.loads((folder / "config.json").read_text(encoding="utf-8"))["_class_name"]
+    if named != kind.__name__:
+        raise UserError(f"{folder} holds a {named}; expected a {kind.__name__}.", "Name the folder of one.")
+    try:
+        with quiet_libraries():
+            part, told = kind.from_pretrained(
+                folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise _unfit(folder, first_line(error)) from error
+    if told["missing_keys"]:
+        raise _unfit(folder, f"{min(told['missing_keys'])} is missing")
+    return part.float().eval().requires_grad_(False)
+
+
+def _unfit(folder: Path, reason: str) -> UserError:
+    return UserError(
+        f"{folder} could not be loaded ({reason}).",
+        "It needs config.json and diffusion_pytorch_model.safetensors that were saved together.",
+    )
 
 
 def half(module: Any) -> Any:
@@ -110,6 +139,7 @@ def replacing(folder: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
         try:
             yield temporary
+            _forget_origins(temporary)
             for made in sorted(temporary.iterdir()):
                 place = folder / made.name
                 if place.is_dir():
@@ -117,3 +147,11 @@ def replacing(folder: Path) -> Iterator[Path]:
                 made.replace(place)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _forget_origins(folder: Path) -> None:
+    """Take from all configurations where on this machine their parts were loaded from, which diffusers writes down."""
+    for path in folder.rglob("config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ from simcraft.train.frames import FramesStage
 from simcraft.train.inpaint import InpaintStage
 from simcraft.train.layout import BUDGET, layout_of
 from simcraft.train.loop import Budget, without_gpu
-from simcraft.train.prepared import PreparedSet, open_prepared
+from simcraft.train.prepared import PreparedSet, open_for_training
 from simcraft.train.stage import Settings, Stage
 
 DEFAULTS = {
@@ -65,7 +65,7 @@ def train_image(
     if threads is not None:
         torch.set_num_threads(threads)
     settings = replace(DEFAULTS[stage], **(changes or {}))
-    opened = open_prepared(data, PreparedSet)
+    opened = open_for_training(data, PreparedSet)
     sizes = layout_of(layout, opened.size)
     if stage == "autoencoder":
         chosen: Stage = AutoencoderStage(opened, sizes, settings.seed)

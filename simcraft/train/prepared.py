@@ -145,6 +145,15 @@ def open_prepared(folder: str | Path, of: type[AnyPrepared]) -> AnyPrepared:
     return of(folder, size, header["factor"], header["digest"], clips, **arrays)
 
 
+def open_for_training(folder: str | Path, of: type[AnyPrepared]) -> AnyPrepared:
+    """`open_prepared`, and `UserError` where there are no clips to train on, or none held out to measure on."""
+    data = open_prepared(folder, of)
+    for training, purpose in ((True, f"of the split '{TRAIN}'"), (False, "held out to measure on")):
+        if not data.of_training(training):
+            raise UserError(f"{folder} has no clips {purpose}.", f"Make more clips, and prepare again: `{of.COMMAND}`.")
+    return data
+
+
 def map_array(path: Path, shape: tuple[int, ...], kind: Any) -> np.ndarray:
     """The file as a read-only array; `UserError` where it has another length."""
     expected = int(np.prod(shape)) * np.dtype(kind).itemsize

@@ -2,77 +2,85 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from dataclasses import asdict, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import command, dreamer
 from benchmarks.dreamer_cases import GROUPS, Case
 from benchmarks.dreamer_measures import Measured, frechet, frechet_order, measure
-from benchmarks.dreamer_reasoning import (
-    one_arrow,
-    onset,
-    predictions,
-    prompted,
-    rank_correlation,
-    topple_time,
-    unprompted_errors,
+from benchmarks.dreamer_rows import (
+    MOVED,
+    ONE,
+    PAINTING,
+    REASONING,
+    SMALL,
+    SMALL_PAINTING,
+    AtRest,
+    Made,
+    Model,
+    given,
+    painted,
+    reasoned,
+    rows,
+    sparse,
+    still,
 )
-from benchmarks.dreamer_rows import PAINTING, REASONING, Made, given, painted, reasoned, rows, sparse, still
-from benchmarks.dreamer_store import Store, key_of, row_key
+from benchmarks.dreamer_store import Store, row_key
 from benchmarks.dreamer_sweep import DEFAULT, VARIANTS
 from benchmarks.dreamer_sweep import table as sweep_table
-from benchmarks.dreamer_table import EQUAL_BUDGET, FULL, PAPER, against_warp, main_table, order_table, topple_table
-from simcraft.clip.store import save_clip
+from benchmarks.dreamer_table import (
+    EQUAL_BUDGET,
+    FULL,
+    PAPER,
+    against_moved,
+    against_simulation,
+    against_warp,
+    main_table,
+    order_table,
+)
 from simcraft.data.manifest import expand
 from simcraft.data.recipe import load_recipe
-from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
+from simcraft.errors import UserError
+from simcraft.generate.motion_dreamer.stage_one import Beginning
 from simcraft.train.dreamer_loss import Options
+from tests.benchmarks.tiny_case import FRAMES, SIZE, Tiny, saved
 from tests.generate import tiny_dreamer
-
-FRAMES = 4
-SIZE = 48
-"""The shorter side of the clip."""
 
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A square slides before a still background."""
-    path = tmp_path_factory.mktemp("case") / "clip.npz"
-    return Case("slide 0", Path(save_clip(tiny_dreamer.small_clip(FRAMES), path)))
-
-
-class Tiny:
-    """Stands for a `Model` whose pipeline has never been saved."""
-
-    digest = "tiny"
-
-    @cached_property
-    def pipeline(self) -> MotionDreamerPipeline:
-        return tiny_dreamer.pipeline(tiny_dreamer.small_clip(FRAMES))
+    return saved(tiny_dreamer.small_clip(FRAMES), tmp_path_factory.mktemp("case"))
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
     tiny = Tiny()
-    return {PAINTING: tiny, REASONING: tiny}
+    return {PAINTING: tiny, REASONING: tiny, ONE: tiny, SMALL_PAINTING: tiny, SMALL: Tiny(seed=5)}
 
 
 # ---------------------------------------------------------------------------------------------------------------- cases
 
 
+@pytest.fixture(scope="module")
+def training_seeds() -> set[int]:
+    return {row.seed for row in expand(load_recipe("train-dreamer"), 4000)}
+
+
 @pytest.mark.parametrize("group", GROUPS)
-def test_training_shows_none_of_the_clips(group: str) -> None:
+def test_training_shows_none_of_the_clips(group: str, training_seeds: set[int]) -> None:
     name, count = GROUPS[group]
     training, held_out = load_recipe("train-dreamer"), load_recipe(name)
-    seeds = {row.seed for row in expand(training, 4000)}
-    assert not seeds & {row.seed for row in expand(held_out, count)}
+    assert not training_seeds & {row.seed for row in expand(held_out, count)}
     assert held_out.recipe.size == training.recipe.size and held_out.recipe.frames == training.recipe.frames
     if group == "held-out":
         assert set(held_out.recipe.families) == set(training.recipe.families)
@@ -92,12 +100,14 @@ def test_every_row_of_the_paper_is_there() -> None:
 
 def test_rows_paint_and_predict_as_the_pipeline_does(case: Case, models: dict[str, Any]) -> None:
     pipeline = models[REASONING].pipeline
-    np.testing.assert_array_equal(painted(pipeline, case.conditions), pipeline(case.clip, resolution=SIZE).frames)
+    np.testing.assert_array_equal(
+        painted(pipeline, case.clip, case.conditions), pipeline(case.clip, resolution=SIZE).frames
+    )
     poses = case.clip.camera_to_world
     wanted = pipeline.predict(case.scene, case.arrows, frames=FRAMES, camera_to_world=poses, resolution=SIZE)
     motion, clip = reasoned(case, pipeline, case.arrows)
     # the pipeline takes arrows as means over instances and paints them again: other roundings
-    np.testing.assert_allclose(clip.flow_backward, wanted.flow_backward, atol=1e-5)
+    np.testing.assert_allclose(clip.flow_backward, wanted.flow_backward, atol=1e-4)
     np.testing.assert_array_equal(clip.instances, wanted.instances)
     np.testing.assert_array_equal(motion.flow[1:], clip.flow_backward)
 
@@ -121,12 +131,57 @@ def test_sparse_flow_says_one_pixel_of_each_instance(case: Case) -> None:
     assert not told.flow[~told.known].any()
 
 
-@pytest.mark.parametrize("name", ["simulation, without depth", "two stages, sparse flow", "stage one, painted by warp"])
+def test_sparse_flow_moves_nothing_that_stage_one_adds_to(case: Case) -> None:
+    told, poses = sparse(case), case.clip.camera_to_world
+    start = (case.clip.image, case.motion.first, told, case.scene.intrinsics)
+    assert poses is not None and case.motion.segmentation is not None
+    whole, resting = (kind(*start).moved(poses).representation for kind in (Beginning, AtRest))
+    assert np.count_nonzero(whole.flow[1].any(-1)) > 100 and not resting.flow.any()
+    assert resting.segmentation is not None
+    np.testing.assert_array_equal(resting.segmentation[-1], case.motion.segmentation[0])
+
+
+def test_another_size_is_refused(case: Case) -> None:
+    pipeline = Tiny().pipeline
+    pipeline.register_to_config(suits={})
+    with pytest.raises(UserError, match=r"The model works at .* the clips of the benchmark are 64x48"):
+        reasoned(case, pipeline, case.arrows)
+    with pytest.raises(UserError, match="The model works at"):
+        painted(pipeline, case.clip, case.conditions)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "simulation, without depth",
+        "two stages, sparse flow",
+        "two stages, no arrows",
+        "stage one, painted by warp",
+        "two stages, small budget",
+        "one stage, small budget",
+    ],
+)
 def test_rows_run(name: str, case: Case, models: dict[str, Any]) -> None:
     row = next(row for row in rows() if row.name == name)
-    made = row.make(case, models)
+    made = row.make(case, {name: models[name] for name in row.models})
     assert made.frames is not None and made.frames.shape == case.frames.shape
-    assert (made.motion is None) == name.startswith("simulation")
+    np.testing.assert_array_equal(made.frames[0], case.frames[0])
+    assert (made.motion is None) == name.startswith(("simulation", "one stage"))
+    if made.motion is not None:
+        usual, _ = reasoned(case, models[REASONING].pipeline, case.arrows)
+        assert np.array_equal(made.motion.flow, usual.flow) == (name == "stage one, painted by warp")
+
+
+def test_without_a_network_things_go_on_along_their_arrows(case: Case, models: dict[str, Any]) -> None:
+    row = next(row for row in rows() if row.name == MOVED)
+    made = row.make(case, {PAINTING: models[PAINTING]})
+    begin = Beginning(case.clip.image, case.motion.first, case.arrows, case.scene.intrinsics)
+    there = begin.moved(np.asarray(case.clip.camera_to_world)).representation
+    assert made.motion is not None and np.abs(there.flow).max() > 0
+    np.testing.assert_array_equal(made.motion.flow, there.flow)
+    found = {FULL: {"a": Measured({"flow": 1.5})}, MOVED: {"a": Measured({"flow": 2.0})}}
+    text = against_moved(found)
+    assert text is not None and "-0.500" in text and against_moved({FULL: found[FULL]}) is None
 
 
 # ------------------------------------------------------------------------------------------------------------- measures
@@ -154,21 +209,48 @@ def test_distances_compare_sets_and_tell_their_order() -> None:
     assert difference.low <= difference.value <= difference.high and difference.low > 0
     assert frechet(near, truth, "i3d") is None
     table = order_table({"the truth": truth, FULL: near, "two stages, without depth": far}, ["frames"])
-    assert ": farther" in table and "+9.2" in table and "sparse" not in table
+    assert ", farther" in table and "+9.2" in table and "sparse" not in table
     assert "| two stages | 12 |" in main_table({"the truth": truth, FULL: near}, [FULL, "warp"], ["frames"])
 
 
+def test_intervals_hold_their_value_however_few_clips_there_are() -> None:
+    """Resampled sets are smaller than they are, and so farther apart: not so the interval."""
+    random = np.random.default_rng(5)
+    first, second = (
+        {str(i): Measured({}, {"frames": row.tolist()}) for i, row in enumerate(random.normal(size=(12, 8)))}
+        for _ in range(2)
+    )
+    found = frechet(first, second, "frames")
+    assert found is not None and found.low < found.value < found.high
+
+
+def against(new: float, elsewhere: float, shift: float, count: int = 10) -> dict[str, Measured]:
+    return {
+        case: replace(each, values={"new_psnr": new + int(case), "elsewhere_psnr": elsewhere + int(case)})
+        for case, each in sets(shift, count).items()
+    }
+
+
 def test_warp_is_beaten_only_where_nothing_is_lost() -> None:
-    def row(new: float, elsewhere: float) -> dict[str, Measured]:
-        return {str(i): Measured({"new_psnr": new + i, "elsewhere_psnr": elsewhere + i}) for i in range(5)}
+    results = {"the truth": sets(0, 10), "warp": against(20, 30, 2), "better": against(21, 30, 1)}
+    results["paid for"] = against(21, 29, 3)
+    better, paid = (str(against_warp(results, name, ["frames"])) for name in ("better", "paid for"))
+    assert ": HOLDS" in better and "FVD, own features -12 [" in better and ", nearer." in better
+    assert "DOES NOT HOLD" in paid and ", farther." in paid
+    assert against_warp(results, "missing", ["frames"]) is None
+    few = {name: dict(list(found.items())[:9]) for name, found in results.items()}
+    line = str(against_warp(few, "better", ["frames"]))
+    assert "HOLD" not in line and "TOO FEW CLIPS TO TELL" in line and ", too few clips to tell." in line
 
-    results = {"warp": row(20, 30), "better": row(21, 30), "paid for": row(21, 29)}
-    assert ": HOLDS" in str(against_warp(results, "better"))
-    assert "DOES NOT HOLD" in str(against_warp(results, "paid for"))
-    assert against_warp(results, "missing") is None
+
+def test_what_stage_one_loses_is_told_beside_the_simulation() -> None:
+    results = {"the truth": sets(0), FULL: sets(2), "simulation in place of stage one": sets(1)}
+    assert "Two stages minus simulation in place" in str(against_simulation(results, ["frames"]))
+    assert ", farther." in str(against_simulation(results, ["frames"]))
+    assert against_simulation({"the truth": sets(0), FULL: sets(2)}, ["frames"]) is None
 
 
-def test_results_are_found_again_until_a_model_changes(case: Case, models: dict[str, Any], tmp_path: Path) -> None:
+def test_results_are_found_again(case: Case, models: dict[str, Any], tmp_path: Path) -> None:
     store, row = Store(tmp_path), rows()[1]
     made = still(case, {})
     kept = Measured({"psnr": 1.5, "flow": None}, {"frames": [1.0, 2.0]})
@@ -177,56 +259,60 @@ def test_results_are_found_again_until_a_model_changes(case: Case, models: dict[
     store.keep(key, made, kept)
     assert store.measured(key) == kept
     np.testing.assert_array_equal(store.arrays(key)["frames"], made.frames)
-    other = {REASONING: type("Other", (), {"digest": "other"})()}
-    assert key_of("x", (REASONING,), case, models) != key_of("x", (REASONING,), case, other)
 
 
-# ------------------------------------------------------------------------------------------------------------ reasoning
+@pytest.mark.parametrize("changed", ["clip", "source", "row", "model", "another model", "i3d"])
+def test_results_depend_on_all_that_makes_them(
+    changed: str, case: Case, models: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = next(row for row in rows() if row.models == (PAINTING,))
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    usual = row_key(row, case, models, None)
+    if changed == "source":
+        monkeypatch.setattr("benchmarks.dreamer_store.source_digest", lambda places, without: "other")
+    other = row_key(
+        replace(row, name="other") if changed == "row" else row,
+        saved(tiny_dreamer.small_clip(FRAMES - 1), tmp_path, case.name) if changed == "clip" else case,
+        {**models, {"model": PAINTING, "another model": REASONING}.get(changed, "none"): Tiny(seed=9)},
+        tmp_path if changed == "i3d" else None,
+    )
+    assert (usual == other) == (changed == "another model")
 
 
-def test_the_arrow_goes_to_what_moves_and_its_error_is_not_counted(case: Case, models: dict[str, Any]) -> None:
-    label = prompted(case)
-    assert label is not None and onset(case.motion)[label] == 1
-    arrow = one_arrow(case)
-    assert arrow is not None
-    np.testing.assert_array_equal(arrow.known, case.motion.segmentation[0] == label)
-    found = predictions(case, models[REASONING].pipeline)
-    assert found is not None
-    # nothing else moves: there is nothing that reasoning could be wrong about
-    assert np.isnan(list(unprompted_errors(case, found, 0.1).values())).all()
+def test_a_model_is_known_by_the_network_that_is_used(tmp_path: Path) -> None:
+    def write(name: str, content: str) -> dict[str | None, str]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+        return {network: Model(tmp_path, network).digest for network in (None, "stage_one", "stage_two")}
+
+    write("model_index.json", '{"stage_one": [null, null], "suits": {"stage_two": {"steps": 1}}}')
+    first = write("stage_two/model.safetensors", "two")
+    write("model_index.json", '{"stage_one": ["a", "b"], "suits": {"stage_one": {}, "stage_two": {"steps": 1}}}')
+    second = write("stage_one/model.safetensors", "one")
+    assert [name for name in first if first[name] == second[name]] == ["stage_two"]
+    third = write("vae/model.safetensors", "vae")
+    assert not set(second.values()) & set(third.values())
+    fourth = write("model_index.json", '{"stage_one": ["a", "b"], "suits": {"stage_one": {}, "stage_two": {}}}')
+    assert [name for name in first if third[name] == fourth[name]] == ["stage_one"]
 
 
-def test_constant_motion_knows_of_the_camera(case: Case, tmp_path: Path, models: dict[str, Any]) -> None:
-    poses = np.tile(np.eye(4), (FRAMES, 1, 1))
-    poses[:, 0, 3] = np.arange(FRAMES)
-    path = save_clip(replace(tiny_dreamer.small_clip(FRAMES), camera_to_world=poses), tmp_path / "moves.npz")
-    found = predictions(Case("moves", Path(path)), models[REASONING].pipeline)
-    assert found is not None
-    # 60 pixels over a depth of 10 metres
-    np.testing.assert_allclose(np.median(found["constant motion"].flow[1:, :8], (0, 1, 2)), (6, 0), atol=1e-4)
+def test_a_mistyped_model_is_refused_and_a_missing_stage_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def chosen(*arguments: str) -> dict[str, Model]:
+        monkeypatch.setattr("sys.argv", ["dreamer", *arguments])
+        return dreamer.chosen_models(dreamer.read_options())
 
-
-def test_the_time_of_toppling_is_the_mean_onset(case: Case) -> None:
-    flow, labels = np.zeros((FRAMES, 4, 4, 2), np.float32), np.zeros((FRAMES, 4, 4), np.uint8)
-    labels[:, 0], labels[:, 1] = 1, 2
-    flow[2:, 0] = 1.0
-    motion = replace(case.motion, flow=flow, segmentation=labels)
-    assert onset(motion) == {1: 2, 2: FRAMES}
-    assert topple_time(motion, {1}) == 2 and topple_time(motion, {1, 2}) == (2 + FRAMES) / 2
-
-
-def test_rank_correlation_is_of_ranks() -> None:
-    rising = np.arange(20.0)
-    assert rank_correlation(rising, np.exp(rising)) == pytest.approx((1, 1, 1))
-    assert rank_correlation(rising, -rising)[0] == pytest.approx(-1)
-    assert rank_correlation(np.ones(20), rising)[0] == 0
-    times = {
-        str(i): {"simulation": i, "still": 13, **dict.fromkeys(("constant motion", "stage one, all arrows"), 2.0 * i)}
-        | dict.fromkeys(("stage one, one arrow", "stage one, no arrows"), -1.0 * i)
-        for i in range(6)
-    }
-    table = topple_table(times)
-    assert "| stage one, all arrows | 6 | +1.00" in table and "| stage one, one arrow | 6 | -1.00" in table
+    with pytest.raises(UserError, match="--model: nowhere has no stage_two and no stage_one"):
+        chosen("--model", "nowhere")
+    (tmp_path / "stage_two").mkdir()
+    with pytest.raises(UserError, match=r"--no-enhancement: .* has no stage_one"):
+        chosen("--model", str(tmp_path), "--no-enhancement", str(tmp_path))
+    capsys.readouterr()
+    found = chosen("--model", str(tmp_path), "--small", str(tmp_path))
+    assert {PAINTING, SMALL_PAINTING} <= found.keys() and not {REASONING, SMALL} & found.keys()
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"{option}: {tmp_path} has no stage_one." for option in ("--model", "--small")]
 
 
 # ---------------------------------------------------------------------------------------------------------------- sweep
@@ -252,25 +338,59 @@ def test_the_table_of_the_sweep_is_against_the_default() -> None:
     assert lines[3].startswith("| p 0.2 | 3.000 (+0.500 [+0.500, +0.500]) |")
 
 
+# ----------------------------------------------------------------------------------------------------------- whole runs
+
+
+def test_a_page_without_a_place_for_tables_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("# Page")
+    done = []
+    for page, says in (("page.md", "The page has no place for tables"), ("none.md", "none.md cannot be read")):
+        with pytest.raises(SystemExit, match=says):
+            command.run(done.append, lambda page=page: Namespace(page=tmp_path / page))
+    assert not done and (tmp_path / "page.md").read_text() == "# Page"
+
+
+def test_numbers_in_files_are_finite(tmp_path: Path) -> None:
+    command.write_json({"a": [np.nan, 1.5], "b": {"c": float("inf"), "d": 2}}, tmp_path / "numbers.json")
+    assert json.loads((tmp_path / "numbers.json").read_text()) == {"a": [None, 1.5], "b": {"c": None, "d": 2}}
+
+
+def test_a_run_without_time_tells_what_is_there(case: Case, models: dict[str, Any], tmp_path: Path) -> None:
+    run = dreamer.Run(models, rows()[:3], Store(tmp_path), None, until=0.0, quick=True, cases={"held-out": [case]})
+    dreamer.work(run)
+    assert run.results == {"held-out": {row.name: {} for row in run.rows}} and not run.errors
+    assert dreamer.report(run).startswith("A quick run")
+    dreamer.draw(run, tmp_path / "pictures")
+    assert not (tmp_path / "pictures").exists()
+
+
 @pytest.mark.slow
 def test_a_quick_run_fills_a_page_and_the_second_paints_nothing(tmp_path: Path) -> None:
     pipeline = tiny_dreamer.pipeline(tiny_dreamer.small_clip(FRAMES))
-    suits = {stage: {**each, "overlap": 2} for stage, each in pipeline.config["suits"].items()}
+    suits = {stage: {**each, "resolution": 64} for stage, each in pipeline.config["suits"].items()}
     pipeline.register_to_config(suits=suits)
+    for unet in (pipeline.stage_one, pipeline.stage_two):
+        unet.register_to_config(num_frames=14)  # one window, as with the model of these clips
     pipeline.save_pretrained(tmp_path / "model")
     (tmp_path / "page.md").write_text("# Page\n\n<!-- tables -->\n<!-- end of tables -->\n\nEnd.\n")
     wanted = ["two stages", "warp", "simulation in place of stage one"]
-    command = [sys.executable, "-m", "benchmarks.dreamer", "--quick", "--model", "model", "--folder", "kept"]
-    command += ["--page", "page.md", "--json", "numbers.json", "--pictures", "pictures", "--rows", *wanted]
+    line = [sys.executable, "-m", "benchmarks.dreamer", "--quick", "--model", "model", "--folder", "kept"]
+    line += ["--page", "page.md", "--json", "numbers.json", "--pictures", "pictures", "--rows", *wanted]
     root = Path(__file__).resolve().parents[2]
-    settings = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(root)}, "capture_output": True, "text": True}
-    first = subprocess.run(command, **settings)
+    settings: Any = {
+        "cwd": tmp_path,
+        "env": {**os.environ, "PYTHONPATH": str(root)},
+        "capture_output": True,
+        "text": True,
+    }
+    first = subprocess.run(line, **settings)
     assert first.returncode == 0, first.stderr
     page = (tmp_path / "page.md").read_text()
+    assert "A quick run" in page and "HOLD" not in page
     assert "## Held-out clips" in page and "## Towers" in page and "## When the chain falls" in page
     assert page.endswith("End.\n")
     assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
         f"dreamer_{group}_{what}.png" for group in ("held-out", "tower") for what in ("videos", "motion")
     }
-    again = subprocess.run(command, **settings)
+    again = subprocess.run(line, **settings)
     assert again.returncode == 0 and ", warp" not in again.stderr and ", warp" in first.stderr

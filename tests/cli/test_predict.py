@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import pytest
 
 import simcraft as sc
 from simcraft.clip.store import load_clip, save_clip
+from simcraft.generate.prediction import asked
 from tests.cli.conftest import Run
 from tests.generate import tiny_dreamer
 
@@ -69,6 +71,20 @@ def test_what_was_understood_needs_no_model(simcraft: Run, material: Path, tmp_p
     assert (tmp_path / "seen.png").is_file() and not list(tmp_path.glob("*.npz"))
     again = simcraft(*photo, "--arrow", "22,22=12,3")
     assert again.returncode == 2 and "seen.png" in again.stderr and "--force" in again.stderr
+
+
+def test_what_was_understood_is_scaled_as_the_model_will(simcraft: Run, material: Path, tmp_path: Path) -> None:
+    shutil.copytree(material / "model", tmp_path / "model")
+    index = tmp_path / "model" / "model_index.json"
+    content = json.loads(index.read_text())
+    content["suits"]["stage_one"]["delta"] = 2.0
+    index.write_text(json.dumps(content))
+    arrow = "square 1=8,3"
+    shown = simcraft("predict", material / "clip.npz", "--arrow", arrow, "--show", "a.png", "--model", "model")
+    assert shown.returncode == 0, shown.stderr
+    drawn, plain = (asked(material / "clip.npz", [arrow], delta=delta).picture() for delta in (2.0, None))
+    seen = cv2.imread(str(tmp_path / "a.png"))
+    assert seen is not None and np.array_equal(seen[..., ::-1], drawn) and not np.array_equal(drawn, plain)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,18 @@ def test_the_first_row_holds_the_whole_motion(clip: MotionClip) -> None:
     np.testing.assert_array_equal(vectors[:, 6:], np.tile(vectors[3, :6], (4, 1)))
 
 
+def test_where_depth_is_unknown_only_turns_are_told(clip: MotionClip) -> None:
+    poses = np.tile(np.eye(4), (4, 1, 1))
+    poses[:, :3, 3] = np.arange(4)[:, None]
+    turn = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    poses[2, :3, :3] = turn
+    seen = replace(clip, camera_to_world=poses)
+    told, known = camera_vectors(seen, None), camera_vectors(seen, 2.0)
+    np.testing.assert_allclose(told[2], [0, 0, 0, 0, 0, np.pi / 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_array_equal(told[:, 3:6], known[:, 3:6])
+    assert not told[[0, 1, 3]].any() and known[3].any()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_poses_come_back_from_vectors(clip: MotionClip, seed: int) -> None:
     from scipy.spatial.transform import Rotation

@@ -23,7 +23,7 @@ from simcraft.generate.motion_dreamer.generator import paint_clip
 from simcraft.generate.motion_dreamer.loading import load_pipeline
 from simcraft.generate.motion_dreamer.options import GENERATOR, PAINTING
 from simcraft.generate.motion_dreamer.settings import Settings
-from simcraft.generate.prediction import asked
+from simcraft.generate.prediction import PREDICTOR, asked
 from simcraft.generate.registry import complete_options, find_generator
 from simcraft.video import Video
 from tests.generate import tiny_dreamer, tiny_svd
@@ -106,6 +106,22 @@ def test_pickles_are_refused(model: Path, tmp_path: Path) -> None:
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(UserError, match=r"stage_two/.*\.bin holds a pickle"):
         load_pipeline(str(tmp_path / "unsafe"), device="cpu")
+
+
+def test_a_stage_that_a_model_lacks_is_told_before_the_work(model: Path, tmp_path: Path) -> None:
+    for lacking in ("stage_one", "stage_two"):
+        shutil.copytree(model, tmp_path / lacking, ignore=shutil.ignore_patterns(lacking))
+    painter = {"model": str(tmp_path / "stage_one")}
+    assert GENERATOR.check(complete_options(GENERATOR, painter)) != ""
+    with pytest.raises(UserError, match=r"no stage one.*--stage 1"):
+        GENERATOR.check(complete_options(GENERATOR, {**painter, "arrows": ARROWS}))
+    with pytest.raises(UserError, match=r"no stage one.*--stage 1"):
+        PREDICTOR.check(complete_options(PREDICTOR, painter))
+    reasoner = {"model": str(tmp_path / "stage_two")}
+    assert PREDICTOR.check(complete_options(PREDICTOR, reasoner)) != ""
+    for arrows in (None, ARROWS):
+        with pytest.raises(UserError, match=r"no stage two.*--stage 2"):
+            GENERATOR.check(complete_options(GENERATOR, {**reasoner, "arrows": arrows}))
 
 
 @pytest.mark.parametrize(
@@ -247,5 +263,35 @@ def test_frames_and_rate_are_the_clips_unless_said(model: Path, moving: MotionCl
     for clip, share in ((moving, 1.0), (numbered, 0.4)):  # of ten frames four are within the clip
         (arrow,) = asked(clip, tmp_path / "arrows.json").arrows
         assert arrow.displacement == pytest.approx((20 * share, 10 * share))
+    # beyond the clip's end frames are numbered as before: 17, 19, 21
+    (arrow,) = asked(numbered, tmp_path / "arrows.json", frames=6).arrows
+    assert arrow.displacement == pytest.approx((18, 9))
     picture = asked(moving, [ARROWS]).picture()
     assert picture.shape[1] >= 640 and picture.dtype == np.uint8
+
+
+def test_a_prediction_says_of_itself_what_its_clip_says(model: Path, moving: MotionClip) -> None:
+    about = {"name": "push", "captions": ("A square slides.",), "image_source": "render"}
+    first = replace(moving, **about, metadata={"frame_numbers": [11, 13, 15], "origin": "a test"})
+    clip = sc.predict(first, [ARROWS], frames=4, model=str(model), device="cpu", seed=7)
+    assert {name: getattr(clip, name) for name in about} == about and clip.seed == 7
+    assert clip.metadata["frame_numbers"] == [11, 13, 15, 17]
+    assert clip.metadata.keys() == {"frame_numbers", "predicted_with"}
+
+
+def test_masks_of_a_clip_keep_what_else_is_known_of_it(moving: MotionClip) -> None:
+    mask = np.zeros((48, 64), np.uint8)
+    mask[10:20, 30:50] = 7
+    scene = asked(replace(moving, instances=None), {7: (3, 0)}, masks=mask).scene
+    assert np.array_equal(scene.instances, mask) and scene.names() == {7: "7"}
+    assert moving.intrinsics is not None and moving.depth is not None
+    assert np.array_equal(scene.intrinsics, moving.intrinsics[0]) and np.array_equal(scene.depth, moving.depth[0])
+    assert np.array_equal(scene.image, moving.image)
+
+
+def test_points_without_segment_anything_are_refused(moving: MotionClip, tmp_path: Path) -> None:
+    mask = np.zeros((48, 64), np.uint8)
+    mask[10:20, 30:50] = 7
+    for masks in (None, mask, tmp_path):
+        with pytest.raises(UserError, match=r"Points ask Segment Anything.*--masks"):
+            asked(moving, {7: (3, 0)}, masks=masks, points=[(35.0, 15.0)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from simcraft.generate.motion_dreamer.layouts import (
 )
 from simcraft.generate.motion_dreamer.network import MotionDreamerUNet
 from simcraft.generate.motion_dreamer.svd import from_svd
+from simcraft.generate.motioncraft.pictures import working_size
 from tests.generate import tiny_svd
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -79,6 +81,12 @@ def tiny(**changes: Any) -> MotionDreamerUNet:
 
 def tiny_inputs() -> tuple[list[Any], dict[str, torch.Tensor]]:
     return inputs(6, width=LAYOUTS["tiny"].width), extras(factor=LAYOUTS["tiny"].factor)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 64), (64, 96)])
+def test_a_network_works_at_the_size_that_it_was_trained_with(size: tuple[int, int]) -> None:
+    unet = build_unet(replace(LAYOUTS["tiny"], size=size), 6, 4, prediction="v", residual_scale=0.5)
+    assert working_size(size, None, LAYOUTS["tiny"].factor, unet) == size
 
 
 @torch.no_grad()

@@ -51,6 +51,21 @@ def test_a_blurred_silhouette_is_no_third_instance() -> None:
     np.testing.assert_array_equal(np.delete(found, 4, 2), np.delete(labels, 4, 2))
 
 
+def test_what_is_expected_is_found_where_no_colour_is_sure() -> None:
+    """A thing of one pixel, paler than it was: it is where it is expected or beside that, and nowhere else."""
+    table = palette(3)
+    expected = np.zeros((1, 5, 9), np.uint8)
+    expected[0, 2, 2] = 1
+    colours = table[np.zeros((1, 5, 9), int)]
+    pale = 0.4 * table[0] + 0.6 * table[1]
+    colours[0, 2, 3], colours[0, 2, 7] = pale, pale
+    np.testing.assert_array_equal(nearest_labels(colours, table, [0, 1]), np.zeros((1, 5, 9)))
+    found = nearest_labels(colours, table, [0, 1], expected)
+    assert np.argwhere(found).tolist() == [[0, 2, 3]]
+    colours[0, 2, 7:] = table[1]
+    assert np.argwhere(nearest_labels(colours, table, [0, 1], expected)).tolist() == [[0, 2, 3], [0, 2, 7]]
+
+
 def test_only_candidates_are_found() -> None:
     table = palette(7)
     found = nearest_labels(table[np.arange(8)][None, None], table, [0, 3])

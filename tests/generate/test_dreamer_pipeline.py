@@ -20,14 +20,14 @@ from simcraft.generate.motion_dreamer.conditions import conditions_of, first_fea
 from simcraft.generate.motion_dreamer.enlarging import enlarged
 from simcraft.generate.motion_dreamer.given_arrows import given_arrows
 from simcraft.generate.motion_dreamer.moved import moved
-from simcraft.generate.motion_dreamer.pictures import from_pictures, to_pictures
+from simcraft.generate.motion_dreamer.pictures import to_pictures
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
-from simcraft.generate.motion_dreamer.representation import representation_of, scene_representation
+from simcraft.generate.motion_dreamer.representation import MOTION, scene_representation
 from simcraft.generate.motion_dreamer.sampling import karras_sigmas
 from simcraft.generate.motion_dreamer.scene import FirstScene, first_scene, resize_scene
+from simcraft.generate.motion_dreamer.stage_one import changed
 from simcraft.generate.motioncraft.composite import Warped, composited
 from simcraft.generate.motioncraft.pictures import resized
-from tests.analytic import sliding_square
 from tests.generate import tiny_dreamer, tiny_svd
 from tests.generate.tiny_dreamer import LATENTS, LAYOUT, SUITS
 
@@ -140,12 +140,30 @@ def test_stage_one_is_a_loop_written_by_hand(small: MotionDreamerPipeline, scene
         first=torch.from_numpy(first_features(at_size.image, first, flow))[None],
         instance_flow=torch.from_numpy(flow.flow).permute(2, 0, 1)[None],
     )
-    decoded = small.representation_autoencoder.decode(coded + 0.5 * made[0]).sample.detach().numpy()
-    expected = clip_of(from_pictures(decoded, first), scene)
+    decoder = small.representation_autoencoder
+    decoded, lossy = (decoder.decode(z).sample.detach().numpy() for z in (coded + 0.5 * made[0], coded))
+    expected = clip_of(changed(there, decoded, lossy, first), scene)
     clip = small.predict(scene, ARROWS, frames=4, seed=5)
     again = enlarged(expected, scene)
     np.testing.assert_allclose(clip.flow_backward, again.flow_backward, atol=2e-3)
     assert (clip.instances == again.instances).mean() > 0.999
+
+
+def test_stage_one_leaves_alone_what_it_hardly_changes(scene: FirstScene) -> None:
+    """And what it does change is as it says, but in the first frame, which is known."""
+    first = scene_representation(resize_scene(scene, SIZE), SIZE, {1})
+    arrows = arrow_flow(scene, given_arrows(ARROWS, scene.size), 4, 1.0, SIZE)
+    there = moved(first, arrows, np.tile(np.eye(4), (4, 1, 1))).representation
+    lossy = np.random.default_rng(0).normal(size=to_pictures(there).shape).astype(np.float32)
+    more = replace(there, flow=there.flow + np.float32(0.6 * MOTION * SIZE[0]), depth=1.02 * there.depth)
+    more.flow[2, :5] += 2
+    more.depth[0], more.depth[3, :5] = there.depth[0], 2 * there.depth[3, :5]
+    found = changed(there, lossy + to_pictures(more) - to_pictures(there), lossy, first)
+    flow, depth = there.flow.copy(), there.depth.copy()
+    flow[2, :5], depth[3, :5] = more.flow[2, :5], more.depth[3, :5]
+    np.testing.assert_allclose(found.flow, flow, atol=1e-3)
+    np.testing.assert_allclose(found.depth, depth, rtol=1e-3)
+    np.testing.assert_array_equal(found.segmentation, there.segmentation)
 
 
 def test_a_prediction_is_a_clip_as_any_other(small: MotionDreamerPipeline, scene: FirstScene) -> None:
@@ -178,6 +196,22 @@ def test_arrows_and_cameras_matter(small: MotionDreamerPipeline, scene: FirstSce
     assert not np.allclose(flow(clip_flow(small_clip)), still)
     with pytest.raises(UserError, match=r"poses are \(4, 4, 4\); expected \(5, 4, 4\)"):
         small.predict(scene, {}, frames=5, camera_to_world=moving)
+
+
+def test_both_stages_at_once_take_what_each_takes(
+    small: MotionDreamerPipeline, scene: FirstScene, tmp_path: Path
+) -> None:
+    """A camera that moves, and the frames that arrows of a file are counted in."""
+    row = {"name": "", "object": "square 1", "kind": "instance", "frames": [1, 8], "points": [[22, 22], [62, 22]]}
+    file = tmp_path / "arrows.json"
+    file.write_text(json.dumps({"version": 1, "size": [64, 48], "arrows": [row]}))
+    poses = np.tile(np.eye(4), (4, 1, 1))
+    poses[:, 0, 3] = np.arange(4)
+    given: dict[str, Any] = {"frames": 4, "span": (1, 4), "camera_to_world": poses, "seed": 1}
+    video = small.dream(scene, file, **given)
+    assert np.array_equal(video.frames, small(small.predict(scene, file, **given), partial=True, seed=1).frames)
+    for other in ({"span": (1, 8)}, {"camera_to_world": None}):
+        assert not np.array_equal(video.frames, small.dream(scene, file, **{**given, **other}).frames)
 
 
 def test_noise_comes_from_the_seed_or_a_generator(
@@ -258,6 +292,27 @@ def test_the_one_stage_model_paints_what_arrows_say(
     videos = [loaded.dream_at_once(scene, arrows, seed=1).frames for arrows in (ARROWS, ARROWS, {})]
     assert videos[0].shape == (4, 48, 64, 3) and np.array_equal(videos[0][0], scene.image)
     assert np.array_equal(videos[0], videos[1]) and not np.array_equal(videos[0], videos[2])
+
+
+def test_a_one_stage_model_that_adds_nothing_keeps_the_detail_of_the_moved_frame(
+    small: MotionDreamerPipeline, scene: FirstScene
+) -> None:
+    idle = tiny_dreamer.unet("one", 3)
+    torch.nn.init.zeros_(idle.conv_out.weight)
+    torch.nn.init.zeros_(idle.conv_out.bias)
+    alone = MotionDreamerPipeline(
+        vae=small.vae,
+        image_encoder=small.image_encoder,
+        one_stage=idle,
+        representation_autoencoder=small.representation_autoencoder,
+        suits={"one_stage": {**SUITS["stage_one"], "resolution": min(scene.size)}},
+    )
+    colours = set(map(tuple, scene.image.reshape(-1, 3).tolist()))
+    for composite in (True, False):
+        frames = alone.dream_at_once(scene, ARROWS, composite=composite).frames
+        kept = np.mean([tuple(pixel) in colours for pixel in frames[-1].reshape(-1, 3).tolist()])
+        assert (kept > 0.99) == composite
+    assert not np.array_equal(frames[-1], scene.image)
 
 
 # ----------------------------------------------------------------------------------------------------------- precision
@@ -396,32 +451,3 @@ def test_parts_of_stable_video_diffusion_that_are_missing(tmp_path: Path) -> Non
     shutil.rmtree(base / "image_encoder")
     with pytest.raises(UserError, match="svd is not a complete Stable Video Diffusion checkpoint"):
         MotionDreamerPipeline.from_svd(str(base))
-
-
-# ------------------------------------------------------------------------------------------------------------ enlarging
-
-
-def test_predictions_are_enlarged_with_sharp_silhouettes() -> None:
-    """R of a clip at a quarter of its size: back in that size, labels and flow are nearly the clip's own."""
-    clip = sliding_square(count=5)
-    coarse = clip_of(representation_of(clip, (32, 24), decodable=True), first_scene(clip), fps=clip.fps)
-    assert coarse.size == (32, 24)
-    large = enlarged(coarse, first_scene(clip))
-    assert large.size == clip.size and np.array_equal(large.image, clip.image)
-    assert large.instances is not None and clip.instances is not None and large.to_first is not None
-    for t in range(1, 5):
-        wrong = large.instances[t] != clip.instances[t]
-        blocks = np.kron(coarse.instances[t], np.ones((4, 4), np.uint16)) != clip.instances[t]  # type: ignore[index]
-        assert wrong.mean() < 0.6 * blocks.mean() and wrong.mean() < 0.01
-        error = np.hypot(*(large.flow_backward[t - 1] - clip.flow_backward[t - 1]).transpose(2, 0, 1))
-        assert error[~wrong].max() < 0.1
-        seen = large.to_first_visible[t] & clip.to_first_visible[t] & ~wrong  # type: ignore[index]
-        assert seen.mean() > 0.85
-        assert np.abs(large.to_first[t] - clip.to_first[t])[seen].max() < 0.2  # type: ignore[index]
-        np.testing.assert_allclose(large.depth[t][~wrong], clip.depth[t][~wrong])  # type: ignore[index]
-    for flow, valid in (
-        (large.flow_forward, large.flow_valid_forward),
-        (large.flow_backward, large.flow_valid_backward),
-    ):
-        assert not flow[~valid].any() and valid.mean() > 0.9
-    assert enlarged(clip, first_scene(clip)) is clip

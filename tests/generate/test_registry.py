@@ -54,6 +54,8 @@ def test_a_registered_generator_is_called_with_all_its_options(tinting: Generato
         ({"soft": "perhaps"}, "'soft' is 'perhaps'; expected bool"),
         ({"strength": -1}, "'strength' is -1.0; expected 0 or more"),
         ({"strength": float("nan")}, "'strength' is nan; expected 0 or more"),
+        ({"strength": "inf"}, "'strength' is inf; expected a finite number"),
+        ({"steps": float("inf")}, "'steps' is inf; expected int"),
     ],
 )
 def test_wrong_options(tinting: Generator, given: dict[str, Any], text: str) -> None:
@@ -64,6 +66,12 @@ def test_wrong_options(tinting: Generator, given: dict[str, Any], text: str) -> 
 def test_too_large_a_value_is_named() -> None:
     with pytest.raises(UserError, match=r"'strength' is 1\.5; expected 1 or less"):
         complete_options(find_generator("motioncraft"), {"strength": "1.5"})
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf", float("nan")])
+def test_numbers_without_limits_are_finite(value: Any) -> None:
+    with pytest.raises(UserError, match=r"'delta' is (nan|-inf); expected a finite number"):
+        complete_options(find_generator("motion_dreamer"), {"delta": value})
 
 
 def test_defaults_in_words() -> None:

@@ -12,6 +12,7 @@ from simcraft.data.folder import open_set
 from simcraft.errors import UserError
 from simcraft.generate.motion_dreamer.arrows import clip_flow
 from simcraft.generate.motion_dreamer.cameras import camera_vectors
+from simcraft.generate.motion_dreamer.conditions import conditions_of
 from simcraft.generate.motion_dreamer.representation import representation_of
 from simcraft.generate.warp import warp
 from simcraft.train.dreamer_prepare import beginning, dreamer_preparation, ready_dreamer_clip
@@ -128,15 +129,36 @@ def test_hidden_things_are_unknown(dreamer: PreparedDreamer) -> None:
     assert not without(sample, geometry=True).geometry.any()
 
 
+def test_without_depth_the_cameras_way_is_told_as_in_use(clips: Path, tmp_path: Path) -> None:
+    """In training and in use: how it turns, and nothing of how far it goes."""
+    clip = moving_camera(analytic_clip(open_set(clips).rows[1]))
+    arrays = ready_dreamer_clip(clip, DREAMER_FRAMES)
+    assert arrays is not None
+    ready = ReadyClip(About("0", "train", "", (), ""), arrays)
+    data = write_prepared([ready], clip.size, tmp_path / "data", PreparedDreamer)
+    sample = read_sample(data, data.clips[0], decodable=False)
+    hidden = without(sample, depth=True)
+    used = conditions_of(replace(beginning(clip, DREAMER_FRAMES), depth=None), clip.size, FACTOR)
+    assert np.array_equal(hidden.camera, used.camera)
+    where, turns = np.split(hidden.camera.reshape(DREAMER_FRAMES, 2, 6), 2, 2)
+    assert not where.any() and np.array_equal(turns, sample.camera.reshape(DREAMER_FRAMES, 2, 6)[..., 3:])
+    assert sample.camera[:, :3].any() and turns.any()
+
+
 def test_rates_are_kept(dreamer: PreparedDreamer) -> None:
     sample = read_sample(dreamer, dreamer.clips[0], decodable=True)
     rng = np.random.default_rng(0)
-    hiding = Hiding(ratio=0.5, masking="instances", arrows=0.25, segmentation=0.1, depth=0.3, flow=0.2, geometry=0)
+    hiding = Hiding(ratio=0.5, masking="instances", arrows=0.25, segmentation=0.4, depth=0.3, flow=0.2, geometry=0.5)
     examples = [drawn(sample, hiding, rng) for _ in range(400)]
     flow = np.mean([not example.representation.flow.any() for example in examples])
     depth = np.mean([example.representation.depth is None for example in examples])
     none = np.mean([not example.arrows.known.any() for example in examples])
+    segmentation = np.mean([example.representation.segmentation is None for example in examples])
+    geometry = np.mean([not example.geometry.any() for example in examples])
     assert flow == pytest.approx(0.2, abs=0.06) and depth == pytest.approx(0.3, abs=0.07)
+    assert segmentation == pytest.approx(0.4, abs=0.07)
+    # without depth there is none either
+    assert geometry == pytest.approx(0.5 + 0.5 * 0.3, abs=0.07)
     # two squares, each with or without its arrow
     labels = len(np.unique(sample.representation.segmentation[0][sample.arrows.known]))
     assert none == pytest.approx(0.25 + 0.75 * 0.5**labels, abs=0.08)

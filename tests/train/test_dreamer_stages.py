@@ -12,10 +12,15 @@ import torch
 
 from simcraft.errors import UserError
 from simcraft.generate.embedded import model_bytes
+from simcraft.generate.motion_dreamer.cameras import camera_poses
+from simcraft.generate.motion_dreamer.encoders import Encoders
 from simcraft.generate.motion_dreamer.inputs import known_channels
 from simcraft.generate.motion_dreamer.layouts import layout_of
 from simcraft.generate.motion_dreamer.network import MotionDreamerUNet
+from simcraft.generate.motion_dreamer.palette import palette
 from simcraft.generate.motion_dreamer.preconditioning import residual_of, target_of
+from simcraft.generate.motion_dreamer.settings import Settings as SamplingSettings
+from simcraft.generate.motion_dreamer.stage_one import Beginning, predict_window
 from simcraft.train.checkpoint import checkpoints
 from simcraft.train.dreamer import STAGES, DreamerStage
 from simcraft.train.dreamer_evaluate import errors_of, held_still, predicted
@@ -111,9 +116,11 @@ def test_what_moves_weighs_more_in_stage_one(dreamer: PreparedDreamer, parts: Pa
     assert not batch["moving"][:, 0].any()
     # squares that slide by up to 2.5 px a frame: tau is 0.48 px
     clip = next(clip for clip in dreamer.clips if clip.split == "train")
-    flow = read_sample(dreamer, clip, decodable=True).representation.flow
-    long = np.hypot(flow[..., 0], flow[..., 1]) > 0.48
-    assert long.any() and not long.all()
+    sample = read_sample(dreamer, clip, decodable=True)
+    length = np.hypot(*np.moveaxis(sample.representation.flow, -1, 0))
+    assert ((length > 0.01) & (length < 0.48)).any()
+    moving = enhanced.tensors(sample, palette(len(sample.representation.ids)))["moving"].numpy()
+    assert np.array_equal(moving, length > 0.48) and moving.any()
 
 
 @pytest.mark.parametrize("kind", list(STAGES))
@@ -154,6 +161,26 @@ def test_untrained_reasoning_is_the_first_frame_moved(dreamer: PreparedDreamer, 
     moved = errors_of([sample.moved().representation for sample in samples], truth, 0.25)
     assert found["flow"] == pytest.approx(moved["flow"], rel=0.1, abs=0.05)
     assert found["labels"] == pytest.approx(moved["labels"], abs=0.1)
+
+
+def test_evaluations_sample_as_the_model_is_used(dreamer: PreparedDreamer, parts: Parts) -> None:
+    stage = fresh("1", dreamer, parts)
+    stage.steps = 3  # type: ignore[misc]
+    unet = stage.module.eval().unet
+    torch.manual_seed(0)
+    torch.nn.init.normal_(unet.conv_out.weight, std=0.05)
+    sample = stage.read(dreamer.clips[0])
+    first = sample.representation.first
+    encoders = Encoders(parts.vae, parts.representation, parts.image_encoder, None, torch.device("cpu"))
+    begin = Beginning(sample.frames[0], first, sample.arrows, sample.intrinsics)
+    poses = camera_poses(sample.camera, first.usual_depth)
+    noise = stage.fresh_noise(1, torch.Generator().manual_seed(1))
+    suited = SamplingSettings(**stage.suits())
+    with torch.no_grad():
+        (found,) = predicted(stage, [sample])
+        used = predict_window(unet, encoders, begin, poses, noise, suited)
+    np.testing.assert_allclose(found.flow, used.flow, atol=1e-4)
+    assert found.segmentation is not None and (found.segmentation == used.segmentation).mean() > 0.999
 
 
 def test_figures_of_motion_are_right(dreamer: PreparedDreamer) -> None:

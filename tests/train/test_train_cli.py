@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from diffusers import StableDiffusionPipeline
 from typer.testing import CliRunner
 
 from simcraft.cli import app
+from simcraft.cli_train_dreamer import DreamerStageName, options_of
+from simcraft.train.dreamer_loss import Options
 
 runner = CliRunner()
 
@@ -63,6 +66,28 @@ def test_the_painter_wants_an_autoencoder(clips: Path, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert "Train one first with --stage autoencoder" in refused.stderr
     shutil.rmtree(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("stage", "option"), [("2", "--masked"), ("2", "--masking"), ("2", "--delta"), ("one", "--enhancement")]
+)
+def test_options_that_a_stage_does_not_look_at_are_refused(stage: str, option: str, tmp_path: Path) -> None:
+    value = "both" if option == "--masking" else 0.5
+    refused = simcraft("dreamer", "--stage", stage, "--data", tmp_path, "-o", tmp_path, "--steps", 1, option, value)
+    assert refused.exit_code == 2
+    assert f"Stage {stage} does not look at {option}" in refused.stderr
+
+
+def test_options_of_a_stage_are_the_usual_ones_but_for_those_that_are_given() -> None:
+    none = dict.fromkeys(("masked", "masking", "threshold", "enhancement", "delta"))
+    usual = Options()
+    assert options_of(DreamerStageName.painting, **none) == usual
+    changed = options_of(DreamerStageName.reasoning, **{**none, "masked": 0.9, "enhancement": 1.0})
+    assert changed == replace(usual, hiding=replace(usual.hiding, ratio=0.9), enhancement=1.0)
+    # what --help says they are
+    shown = re.sub(r"[\s│]+", " ", simcraft("dreamer", "--help").stdout)
+    for value in (usual.hiding.ratio, usual.hiding.masking, usual.threshold, usual.enhancement, usual.delta):
+        assert f"default: {value}." in shown
 
 
 def test_help_teaches() -> None:

@@ -14,6 +14,8 @@ from simcraft.generate.motioncraft.checkpoints import Checkpoint, find_checkpoin
 
 EMBEDDED = "simcraft-dreamer"
 """The model that serves where none is named."""
+NETWORKS = {"1": "stage_one", "2": "stage_two", "one": "one_stage"}
+"""Stage, as training calls it -> its network in the pipeline, and its folder in the model's."""
 _CLASS = "MotionDreamerPipeline"
 _SVD = "StableVideoDiffusionPipeline"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+$")
@@ -49,25 +51,64 @@ def find_model(model: str | None, *, hub: bool = False) -> Checkpoint:
     return found
 
 
-def check_model(model: str | None, hub: bool, arrows: str | None = None, **_: Any) -> str:
-    """The stamp of the model's weights; raises as `find_model` does, and for arrows that cannot be read.
+def check_painting(model: str | None, hub: bool, arrows: str | None = None, **_: Any) -> str:
+    """The stamp of the model's weights, for the generator; the registry calls it before any work.
 
-    The registry calls it before any work.
+    Raises as `find_model` does, for arrows that cannot be read, and where the model lacks a stage that is needed.
     """
     from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option, given_arrows
 
-    if arrows is not None:
-        given_arrows(arrows_from_option(arrows), (1, 1))
-    return find_model(model, hub=hub).stamp()
+    if arrows is None:
+        return _stamp(model, hub, "stage_two")
+    given_arrows(arrows_from_option(arrows), (1, 1))
+    return _stamp(model, hub, "stage_one", "stage_two")
+
+
+def check_reasoning(model: str | None, hub: bool, **_: Any) -> str:
+    """As `check_painting`, for a prediction alone."""
+    return _stamp(model, hub, "stage_one")
+
+
+def missing_stage(name: str) -> UserError:
+    """That a model does not have the network `name`, one of `NETWORKS`."""
+    (stage,) = (stage for stage, network in NETWORKS.items() if network == name)
+    return UserError(
+        f"This model has no {name.replace('_', ' ')}.",
+        f"Train it into the model's folder: simcraft train dreamer --stage {stage}.",
+        ("model",),
+    )
+
+
+def suited_delta(model: str | None, *, hub: bool = False) -> float | None:
+    """The scale of arrows that suits a model, as its folder says; None where that says nothing, or none is embedded."""
+    if model is None and EMBEDDED not in embedded_models():
+        return None
+    found = find_model(model, hub=hub)
+    if found.folder is None:
+        return None
+    delta = _index(found.folder).get("suits", {}).get("stage_one", {}).get("delta")
+    return None if delta is None else float(delta)
+
+
+def _stamp(model: str | None, hub: bool, *stages: str) -> str:
+    found = find_model(model, hub=hub)
+    for stage in stages:
+        if found.folder is not None and not (found.folder / stage).is_dir():
+            raise missing_stage(stage)
+    return found.stamp()
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    """What the folder of a model says of itself."""
+    path = folder / "model_index.json"
+    with read_errors(path, "the index of a model"):
+        return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _check_layout(found: Checkpoint) -> None:
     """Raise `UserError` for a folder of another kind of model."""
     assert found.folder is not None
-    index = found.folder / "model_index.json"
-    with read_errors(index, "the index of a model"):
-        content = json.loads(index.read_text(encoding="utf-8"))
-    kind = content.get("_class_name") if isinstance(content, dict) else None
+    kind = _index(found.folder).get("_class_name")
     if kind == _CLASS:
         return
     if kind == _SVD:

@@ -62,7 +62,7 @@ def conditions_of(clip: MotionClip, size: tuple[int, int], factor: int, warped: 
         np.stack([share_of_cells(warped.new(t), cells) for t in frames]),
         representation,
         np.stack([surfaces.at(t, cells) for t in frames]),
-        camera_vectors(clip, representation.usual_depth),
+        camera_vectors(clip, representation.camera_unit),
     )
 
 

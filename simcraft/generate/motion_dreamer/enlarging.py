@@ -36,7 +36,7 @@ class _Frame:
     front: np.ndarray
     """How near it is: one by depth, or, where depth is unknown, how far it has moved; what moves passes in front."""
     values: np.ndarray
-    """(h, w, 9), what is enlarged like motion: depth, then `_FORWARD` and `_BACKWARD`."""
+    """(h, w, 8), what is enlarged like motion: `_FORWARD` and `_BACKWARD`."""
 
 
 def enlarged(clip: MotionClip, scene: FirstScene) -> MotionClip:
@@ -50,7 +50,8 @@ def enlarged(clip: MotionClip, scene: FirstScene) -> MotionClip:
     size, count = scene.size, clip.frame_count
     shape = (count, size[1], size[0])
     first = first_frame(clip)
-    labels, values = np.empty(shape, np.uint16), np.empty((*shape, 9), np.float32)
+    labels, values = np.empty(shape, np.uint16), np.empty((*shape, 8), np.float32)
+    depth = np.empty(shape, np.float32)
     to_first, seen = np.empty((*shape, 2), np.float32), np.empty(shape, bool)
     labels[0] = np.where(np.isin(scene.instances, np.unique(clip.instances[0])), scene.instances, 0)
     to_first[0], seen[0] = pixel_centres(size[1], size[0]), True
@@ -58,16 +59,20 @@ def enlarged(clip: MotionClip, scene: FirstScene) -> MotionClip:
         frame = _frame(clip, first, t, size)
         if t:
             labels[t], to_first[t], seen[t] = _silhouettes(frame, labels[0])
-        values[t] = _by_instance(frame, labels[t])
+        values[t] = _by_instance(frame.values, np.ones(frame.labels.shape, bool), frame.labels, labels[t])
+        if clip.depth is not None:
+            depth[t] = _depth(np.asarray(clip.depth[t]), frame.labels, labels[t])
+    if scene.depth is not None:
+        depth[0] = scene.depth
     changed: dict[str, Any] = {
         "image": scene.image,
         "instances": labels,
-        "depth": None if clip.depth is None else _depths(clip.depth, values[..., 0], scene),
+        "depth": None if clip.depth is None else depth,
         "to_first": to_first,
         "to_first_visible": seen,
         "intrinsics": None if scene.intrinsics is None else np.tile(scene.intrinsics.astype(np.float64), (count, 1, 1)),
     }
-    for part, channel, names in ((values[:-1], 1, _FORWARD), (values[1:], 5, _BACKWARD)):
+    for part, channel, names in ((values[:-1], 0, _FORWARD), (values[1:], 4, _BACKWARD)):
         valid, visible = (part[..., channel + k] > 0.5 for k in (2, 3))
         flow = np.where(valid[..., None], part[..., channel : channel + 2], np.float32(0))
         changed |= dict(zip(names, (flow, valid, visible), strict=True))
@@ -78,15 +83,14 @@ def _frame(clip: MotionClip, first: FirstFrame, t: int, size: Size) -> _Frame:
     assert clip.instances is not None
     height, width = clip.image.shape[:2]
     scale, labels = np.divide(size, clip.size), np.asarray(clip.instances[t])
-    depth = np.zeros((height, width, 1)) if clip.depth is None else np.asarray(clip.depth[t])[..., None]
-    depth = np.where(np.isfinite(depth), depth, 0)
     moved = np.nan_to_num((first.position[t] - pixel_centres(height, width)) * scale)
-    front = np.where(depth > 0, 1 / np.maximum(depth, 1e-9), 0)[..., 0]
     if clip.depth is None:
         front = np.where(labels > 0, np.hypot(moved[..., 0], moved[..., 1]), -1)
+    else:
+        front = 1 / np.maximum(clip.depth[t], 1e-9)
     ahead = _motion(clip, _FORWARD, t if t < clip.frame_count - 1 else None, scale)
     back = _motion(clip, _BACKWARD, t - 1 if t else None, scale)
-    values = np.concatenate([depth, ahead, back], -1, dtype=np.float32)
+    values = np.concatenate([ahead, back], -1, dtype=np.float32)
     return _Frame(labels, moved, first.seen[t], front, values)
 
 
@@ -167,24 +171,25 @@ def _claims(frame: _Frame, first_labels: np.ndarray, coarse: np.ndarray) -> dict
     return claims
 
 
-def _by_instance(frame: _Frame, large: np.ndarray) -> np.ndarray:
-    """(H, W, C) the frame's values, those of each instance where `large` (H, W) has it."""
-    result = np.zeros((*large.shape, frame.values.shape[-1]), np.float32)
+def _by_instance(values: np.ndarray, known: np.ndarray, labels: np.ndarray, large: np.ndarray) -> np.ndarray:
+    """(H, W, ...) `values` (h, w, ...) of the pixels `known` (h, w), of each instance where `large` (H, W) has it.
+
+    `labels` (h, w) are the instances of the values. 0 where nothing is known of an instance.
+    """
+    result = np.zeros((*large.shape, *values.shape[2:]), np.float32)
     for label in np.unique(large):
-        here, mine = large == label, frame.labels == label
+        here, mine = large == label, known & (labels == label)
         if mine.any():
-            result[here] = _spread(frame.values, mine, (large.shape[1], large.shape[0]))[here]
+            result[here] = _spread(values, mine, (large.shape[1], large.shape[0]))[here]
     return result
 
 
-def _depths(coarse: np.ndarray, depths: np.ndarray, scene: FirstScene) -> np.ndarray:
-    """(T, H, W): `depths` of that shape, infinite where the `coarse` ones (T, h, w) are; the first is the scene's."""
-    result = np.stack(
-        [np.where(_nearest(np.isfinite(c), scene.size), d, np.inf) for c, d in zip(coarse, depths, strict=True)]
-    )
-    if scene.depth is not None:
-        result[0] = scene.depth
-    return result.astype(np.float32)
+def _depth(coarse: np.ndarray, labels: np.ndarray, large: np.ndarray) -> np.ndarray:
+    """(H, W) float32, of `coarse` (h, w) with its `labels`: infinite where that is, which else has no part in it."""
+    finite = np.isfinite(coarse)
+    share = _by_instance(finite.astype(np.float32), np.ones(finite.shape, bool), labels, large)
+    depth = _by_instance(np.where(finite, coarse, 0), finite, labels, large)
+    return np.where(share >= 0.5, depth, np.float32(np.inf))
 
 
 def _spread(values: np.ndarray, mine: np.ndarray, size: Size) -> np.ndarray:

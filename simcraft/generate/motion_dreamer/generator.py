@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from simcraft.clip.types import MotionClip, require
 from simcraft.generate.motion_dreamer.checkpoints import find_model
-from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option
+from simcraft.generate.motion_dreamer.given_arrows import arrows_from_option, frame_numbers
 from simcraft.generate.motion_dreamer.loading import load_pipeline
 from simcraft.generate.motion_dreamer.pipeline import MotionDreamerPipeline
 from simcraft.generate.placing import loading_memory, painting_memory
@@ -78,10 +78,13 @@ def paint_clip(
 def predict_asked(
     pipeline: MotionDreamerPipeline, what: Asked, *, progress: Progress = silent, **settings: Any
 ) -> MotionClip:
-    """What stage one predicts of what is asked; raises as `MotionDreamerPipeline.predict`, and `Failure`."""
+    """What stage one predicts of what is asked; raises as `MotionDreamerPipeline.predict`, and `Failure`.
+
+    Name, captions, origin of the picture and frame numbers are those of the clip that the first frame is of.
+    """
     steps = pipeline.reasoning_steps(what.frames, **settings)
     with painting_memory(pipeline, _memory_advice):
-        return pipeline.predict(
+        made = pipeline.predict(
             what.scene,
             what.arrows,
             frames=what.frames,
@@ -90,6 +93,16 @@ def predict_asked(
             callback_on_step_end=counted("predict", steps, progress),
             **settings,
         )
+    if what.clip is None:
+        return made
+    numbers = frame_numbers(what.clip, what.frames)
+    return replace(
+        made,
+        name=what.clip.name,
+        captions=what.clip.captions,
+        image_source=what.clip.image_source,
+        metadata=made.metadata | ({} if numbers is None else {"frame_numbers": numbers}),
+    )
 
 
 def counted(stage: str, steps: int, progress: Progress) -> Callable[..., None]:

@@ -60,12 +60,17 @@ def arrow_from_text(text: str) -> Arrow:
     return Arrow(target, (offset,))
 
 
-def frame_span(clip: MotionClip, frames: int) -> tuple[int, int] | None:
-    """The first and last of a clip's first `frames` frames, as its scene numbers them; None where it does not say."""
+def frame_numbers(clip: MotionClip, frames: int) -> list[int] | None:
+    """A clip's first `frames` frames as its scene numbers them, and on by its last step where it has fewer.
+
+    None where the clip does not say, and for fewer than two frames.
+    """
     numbers = clip.metadata.get("frame_numbers")
-    if not isinstance(numbers, list) or not 2 <= frames <= len(numbers):
+    if not isinstance(numbers, list) or min(frames, len(numbers)) < 2:
         return None
-    return int(numbers[0]), int(numbers[frames - 1])
+    step = int(numbers[-1]) - int(numbers[-2])
+    beyond = range(1, frames - len(numbers) + 1)
+    return [*map(int, numbers[:frames]), *(int(numbers[-1]) + step * k for k in beyond)]
 
 
 def arrows_from_option(text: str) -> list[str] | Path:

@@ -13,7 +13,6 @@ import torch
 
 from simcraft.generate.motioncraft.geometry import CHANNELS as GEOMETRY
 
-STAGES = ("1", "2", "one")
 RATE, BUCKET, NOISE = 6.0, 127.0, 0.0
 """Frames a second minus one, amount of motion and noise on the first frame, in Stable Video Diffusion's own numbers:
 nobody has to choose them, what moves how is given by other means."""

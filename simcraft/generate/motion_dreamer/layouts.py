@@ -78,7 +78,7 @@ def build_unet(
     up = {True: "CrossAttnUpBlockSpatioTemporal", False: "UpBlockSpatioTemporal"}
     time_width = layout.channels[0] // 2
     unet = MotionDreamerUNet(
-        sample_size=max(layout.size) // layout.factor,
+        sample_size=min(layout.size) // layout.factor,  # of the shorter side, see `working_size`
         in_channels=in_channels,
         out_channels=out_channels,
         block_out_channels=layout.channels,

@@ -54,23 +54,33 @@ def photo_instances(
     photo: (H, W, 3) uint8.
     points, device, progress: for Segment Anything.
 
-    Raises `UserError` where there is no such file, its size is another than the photo's, or nothing is inside.
+    Raises `UserError` where there is no such file, its size is another than the photo's, nothing is inside, or there
+    are points and no Segment Anything.
     """
     size = (photo.shape[1], photo.shape[0])
-    if isinstance(masks, np.ndarray):
-        return painted_instances(masks, size)
-    path = Path(masks)
-    if not path.exists():
+    path = None if isinstance(masks, np.ndarray) else Path(masks)
+    if path is not None and not path.exists():
         raise UserError(
             f"There are no masks at {path}.",
             "Give a painted PNG, a folder of masks, or the folder of a Segment Anything checkpoint.",
         )
-    if not path.is_dir():
-        return read_painted(path, size)
-    if is_checkpoint(path):
+    if path is not None and is_checkpoint(path):
         found = segment(photo, path, points=points, device=device, progress=progress)
         return stacked({str(number): mask for number, mask in enumerate(found, 1)})
-    return folder_instances(path, size)
+    if points:
+        raise useless_points()
+    if path is None:
+        return painted_instances(np.asarray(masks), size)
+    return folder_instances(path, size) if path.is_dir() else read_painted(path, size)
+
+
+def useless_points() -> UserError:
+    """That points are given, and nothing that could tell what is there."""
+    return UserError(
+        "Points ask Segment Anything for what is there, and the masks are no folder of it.",
+        "Name the folder of a Segment Anything checkpoint with --masks, or leave the points out.",
+        ("masks",),
+    )
 
 
 def read_painted(path: str | os.PathLike[str], size: tuple[int, int]) -> Instances:

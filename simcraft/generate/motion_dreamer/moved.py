@@ -87,7 +87,7 @@ def _seen_by_camera(
     if intrinsics is None or np.allclose(moves, np.eye(4), atol=1e-6):
         return np.tile(start, (len(poses), 1, 1)), np.tile(distance, (len(poses), 1))
     points = np.concatenate([start, np.ones((len(start), 1))], 1) @ np.linalg.inv(intrinsics).T * distance[:, None]
-    there = np.einsum("tij,nj->tni", moves[:, :3, :3], points) + moves[:, None, :3, 3]
+    there = points @ moves[:, :3, :3].transpose(0, 2, 1) + moves[:, None, :3, 3]
     pictured = there @ intrinsics.T
     depths = there[..., 2]
     return pictured[..., :2] / np.maximum(depths, _NEAREST)[..., None], depths

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from simcraft.generate.registry import Generator, Option
 
+FPS = 12.0
+"""Of what is predicted, frames a second: the embedded model has learnt from every second frame of 24 a second."""
 LOADING = (
     Option("model", str, None, "A folder of simcraft train dreamer, an embedded model's name, or a hub id (--hub).",
            unset="the embedded one", loading=True),
@@ -41,6 +43,6 @@ GENERATOR = Generator(
     "simcraft.generate.motion_dreamer.generator:motion_dreamer",
     (*PAINTING, *LOADING),
     loads=True,
-    checks="simcraft.generate.motion_dreamer.checkpoints:check_model",
+    checks="simcraft.generate.motion_dreamer.checkpoints:check_painting",
 )
 """Registered by `simcraft.generate`."""

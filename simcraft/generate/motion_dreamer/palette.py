@@ -14,8 +14,8 @@ CAPACITY = 26
 BACKGROUND = (-1.0, -1.0, -1.0)
 SMALLEST = 4
 """Pixels; of a crowd what is smaller cannot be told apart."""
-_SURE = 0.5
-"""Half of the smallest distance between two colours."""
+_SURE = 0.2
+"""Share of the smallest distance between two colours that may be there."""
 _FAR = 100.0
 """Farther than any two colours are."""
 
@@ -37,22 +37,36 @@ def palette(count: int, rng: np.random.Generator | None = None) -> np.ndarray:
     return np.concatenate([[BACKGROUND], chosen]).astype(np.float32)
 
 
-def nearest_labels(colours: np.ndarray, table: np.ndarray, candidates: Collection[int]) -> np.ndarray:
+def nearest_labels(
+    colours: np.ndarray, table: np.ndarray, candidates: Collection[int], expected: np.ndarray | None = None
+) -> np.ndarray:
     """The label, uint8 (T, H, W), of each pixel's colour (T, H, W, 3): of `candidates` the one whose colour is nearest.
 
     Between two instances a blurred colour passes by those of others, which are not there. So a label is one of those
-    that some pixel within two has for sure, nearer than half of what may lie between two colours, if there are any.
+    that some pixel within two has for sure, if there are any. Where it is known what is `expected` (T, H, W), a label
+    is one that is expected of this pixel or one beside it, or is sure so and expected of one within five.
     """
     from scipy.ndimage import maximum_filter
 
     labels = np.array(sorted(candidates), np.uint8)
+    sure = _SURE * _least_distance(table[labels])
     result = np.empty(colours.shape[:-1], np.uint8)
-    for found, frame in zip(result, colours, strict=True):  # one by one: large pictures of many labels fill the memory
+    for t, frame in enumerate(colours):  # one by one: large pictures of many labels fill the memory
         away = np.stack([np.linalg.norm(frame - table[label], axis=-1) for label in labels])
-        beside = np.stack([maximum_filter(mine, size=5) for mine in away < _SURE])
-        away[~beside] += _FAR
-        found[...] = labels[away.argmin(0)]
+        near = np.stack([maximum_filter(mine, size=5) for mine in away < sure])
+        if expected is not None:
+            there = [expected[t] == label for label in labels]
+            near &= np.stack([maximum_filter(mine, size=11) for mine in there])
+            near |= np.stack([maximum_filter(mine, size=3) for mine in there])
+        away[~near] += _FAR
+        result[t] = labels[away.argmin(0)]
     return result
+
+
+def _least_distance(colours: np.ndarray) -> float:
+    """Between any two of them (N, 3)."""
+    distances = np.linalg.norm(colours[:, None] - colours, axis=-1)
+    return float(distances[~np.eye(len(colours), dtype=bool)].min(initial=_FAR))
 
 
 def labelled(ids: Sequence[int], still: Collection[int], pixels: Mapping[int, float]) -> tuple[int, ...]:

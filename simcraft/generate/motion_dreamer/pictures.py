@@ -44,23 +44,30 @@ def to_pictures(representation: Representation, colours: np.ndarray | None = Non
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
 
 
-def from_pictures(pictures: np.ndarray, first: Representation, colours: np.ndarray | None = None) -> Representation:
+def from_pictures(
+    pictures: np.ndarray,
+    first: Representation,
+    colours: np.ndarray | None = None,
+    expected: np.ndarray | None = None,
+) -> Representation:
     """R of T pictures (T, 6, H, W), the inverse of `to_pictures`: its frame 0 is `first`, which is known.
 
-    All flow becomes valid. A label is one of those that the first frame shows, by the nearest colour; labels and depth
-    are unknown where the first frame's are.
+    All flow becomes valid. A label is one of those that the first frame shows, by the nearest colour; where `expected`
+    (T, H, W) says which one is likely, it helps, see `nearest_labels`. Labels and depth are unknown where the first
+    frame's are.
 
     Raises `UserError` where the pictures have another size than `first`.
     """
-    expected = (len(pictures), CHANNELS, *first.flow.shape[1:3])
-    if pictures.shape != expected:
-        raise UserError(f"The representation's pictures are {pictures.shape}; expected {expected} as the first frame.")
+    shape = (len(pictures), CHANNELS, *first.flow.shape[1:3])
+    if pictures.shape != shape:
+        raise UserError(f"The representation's pictures are {pictures.shape}; expected {shape} as the first frame.")
     values = np.moveaxis(pictures, 1, -1)[1:]
     flow = np.concatenate([first.flow, decode_flow(values[..., FLOW], first.size[0])])
     segmentation, depth = first.segmentation, first.depth
     if segmentation is not None:
         present = np.unique(segmentation).tolist()
-        later = nearest_labels(values[..., SEGMENTATION], _colours(first, colours), present)
+        likely = None if expected is None else expected[1:]
+        later = nearest_labels(values[..., SEGMENTATION], _colours(first, colours), present, likely)
         segmentation = np.concatenate([segmentation, later])
     if depth is not None:
         depth = np.concatenate([depth, decode_depth(values[..., DEPTH.start], first.usual_depth)])

@@ -17,14 +17,16 @@ from simcraft.generate import patch_autoencoder  # noqa: F401  (diffusers loads 
 from simcraft.generate.motion_dreamer import embedding, network  # noqa: F401  (likewise)
 from simcraft.generate.motion_dreamer.arrows import Arrow, InstanceFlow, arrow_flow, find_instance, instance_vectors
 from simcraft.generate.motion_dreamer.autoencoders import ThreePictures
+from simcraft.generate.motion_dreamer.checkpoints import missing_stage
 from simcraft.generate.motion_dreamer.clips import clip_of
 from simcraft.generate.motion_dreamer.conditions import conditions_of
 from simcraft.generate.motion_dreamer.encoders import Encoders
 from simcraft.generate.motion_dreamer.enlarging import enlarged
 from simcraft.generate.motion_dreamer.given_arrows import Given, given_arrows
+from simcraft.generate.motion_dreamer.options import FPS
 from simcraft.generate.motion_dreamer.representation import scene_representation
 from simcraft.generate.motion_dreamer.scene import FirstScene, labels_at, resize_scene
-from simcraft.generate.motion_dreamer.settings import NETWORKS, Settings
+from simcraft.generate.motion_dreamer.settings import Settings
 from simcraft.generate.motion_dreamer.stage_one import (
     Beginning,
     painted_flow,
@@ -39,10 +41,6 @@ from simcraft.generate.safe_pipeline import SafePipeline
 from simcraft.video import Video
 
 STAGES = ("stage_one", "stage_two")
-_KINDS = {name: kind for kind, name in NETWORKS.items()}
-"""Network -> what training calls it."""
-FPS = 12.0
-"""Of what is predicted: the embedded model has learnt from every second frame of 24 a second."""
 
 
 @dataclass
@@ -213,13 +211,15 @@ class MotionDreamerPipeline(SafePipeline):
         *,
         frames: int | None = None,
         fps: float = FPS,
+        span: tuple[int, int] | None = None,
+        camera_to_world: np.ndarray | None = None,
         generator: torch.Generator | None = None,
         callback_on_step_end: Callable[..., Any] | None = None,
         **settings: Any,
     ) -> Video:
-        """The video of `predict`'s clip; parameters are those of `predict` and of calling the pipeline."""
+        """The video of `predict`'s clip; parameters are those of `predict`."""
         shared = {"generator": generator, "callback_on_step_end": callback_on_step_end, **settings}
-        clip = self.predict(scene, arrows, frames=frames, fps=fps, **shared)
+        clip = self.predict(scene, arrows, frames=frames, fps=fps, span=span, camera_to_world=camera_to_world, **shared)
         painted = self(clip, partial=True, **shared)
         return Video(painted.frames, fps, {"generator": "motion_dreamer", "options": settings})
 
@@ -244,13 +244,12 @@ class MotionDreamerPipeline(SafePipeline):
         small, begin = self._beginning(unet, scene, arrows, count, None, chosen)
         noise = self._noise(unet, count, small.size, chosen, generator)
         report = self._reporter(callback_on_step_end)
-        encoders = self.encoders()
         try:
-            latents = predict_frames(unet, encoders, begin, _poses(camera_to_world, count), noise, chosen, report)
-            frames = [scene.image, *(resized(encoders.frame(each), scene.size) for each in latents[1:])]
+            made = predict_frames(unet, self.encoders(), begin, _poses(camera_to_world, count), noise, chosen, report)
         finally:
             self.maybe_free_model_hooks()
-        return Video(np.stack(frames), fps, {"generator": "motion_dreamer, one stage", "options": asdict(chosen)})
+        frames = np.stack([scene.image, *(resized(frame, scene.size) for frame in made[1:])])
+        return Video(frames, fps, {"generator": "motion_dreamer, one stage", "options": asdict(chosen)})
 
     # ----------------------------------------------------------------------------------------------------- the pieces
 
@@ -289,11 +288,7 @@ class MotionDreamerPipeline(SafePipeline):
     def _stage(self, name: str) -> Any:
         unet = getattr(self, name)
         if unet is None:
-            raise UserError(
-                f"This model has no {name.replace('_', ' ')}.",
-                f"Train it into the model's folder: simcraft train dreamer --stage {_KINDS[name]}.",
-                ("model",),
-            )
+            raise missing_stage(name)
         return unet
 
     def _noise(

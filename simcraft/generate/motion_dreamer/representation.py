@@ -22,6 +22,8 @@ from simcraft.generate.motioncraft.warping import cell_labels, cell_samples
 if TYPE_CHECKING:
     from simcraft.generate.motion_dreamer.scene import FirstScene
 
+MOTION = 0.004
+"""Motion a frame that counts as motion, a share of the picture's width: a quarter of 64 pixels' one (tau of eq. 11)."""
 _MOVES = 0.05
 """Pixels a frame from which an instance counts as moving."""
 
@@ -50,6 +52,11 @@ class Representation:
     def usual_depth(self) -> float:
         """The median of the first frame's finite depths, in metres; 1 where there are none."""
         return 1.0 if self.depth is None else usual_depth(self.depth[0])
+
+    @property
+    def camera_unit(self) -> float | None:
+        """Metres that camera vectors count in: `usual_depth`, or None where depth is unknown."""
+        return None if self.depth is None else self.usual_depth
 
     @property
     def first(self) -> Representation:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from simcraft.errors import UserError
 from simcraft.generate.motion_dreamer.sampling import SAMPLERS
 
-NETWORKS = {"1": "stage_one", "2": "stage_two", "one": "one_stage"}
-"""Stage, as training calls it -> its network in the pipeline, and its folder in the model's."""
-
 
 @dataclass(frozen=True)
 class Settings:

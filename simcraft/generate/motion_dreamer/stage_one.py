@@ -18,10 +18,14 @@ from simcraft.generate.motion_dreamer.inputs import reasoning_channels, time_ids
 from simcraft.generate.motion_dreamer.moved import Moved, moved
 from simcraft.generate.motion_dreamer.pictures import from_pictures, to_pictures
 from simcraft.generate.motion_dreamer.preconditioning import Given, denoiser, latents_of, residual_of
-from simcraft.generate.motion_dreamer.representation import Representation
+from simcraft.generate.motion_dreamer.representation import MOTION, Representation
 from simcraft.generate.motion_dreamer.scene import FirstScene
 from simcraft.generate.motion_dreamer.settings import Settings
 from simcraft.generate.motion_dreamer.windows import StepDone, reasoning_windows, sample
+from simcraft.generate.motioncraft.composite import composited
+
+_OTHER_DEPTH = 0.05
+"""Nearness u / (u + z), u the usual depth: a change by less is none."""
 
 NoiseOf = Callable[[int], torch.Tensor]
 """(1, T, R, h, w) of standard normal numbers, for so many frames."""
@@ -91,12 +95,32 @@ def predict_window(
     """R of as many frames as `poses` (T, 4, 4) and `noise` (1, T, R, h, w) have."""
     scale = float(unet.config["residual_scale"])
     known = encoders.encode(to_pictures(begin.known))[None]
-    hint = encoders.encode(to_pictures(begin.moved(poses).representation))[None]
+    there = begin.moved(poses).representation
+    hint = encoders.encode(to_pictures(there))[None]
     given = _given(encoders, begin, hint, poses)
     start = residual_of(known, hint[:, : known.shape[1]], scale)
     made = sample(denoiser(unet, given), noise, start, settings, step_done)
     pictures = encoders.decode(latents_of(made, hint, scale)[0])
-    return from_pictures(pictures, begin.known.first)
+    if not scale:
+        return from_pictures(pictures, begin.known.first, expected=there.segmentation)
+    return changed(there, pictures, encoders.decode(hint[0]), begin.known.first)
+
+
+def changed(there: Representation, pictures: np.ndarray, lossy: np.ndarray, first: Representation) -> Representation:
+    """What a network that adds to `there`, the moved first frame, makes of it.
+
+    `pictures` (T, 6, H, W) are decoded from what it made, `lossy` from the latents of `there`: what it leaves alone
+    stays as sharp as it was, as in painting (`stage_two.decoded_frames`). Networks leave nothing alone to the last bit:
+    what they change by less than counts as motion (`MOTION`), or as another depth, stays as it was.
+    """
+    found = from_pictures(to_pictures(there) + pictures - lossy, first, expected=there.segmentation)
+    moves = np.linalg.norm(found.flow - there.flow, axis=-1) > MOTION * first.size[0]
+    flow = np.where(moves[..., None], found.flow, there.flow)
+    if found.depth is None or there.depth is None:
+        return replace(found, flow=flow)
+    usual = first.usual_depth
+    off = np.abs(usual / (usual + found.depth) - usual / (usual + there.depth)) > _OTHER_DEPTH
+    return replace(found, flow=flow, depth=np.where(off, found.depth, there.depth))
 
 
 @torch.no_grad()
@@ -108,18 +132,27 @@ def predict_frames(
     noise: torch.Tensor,
     settings: Settings,
     step_done: StepDone | None = None,
-) -> torch.Tensor:
-    """(T, C, h, w) latents of frames, by the paper's one-stage model: told what stage one is told, it paints.
+) -> np.ndarray:
+    """(T, H, W, 3) uint8 frames, by the paper's one-stage model: told what stage one is told, it paints.
 
-    Parameters as those of `predict_window`, but that `noise` is (1, T, C, h, w).
+    Parameters as those of `predict_window`, but that `noise` is (1, T, C, h, w). Where `settings.composite` says so, a
+    network that has learnt what to add to the first frame, moved, keeps the detail of that picture that the autoencoder
+    loses, as `stage_two.decoded_frames` does with that of `warp`.
     """
     scale = float(unet.config["residual_scale"])
     there = begin.moved(poses)
-    hint = encoders.frames(there.picture(begin.image))[None]
+    pictures = there.picture(begin.image)
+    hint = encoders.frames(pictures)[None]
     given = _given(encoders, begin, encoders.encode(to_pictures(there.representation))[None], poses)
     first = residual_of(hint[:, :1], hint[:, :1], scale)
     made = sample(denoiser(unet, given), noise, first, settings, step_done)
-    return latents_of(made, hint, scale)[0]
+    latents, frames = latents_of(made, hint, scale), [begin.image]
+    for t in range(1, len(poses)):
+        image = encoders.frame(latents[0, t])
+        if settings.composite and scale > 0:
+            image = composited(image, pictures[t], encoders.frame(hint[0, t]), np.zeros(image.shape[:2], bool))
+        frames.append(image)
+    return np.stack(frames)
 
 
 def painted_flow(vectors: dict[int, np.ndarray], labels: np.ndarray) -> InstanceFlow:
@@ -136,7 +169,7 @@ def _given(encoders: Encoders, begin: Beginning, there: torch.Tensor, poses: np.
     first, device = encoders.frames(begin.image[None]), encoders.device
     still = begin.known.first
     features = first_features(begin.image, still, begin.flow)
-    vectors = pose_vectors(poses, still.usual_depth)
+    vectors = pose_vectors(poses, still.camera_unit)
     return Given(
         reasoning_channels(first, there),
         encoders.embedding(begin.image, first),
