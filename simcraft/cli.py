@@ -51,7 +51,7 @@ app.add_typer(train_app)
 def observe(
     recording: Annotated[Path, typer.Argument(help="Folder of a recording.")],
     out: Annotated[
-        Path | None, typer.Option(help="Clip to write, .zarr or .npz. Default: RECORDING.zarr here.")
+        Path | None, typer.Option("--out", "-o", help="Clip to write, .zarr or .npz. Default: RECORDING.zarr here.")
     ] = None,
     size: Size = None,
     tracks: Annotated[int, typer.Option(min=0, help="Number of point tracks.")] = 1024,
@@ -97,7 +97,8 @@ def generate(
         typer.Argument(help="A clip (.zarr, .npz), or a Kubric, BlenderProc or .flo folder.", show_default=False),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Video: .mp4, .gif, .webm, or a folder of PNG. Default: CLIP.mp4.")
+        Path | None,
+        typer.Option("--out", "-o", help="Video: .mp4, .gif, .webm, or a folder of PNG. Default: CLIP.mp4."),
     ] = None,
     generator: Generator = "warp",
     manifest: Annotated[
@@ -187,7 +188,8 @@ def evaluate(
     truth: Annotated[Path | None, typer.Option(help="The true video, where there is one: adds PSNR and SSIM.")] = None,
     clip_model: Annotated[Path | None, typer.Option(help="Folder of CLIP weights, for frame consistency.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Report, .json; a .png goes beside it. Default: VIDEO.report.json.")
+        Path | None,
+        typer.Option("--out", "-o", help="Report, .json; a .png goes beside it. Default: VIDEO.report.json."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
@@ -222,7 +224,7 @@ def demo(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A shipped scene.")] = "dominoes",
     list_scenes: Annotated[bool, typer.Option("--list", help="Print the names of the shipped scenes.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for what is made.")] = Path("out"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is made.")] = Path("out"),
     changes: Set = None,
     size: Size = None,
     generator: Generator = "auto",
