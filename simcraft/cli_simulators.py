@@ -17,7 +17,9 @@ def simulate(
     scene: Annotated[
         str | None, typer.Argument(help="A .blend file, or the name of a shipped scene (simcraft demo --list).")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the recording. Default: SCENE.recording here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the recording. Default: SCENE.recording here.")
+    ] = None,
     changes: Set = None,
     frames: Frames = None,
     every: Annotated[int, typer.Option(min=1, metavar="N", help="Record every Nth frame.")] = 1,
@@ -86,7 +88,9 @@ def image_plane(
     mask: Annotated[Path | None, typer.Argument(help="A picture of its size, white where it flows.")] = None,
     kind: Annotated[str, typer.Option(help="smoke, fire or liquid.")] = "liquid",
     obstacles: Annotated[Path | None, typer.Option(help="A mask of what it runs into.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Clip to write, .zarr or .npz. Default: PHOTO.zarr here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Clip to write, .zarr or .npz. Default: PHOTO.zarr here.")
+    ] = None,
     changes: Set = None,
     frames: Annotated[int, typer.Option(min=2, help="Length of the clip.")] = 48,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 24.0,

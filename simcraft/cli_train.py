@@ -127,7 +127,7 @@ def image(
         Path | None, typer.Option(metavar="DIR", help="The trained one, for unet and inpaint. Default: OUT/vae.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A model whose weights unet or inpaint starts from.")
+        Path | None, typer.Option(metavar="DIR", help="A model whose weights and words unet or inpaint starts from.")
     ] = None,
     batch: BatchSize = None,
     rate: Rate = None,

@@ -20,7 +20,7 @@ from simcraft.train.latents import digest_of, ensure_latents
 from simcraft.train.layout import Layout, build_scheduler, build_text_encoder, build_unet
 from simcraft.train.prepared import PreparedClip, PreparedSet
 from simcraft.train.stage import Batch
-from simcraft.train.tokenizer import token_ids, train_tokenizer
+from simcraft.train.tokenizer import load_tokenizer, token_ids, train_tokenizer
 
 _NO_TEXT = 0.1
 """Share of examples without a caption (Ho and Salimans 2021)."""
@@ -131,9 +131,18 @@ def snr_weight(level: torch.Tensor, most: float | None) -> torch.Tensor:
 
 
 def load_material(
-    data: PreparedSet, layout: Layout, autoencoder: Path, *, device: Any = "cpu", progress: Progress = silent
+    data: PreparedSet,
+    layout: Layout,
+    autoencoder: Path,
+    start: Path | None = None,
+    *,
+    device: Any = "cpu",
+    progress: Progress = silent,
 ) -> Material:
-    """Latents by a trained autoencoder, and a vocabulary of the training captions."""
+    """Latents by a trained autoencoder, and a vocabulary of the training captions, or that of the model `start`.
+
+    Raises `UserError` for an autoencoder that does not fit, and where `start` has no vocabulary.
+    """
     loaded = load_autoencoder(autoencoder).to(device)
     channels = loaded.config.latent_channels
     if channels != layout.latent_channels:
@@ -141,8 +150,11 @@ def load_material(
             f"{autoencoder} has {channels} latent channels; the layout has {layout.latent_channels}.",
             "Choose the layout that it was trained with.",
         )
-    captions = [caption for clip in data.of_training(True) for caption in clip.captions]
-    tokenizer = train_tokenizer(captions, layout.vocabulary, layout.tokens)
+    if start is None:
+        captions = [caption for clip in data.of_training(True) for caption in clip.captions]
+        tokenizer = train_tokenizer(captions, layout.vocabulary, layout.tokens)
+    else:
+        tokenizer = load_tokenizer(start / "tokenizer")  # weights know the entries by their numbers
     true, warped = (ensure_latents(data, loaded, of, progress=progress) for of in ("frames", "warped"))
     return Material(data, layout, loaded, true, warped, tokenizer)
 
@@ -159,7 +171,7 @@ def fresh_module(
 
     What an inpainting network sees beside noisy latents begins with weights of 0, where `start` does not.
 
-    Raises `UserError` where `start` is no model of this layout and vocabulary.
+    Raises `UserError` where `start` is no model of this layout.
     """
     torch.manual_seed(seed)
     unet = build_unet(material.layout, inpaint)
@@ -174,21 +186,24 @@ def fresh_module(
 
 
 def load_start(unet: Any, text_encoder: Any, start: Path) -> None:
-    """Give the networks the weights of a trained model; see `fresh_module`."""
+    """Give the networks the weights of a trained model; see `fresh_module`.
+
+    Further inputs than the trained one's begin at 0; those that it has and `unet` lacks are cut off.
+    """
     from safetensors.torch import load_file
 
     try:
         weights = load_file(start / "unet" / "diffusion_pytorch_model.safetensors")
         texts = load_file(start / "text_encoder" / "model.safetensors")
-        missing = unet.conv_in.in_channels - weights["conv_in.weight"].shape[1]
-        weights["conv_in.weight"] = nn.functional.pad(weights["conv_in.weight"], (0, 0, 0, 0, 0, missing))
+        further = unet.conv_in.in_channels - weights["conv_in.weight"].shape[1]
+        weights["conv_in.weight"] = nn.functional.pad(weights["conv_in.weight"], (0, 0, 0, 0, 0, further))
         unet.load_state_dict(weights)
         text_encoder.load_state_dict(texts)
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"{start} is no model of this layout and vocabulary ({reason}).",
-            "Start from one that was trained on the same data with the same layout.",
+            f"{start} is no model of this layout ({reason}).",
+            "Start from one that was trained with the same layout.",
         ) from error
 
 

@@ -53,7 +53,7 @@ def train_image(
     out: the model's folder; the stage "autoencoder" writes its vae alone, the others the whole model.
     run: where checkpoints, log and page go.
     autoencoder: folder of the trained one, for the other stages. Default: OUT/vae.
-    start: folder of a model whose weights the stages "unet" and "inpaint" start from.
+    start: folder of a model whose weights the stages "unet" and "inpaint" start from; they have its vocabulary then.
     changes: fields of `Settings` that differ from the stage's.
     threads: of torch in this process.
 
@@ -72,7 +72,7 @@ def train_image(
     else:
         # a group's processes read the latents that the first one computes
         material = _first_process_first(
-            lambda: load_material(opened, sizes, autoencoder or out / "vae", progress=progress)
+            lambda: load_material(opened, sizes, autoencoder or out / "vae", start, progress=progress)
         )
         kind = FramesStage if stage == "unet" else InpaintStage
         chosen = kind(material, min_snr, settings.seed, start)

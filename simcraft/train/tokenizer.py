@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simcraft.clip.files import write_errors
+from simcraft.errors import UserError
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -89,6 +90,17 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     with write_errors(folder):
         (folder / "vocab.json").write_text(json.dumps(model["vocab"], ensure_ascii=False), encoding="utf-8")
         (folder / "merges.txt").write_text("#version: 0.2\n" + merges, encoding="utf-8")
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer that `save_tokenizer` wrote. Raises `UserError` where it cannot be read."""
+    from transformers import CLIPTokenizer
+
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{folder} is no tokenizer ({reason}).", "Name a folder of a whole model.") from error
 
 
 def token_ids(tokenizer: Any, texts: list[str]) -> Any:

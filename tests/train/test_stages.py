@@ -11,7 +11,7 @@ from simcraft.errors import UserError
 from simcraft.generate.motioncraft.attention import Frames
 from simcraft.generate.motioncraft.geometry import CHANNELS
 from simcraft.train.autoencoder import AutoencoderStage, came_from_inside, smooth_flow
-from simcraft.train.diffusion import Material, numbers_of, snr_weight
+from simcraft.train.diffusion import Material, load_material, numbers_of, snr_weight
 from simcraft.train.evaluate import inversion_errors, paint
 from simcraft.train.frames import FramesStage, carry_noise
 from simcraft.train.inpaint import InpaintStage
@@ -19,6 +19,7 @@ from simcraft.train.latents import digest_of
 from simcraft.train.layout import build_scheduler, layout_of
 from simcraft.train.prepared import PreparedSet
 from simcraft.train.stage import Stage, step_generator
+from simcraft.train.tokenizer import train_tokenizer
 
 
 @pytest.fixture(params=["autoencoder", "unet", "inpaint"])
@@ -161,6 +162,19 @@ def test_inpainting_starts_with_the_weights_of_a_plain_model(material: Material,
             assert torch.equal(weight, fresh[name].half().float()), name
     with pytest.raises(UserError, match="is no model of this layout"):
         InpaintStage(material, start=tmp_path)
+
+
+def test_a_plain_model_starts_with_the_weights_and_the_words_of_an_inpainting_one(
+    material: Material, vae: Path, tmp_path: Path
+) -> None:
+    """Inputs that it does not have are cut off, and entries of the vocabulary keep their numbers."""
+    inpaint = InpaintStage(replace(material, tokenizer=train_tokenizer(["jelly drums quake"], 520)))
+    inpaint.save(tmp_path / "inpaint")
+    loaded = load_material(material.data, material.layout, vae, tmp_path / "inpaint")
+    assert loaded.tokenizer.get_vocab() == inpaint.material.tokenizer.get_vocab() != material.tokenizer.get_vocab()
+    trained = FramesStage(loaded, start=tmp_path / "inpaint").module
+    given = inpaint.module.unet.conv_in.weight[:, : material.layout.latent_channels]
+    assert torch.equal(trained.unet.conv_in.weight, given.half().float())
 
 
 def test_the_first_frames_of_an_example_come_before_its_target(material: Material) -> None:

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from transformers import CLIPTokenizer
 
-from simcraft.train.tokenizer import find_merges, save_tokenizer, token_ids, train_tokenizer
+from simcraft.errors import UserError
+from simcraft.train.tokenizer import find_merges, load_tokenizer, save_tokenizer, token_ids, train_tokenizer
 
 TEXTS = [
     f"{number} {colour} dominoes fall one after the other on a floor of {floor}."
@@ -22,7 +24,9 @@ def test_texts_come_back_also_those_never_seen(tmp_path: Path) -> None:
         back = loaded.decode(loaded(text).input_ids, skip_special_tokens=True)
         assert back.replace(" ", "") == text.lower().replace(" ", "")
     assert loaded.model_max_length == 77
-    assert loaded.get_vocab() == tokenizer.get_vocab()
+    assert loaded.get_vocab() == tokenizer.get_vocab() == load_tokenizer(tmp_path).get_vocab()
+    with pytest.raises(UserError, match="is no tokenizer"):
+        load_tokenizer(tmp_path / "elsewhere")
 
 
 def test_the_vocabulary_is_small_useful_and_repeatable() -> None:
