@@ -1,11 +1,17 @@
 """What all rooms' tests share."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from simcraft.clip import MotionClip
+
+
+def pytest_configure() -> None:
+    """Ctrl-C reaches the programs that tests start, even where a shell has started the tests in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
